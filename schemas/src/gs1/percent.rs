@@ -1,0 +1,38 @@
+//! Percent encoding of path segments (RFC 3986 section 2.1).
+
+use super::Gs1Error;
+
+/// Escapes everything but the unreserved characters, with upper-case digits: the one spelling that
+/// canonical forms use.
+pub(super) fn encode(value: &str, out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            out.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+    }
+}
+
+/// Undoes [`encode`]; refuses a `%` that is not followed by two hexadecimal digits.
+pub(super) fn decode(value: &str) -> Result<String, Gs1Error> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut bytes = value.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(if byte == b'%' { escaped(&mut bytes)? } else { byte });
+    }
+    String::from_utf8(out).map_err(|_| Gs1Error::PercentEncoding)
+}
+
+fn escaped(bytes: &mut std::str::Bytes<'_>) -> Result<u8, Gs1Error> {
+    let mut digit = || {
+        let digit = char::from(bytes.next()?).to_digit(16)?;
+        u8::try_from(digit).ok()
+    };
+    let high = digit().ok_or(Gs1Error::PercentEncoding)?;
+    let low = digit().ok_or(Gs1Error::PercentEncoding)?;
+    Ok(high << 4 | low)
+}
