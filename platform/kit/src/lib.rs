@@ -1,1 +1,23 @@
-//! Placeholder.
+//! What both services need and neither owns: configuration files, telemetry, problem documents,
+//! the system's clock, HTTP serving, shutdown, language and page headers.
+//!
+//! It deliberately holds no domain rule (those are in `schemas`) and no SQL. It depends on
+//! `schemas` only; `platform` and `credit` depend on it and never on each other.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`clock`] | the one place where domain time meets the wall clock and tokio's timers |
+//! | [`negotiate`] | which of the two languages a page is written in |
+//! | [`page`] | security headers of every page |
+//! | [`problem`] | RFC 9457 `application/problem+json` |
+//! | [`serve`] | a router on an address, with limits, TLS and a graceful end |
+//! | [`shutdown`] | SIGINT and SIGTERM as a cancellation token |
+//! | [`telemetry`] | log lines, human or JSON |
+
+pub mod clock;
+pub mod negotiate;
+pub mod page;
+pub mod problem;
+pub mod serve;
+pub mod shutdown;
+pub mod telemetry;
