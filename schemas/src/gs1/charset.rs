@@ -57,11 +57,23 @@ pub fn check_digit(body: &str) -> Result<u8, Gs1Error> {
 /// Checks that the last digit of `digits` fits the ones before it.
 pub(super) fn verify_check_digit(ai: &'static str, digits: &str) -> Result<(), Gs1Error> {
     let Some((at, last)) = digits.char_indices().last() else {
-        return Err(Gs1Error::Length { ai, needs: "at least 1", found: 0 });
+        return Err(Gs1Error::Length {
+            ai,
+            needs: "at least 1",
+            found: 0,
+        });
     };
     let expected = check_digit(&digits[..at])?;
     let found = last.to_digit(10).ok_or(Gs1Error::NoDigit(last))? as u8;
-    if expected == found { Ok(()) } else { Err(Gs1Error::CheckDigit { ai, expected, found }) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(Gs1Error::CheckDigit {
+            ai,
+            expected,
+            found,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -71,8 +83,8 @@ mod tests {
     #[test]
     fn check_digits_of_the_general_specifications() {
         for (body, digit) in [
-            ("952100100001", 5),
-            ("0952100100001", 5),
+            ("952100100001", 7),
+            ("0952100100001", 7),
             ("629104150021", 3),
             ("37610425002123456", 9),
             ("", 0),
@@ -87,18 +99,29 @@ mod tests {
     fn wrong_check_digit_names_both() {
         assert_eq!(
             verify_check_digit("01", "09521001000018"),
-            Err(Gs1Error::CheckDigit { ai: "01", expected: check_digit("0952100100001").unwrap(), found: 8 })
+            Err(Gs1Error::CheckDigit {
+                ai: "01",
+                expected: check_digit("0952100100001").unwrap(),
+                found: 8
+            })
         );
     }
 
     #[test]
     fn sets_are_those_of_the_standard() {
-        let set82 = (0_u8..128).filter(|&byte| Set::Set82.holds(char::from(byte))).count();
-        let set39 = (0_u8..128).filter(|&byte| Set::Set39.holds(char::from(byte))).count();
+        let set82 = (0_u8..128)
+            .filter(|&byte| Set::Set82.holds(char::from(byte)))
+            .count();
+        let set39 = (0_u8..128)
+            .filter(|&byte| Set::Set39.holds(char::from(byte)))
+            .count();
         assert_eq!((set82, set39), (82, 39));
         assert_eq!(
             Set::Set82.check("21", "a b"),
-            Err(Gs1Error::Character { ai: "21", character: ' ' })
+            Err(Gs1Error::Character {
+                ai: "21",
+                character: ' '
+            })
         );
     }
 }

@@ -52,7 +52,12 @@ struct Layout {
     qualifiers: &'static [Qualifier],
 }
 
-const TRADE: &[Qualifier] = &[Qualifier::Cpv, Qualifier::Lot, Qualifier::Serial, Qualifier::Tpx];
+const TRADE: &[Qualifier] = &[
+    Qualifier::Cpv,
+    Qualifier::Lot,
+    Qualifier::Serial,
+    Qualifier::Tpx,
+];
 const PIECE: &[Qualifier] = &[Qualifier::Cpv, Qualifier::Lot, Qualifier::Serial];
 
 const fn digits(
@@ -62,7 +67,16 @@ const fn digits(
     needs: &'static str,
     qualifiers: &'static [Qualifier],
 ) -> Layout {
-    Layout { ai, alias, head, checked: head, set: Set::Digits, tail: 0, needs, qualifiers }
+    Layout {
+        ai,
+        alias,
+        head,
+        checked: head,
+        set: Set::Digits,
+        tail: 0,
+        needs,
+        qualifiers,
+    }
 }
 
 const fn text(
@@ -71,22 +85,43 @@ const fn text(
     set: Set,
     qualifiers: &'static [Qualifier],
 ) -> Layout {
-    Layout { ai, alias, head: 0, checked: 0, set, tail: 30, needs: "1 to 30", qualifiers }
+    Layout {
+        ai,
+        alias,
+        head: 0,
+        checked: 0,
+        set,
+        tail: 30,
+        needs: "1 to 30",
+        qualifiers,
+    }
 }
 
 const SSCC: Layout = digits("00", "sscc", 18, "18", &[]);
 const GTIN: Layout = digits("01", "gtin", 14, "8, 12, 13 or 14", TRADE);
-const GDTI: Layout =
-    Layout { set: Set::Set82, tail: 17, ..digits("253", "gdti", 13, "13 to 30", &[]) };
-const GCN: Layout = Layout { tail: 12, ..digits("255", "gcn", 13, "13 to 25", &[]) };
+const GDTI: Layout = Layout {
+    set: Set::Set82,
+    tail: 17,
+    ..digits("253", "gdti", 13, "13 to 30", &[])
+};
+const GCN: Layout = Layout {
+    tail: 12,
+    ..digits("255", "gcn", 13, "13 to 25", &[])
+};
 const GINC: Layout = text("401", "ginc", Set::Set82, &[]);
 const GSIN: Layout = digits("402", "gsin", 17, "17", &[]);
 const GLN: Layout = digits("414", "gln", 13, "13", &[Qualifier::Extension]);
 const PARTY: Layout = digits("417", "party", 13, "13", &[]);
-const GRAI: Layout =
-    Layout { set: Set::Set82, tail: 16, ..digits("8003", "grai", 14, "14 to 30", &[]) };
+const GRAI: Layout = Layout {
+    set: Set::Set82,
+    tail: 16,
+    ..digits("8003", "grai", 14, "14 to 30", &[])
+};
 const GIAI: Layout = text("8004", "giai", Set::Set82, &[]);
-const ITIP: Layout = Layout { checked: 14, ..digits("8006", "itip", 18, "18", PIECE) };
+const ITIP: Layout = Layout {
+    checked: 14,
+    ..digits("8006", "itip", 18, "18", PIECE)
+};
 const CPID: Layout = text("8010", "cpid", Set::Set39, &[Qualifier::PartSerial]);
 const GSRNP: Layout = digits("8017", "gsrnp", 18, "18", &[Qualifier::ServiceInstance]);
 const GSRN: Layout = digits("8018", "gsrn", 18, "18", &[Qualifier::ServiceInstance]);
@@ -141,7 +176,9 @@ impl Key {
 
     /// The key that a path segment names, by number or by its old short name.
     pub(super) fn from_segment(segment: &str) -> Option<Key> {
-        Key::ALL.into_iter().find(|key| key.ai() == segment || key.layout().alias == segment)
+        Key::ALL
+            .into_iter()
+            .find(|key| key.ai() == segment || key.layout().alias == segment)
     }
 
     /// Whether this qualifier may follow the key.
@@ -168,7 +205,11 @@ impl Key {
         let empty = layout.head == 0 && tail.is_empty();
         if head.len() < layout.head || tail.len() > layout.tail || empty {
             let found = value.chars().count();
-            return Err(Gs1Error::Length { ai: layout.ai, needs: layout.needs, found });
+            return Err(Gs1Error::Length {
+                ai: layout.ai,
+                needs: layout.needs,
+                found,
+            });
         }
         self.check_parts(&value)?;
         Ok(value)
@@ -178,14 +219,19 @@ impl Key {
     fn check_parts(self, value: &str) -> Result<(), Gs1Error> {
         match self {
             // N1,zero: the first digit of a GRAI only fills it up to 14.
-            Key::Grai if !value.starts_with('0') => {
-                Err(Gs1Error::Character { ai: self.ai(), character: value.chars().next().unwrap_or(' ') })
-            }
+            Key::Grai if !value.starts_with('0') => Err(Gs1Error::Character {
+                ai: self.ai(),
+                character: value.chars().next().unwrap_or(' '),
+            }),
             Key::Itip => {
                 let (piece, total) = value[14..].split_at(2);
                 let (piece, total) = (piece.to_owned(), total.to_owned());
                 let holds = piece != "00" && piece <= total;
-                if holds { Ok(()) } else { Err(Gs1Error::Piece { piece, total }) }
+                if holds {
+                    Ok(())
+                } else {
+                    Err(Gs1Error::Piece { piece, total })
+                }
             }
             _ => Ok(()),
         }
@@ -263,7 +309,9 @@ impl Qualifier {
     }
 
     pub(super) fn from_ai(ai: &str) -> Option<Qualifier> {
-        Qualifier::ALL.into_iter().find(|qualifier| qualifier.ai() == ai)
+        Qualifier::ALL
+            .into_iter()
+            .find(|qualifier| qualifier.ai() == ai)
     }
 
     pub(super) fn from_segment(segment: &str) -> Option<Qualifier> {
@@ -288,7 +336,11 @@ impl Qualifier {
         let ai = self.ai();
         set.check(ai, value)?;
         if value.is_empty() || value.len() > longest {
-            return Err(Gs1Error::Length { ai, needs, found: value.len() });
+            return Err(Gs1Error::Length {
+                ai,
+                needs,
+                found: value.len(),
+            });
         }
         // nozeroprefix: 007 and 7 would be two names of one part.
         if self == Qualifier::PartSerial && value.len() > 1 && value.starts_with('0') {

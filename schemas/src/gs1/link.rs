@@ -35,7 +35,9 @@ pub(super) fn parse(uri: &str) -> Result<Parts, Gs1Error> {
     let segments: Vec<&str> = path.split('/').collect();
     let mut first_error = None;
     for start in 0..segments.len() {
-        let Some(key) = Key::from_segment(segments[start]) else { continue };
+        let Some(key) = Key::from_segment(segments[start]) else {
+            continue;
+        };
         match parse_from(key, &segments[start..]) {
             Ok(parts) => return Ok(parts),
             Err(error) => first_error = first_error.or(Some(error)),
@@ -50,14 +52,23 @@ fn parse_from(key: Key, segments: &[&str]) -> Result<Parts, Gs1Error> {
         [name, value] => Ok((name, value)),
         _ => Err(Gs1Error::NoValue(pair.concat())),
     });
-    let Some(first) = pairs.next() else { return Err(Gs1Error::NoKey) };
+    let Some(first) = pairs.next() else {
+        return Err(Gs1Error::NoKey);
+    };
     let mut parts = Parts::new(key, percent::decode(first?.1)?);
     for pair in pairs {
         let (name, value) = pair?;
         let qualifier = Qualifier::from_segment(name)
             .filter(|&qualifier| key.takes(qualifier))
-            .ok_or_else(|| Gs1Error::UnknownQualifier { key, qualifier: name.to_owned() })?;
-        if parts.qualifiers.last_key_value().is_some_and(|(&last, _)| last >= qualifier) {
+            .ok_or_else(|| Gs1Error::UnknownQualifier {
+                key,
+                qualifier: name.to_owned(),
+            })?;
+        if parts
+            .qualifiers
+            .last_key_value()
+            .is_some_and(|(&last, _)| last >= qualifier)
+        {
             return Err(Gs1Error::QualifierOrder(qualifier));
         }
         parts.qualifiers.insert(qualifier, percent::decode(value)?);

@@ -22,7 +22,11 @@ pub(super) fn decode(value: &str) -> Result<String, Gs1Error> {
     let mut out = Vec::with_capacity(value.len());
     let mut bytes = value.bytes();
     while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' { escaped(&mut bytes)? } else { byte });
+        out.push(if byte == b'%' {
+            escaped(&mut bytes)?
+        } else {
+            byte
+        });
     }
     String::from_utf8(out).map_err(|_| Gs1Error::PercentEncoding)
 }

@@ -13,12 +13,15 @@ const FOREIGN_SCHEMES: [&str; 5] = ["gid", "usdod", "adi", "bic", "imovn"];
 
 /// Whether the text begins as an EPC URN.
 pub(super) fn is_epc(text: &str) -> bool {
-    text.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    text.get(..PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// Whether the text is an EPC URN of a scheme that is not GS1's own.
 pub(super) fn is_foreign_epc(text: &str) -> bool {
-    let Some((_, scheme, _)) = split(text) else { return false };
+    let Some((_, scheme, _)) = split(text) else {
+        return false;
+    };
     FOREIGN_SCHEMES.contains(&scheme)
 }
 
@@ -34,16 +37,19 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
 pub(super) fn parse(text: &str) -> Result<Parts, Gs1Error> {
     let (form, scheme, fields) = split(text).ok_or(Gs1Error::Unrecognised)?;
     let unknown = || Gs1Error::UnknownScheme(format!("{form}:{scheme}"));
-    let scheme = SCHEMES.iter().find(|known| known.name == scheme).ok_or_else(unknown)?;
+    let scheme = SCHEMES
+        .iter()
+        .find(|known| known.name == scheme)
+        .ok_or_else(unknown)?;
     match (form, scheme.class) {
         ("id", false) | ("class", true) => scheme.read(fields, false),
-        ("idpat", false) if scheme.serial != Serial::None => scheme.read(fields, true),
+        ("idpat", false) if scheme.has_class() => scheme.read(fields, true),
         _ => Err(unknown()),
     }
 }
 
 /// Where the last field goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Serial {
     /// There is none.
     None,
@@ -78,14 +84,27 @@ const fn scheme(
     needs: &'static str,
 ) -> Scheme {
     let fields = if matches!(serial, Serial::None) { 2 } else { 3 };
-    Scheme { name, key, fields, digits, leading: false, serial, class: false, needs }
+    Scheme {
+        name,
+        key,
+        fields,
+        digits,
+        leading: false,
+        serial,
+        class: false,
+        needs,
+    }
 }
 
 const fn leading(scheme: Scheme) -> Scheme {
-    Scheme { leading: true, ..scheme }
+    Scheme {
+        leading: true,
+        ..scheme
+    }
 }
 
-const ITEM: &str = "company prefix.indicator and item.serial, the first two with 13 digits together";
+const ITEM: &str =
+    "company prefix.indicator and item.serial, the first two with 13 digits together";
 const UNIT: &str = "company prefix.extension and serial, 17 digits together";
 const PLACE: &str = "company prefix.location.extension, the first two with 12 digits together";
 const TYPED: &str = "company prefix.type.serial, the first two with 12 digits together";
@@ -93,40 +112,101 @@ const FREE: &str = "company prefix.reference";
 const PIECES: &str = "company prefix.indicator and item.piece.total.serial, the first two with 13 \
                       digits together, piece and total with 2 each";
 
-const SCHEMES: [Scheme; 17] = [
-    leading(scheme("sgtin", Key::Gtin, 13, Serial::Qualifier(Qualifier::Serial), ITEM)),
+const SCHEMES: [Scheme; 16] = [
+    leading(scheme(
+        "sgtin",
+        Key::Gtin,
+        13,
+        Serial::Qualifier(Qualifier::Serial),
+        ITEM,
+    )),
     Scheme {
         class: true,
-        ..leading(scheme("lgtin", Key::Gtin, 13, Serial::Qualifier(Qualifier::Lot), ITEM))
+        ..leading(scheme(
+            "lgtin",
+            Key::Gtin,
+            13,
+            Serial::Qualifier(Qualifier::Lot),
+            ITEM,
+        ))
     },
-    leading(scheme("upui", Key::Gtin, 13, Serial::Qualifier(Qualifier::Tpx), ITEM)),
+    leading(scheme(
+        "upui",
+        Key::Gtin,
+        13,
+        Serial::Qualifier(Qualifier::Tpx),
+        ITEM,
+    )),
     Scheme {
         fields: 5,
-        ..leading(scheme("itip", Key::Itip, 13, Serial::Qualifier(Qualifier::Serial), PIECES))
+        ..leading(scheme(
+            "itip",
+            Key::Itip,
+            13,
+            Serial::Qualifier(Qualifier::Serial),
+            PIECES,
+        ))
     },
     leading(scheme("sscc", Key::Sscc, 17, Serial::None, UNIT)),
     scheme("sgln", Key::Gln, 12, Serial::Extension, PLACE),
-    scheme("pgln", Key::Party, 12, Serial::None, "company prefix.party, 12 digits together"),
+    scheme(
+        "pgln",
+        Key::Party,
+        12,
+        Serial::None,
+        "company prefix.party, 12 digits together",
+    ),
     scheme("grai", Key::Grai, 12, Serial::Tail, TYPED),
     scheme("gdti", Key::Gdti, 12, Serial::Tail, TYPED),
     scheme("sgcn", Key::Gcn, 12, Serial::Tail, TYPED),
     scheme("giai", Key::Giai, 0, Serial::None, FREE),
     scheme("ginc", Key::Ginc, 0, Serial::None, FREE),
-    scheme("gsrn", Key::Gsrn, 17, Serial::None, "company prefix.service, 17 digits together"),
-    scheme("gsrnp", Key::Gsrnp, 17, Serial::None, "company prefix.service, 17 digits together"),
-    scheme("gsin", Key::Gsin, 16, Serial::None, "company prefix.shipper, 16 digits together"),
-    scheme("cpi", Key::Cpid, 0, Serial::Qualifier(Qualifier::PartSerial), "company prefix.part.serial"),
-    // A class without a serial is written as a pattern; this is the form of older systems.
-    Scheme { class: true, ..leading(scheme("gtin", Key::Gtin, 13, Serial::None, ITEM)) },
+    scheme(
+        "gsrn",
+        Key::Gsrn,
+        17,
+        Serial::None,
+        "company prefix.service, 17 digits together",
+    ),
+    scheme(
+        "gsrnp",
+        Key::Gsrnp,
+        17,
+        Serial::None,
+        "company prefix.service, 17 digits together",
+    ),
+    scheme(
+        "gsin",
+        Key::Gsin,
+        16,
+        Serial::None,
+        "company prefix.shipper, 16 digits together",
+    ),
+    scheme(
+        "cpi",
+        Key::Cpid,
+        0,
+        Serial::Qualifier(Qualifier::PartSerial),
+        "company prefix.part.serial",
+    ),
 ];
 
 impl Scheme {
+    /// Whether leaving the serial away names a class: a place or a unit has none.
+    fn has_class(&self) -> bool {
+        matches!(self.serial, Serial::Qualifier(_) | Serial::Tail)
+    }
+
     fn read(&self, text: &str, pattern: bool) -> Result<Parts, Gs1Error> {
-        let wrong = Gs1Error::Urn { scheme: self.name, needs: self.needs };
+        let wrong = Gs1Error::Urn {
+            scheme: self.name,
+            needs: self.needs,
+        };
         let fields: Vec<&str> = text.splitn(self.fields, '.').collect();
         let (&[prefix, reference], rest) = fields.split_first_chunk().ok_or(wrong.clone())?;
         let last = rest.last().copied();
-        if fields.len() != self.fields || pattern && last != Some("*") {
+        let last_is_wrong = last == Some("") || pattern && last != Some("*");
+        if fields.len() != self.fields || last_is_wrong {
             return Err(wrong);
         }
         let mut value = self.key_value(prefix, reference, wrong.clone())?;
@@ -141,7 +221,12 @@ impl Scheme {
     }
 
     /// Company prefix and reference, with what the URN form leaves out.
-    fn key_value(&self, prefix: &str, reference: &str, wrong: Gs1Error) -> Result<String, Gs1Error> {
+    fn key_value(
+        &self,
+        prefix: &str,
+        reference: &str,
+        wrong: Gs1Error,
+    ) -> Result<String, Gs1Error> {
         let digits = |text: &str| Set::Digits.check(self.key.ai(), text).is_ok();
         if !(6..=12).contains(&prefix.len()) || !digits(prefix) {
             return Err(Gs1Error::CompanyPrefix(prefix.to_owned()));

@@ -1,0 +1,68 @@
+//! What others have published and we must agree with: data that is not part of this project, read
+//! from the folder named by `TRACEBOND_FIXTURES`.
+
+use std::path::PathBuf;
+
+use schemas::gs1::{self, Gs1Error, Identifier};
+use serde_json::Value;
+
+/// Default place of the fixtures, seen from this crate.
+const DEFAULT_FOLDER: &str = "../../shared/fixtures";
+
+/// A folder of the fixtures; `None`, said plainly, where they are not there. In CI their absence is
+/// a failure, because a skipped check looks like one that passed.
+fn folder(name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("TRACEBOND_FIXTURES")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(DEFAULT_FOLDER));
+    let folder = root.join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "fixtures not found at {}",
+        folder.display()
+    );
+    println!("SKIPPED: fixtures not found at {}", folder.display());
+    None
+}
+
+fn json(path: &std::path::Path) -> Value {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn urns_and_links_have_the_canonical_form_of_the_reference() {
+    let Some(folder) = folder("identifiers") else {
+        return;
+    };
+    let pairs = json(&folder.join("urn-to-digital-link.json"));
+    let pairs = pairs.as_array().expect("a list of pairs");
+    assert_eq!(pairs.len(), 71);
+    let mut wrong_check_digits = Vec::new();
+    for pair in pairs {
+        // One entry is a number: nothing that a text function could be given.
+        let Some(written) = pair["urn"].as_str() else {
+            continue;
+        };
+        let canonical = pair["canonical"].as_str();
+        assert_eq!(
+            gs1::normalise(written).ok().as_deref(),
+            canonical,
+            "{written}"
+        );
+        match Identifier::parse_any(written) {
+            Ok(identifier) => assert_eq!(Some(&*identifier.canonical()), canonical, "{written}"),
+            Err(Gs1Error::CheckDigit { .. }) => wrong_check_digits.push(written),
+            Err(error) => assert_eq!(canonical, None, "{written}: {error}"),
+        }
+    }
+    // Two of the reference's own examples carry a wrong check digit; the hash ignores it, we refuse.
+    let known = [
+        "http://example.de/gtin-8/01/97803111",
+        "http://example.de/01/040123451234/cpv/344/lot/ABD",
+    ];
+    assert_eq!(wrong_check_digits, known);
+}
