@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The gateway program.
+
+pub mod clock;
+pub mod compose;
+pub mod config;
+pub mod identity;
+pub mod names;
+pub mod status;
+
+pub use clock::SystemClock;
+pub use config::Config;
+pub use status::{Head, Status};

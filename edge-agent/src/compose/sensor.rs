@@ -1,0 +1,105 @@
+//! Readings to sensor events: EPCIS 2.0 section 7.3.7 (`sensorElementList`).
+
+use schemas::time::Instant;
+use serde_json::{Map, Value, json};
+
+use super::presence::{Item, Presence};
+use super::{ComposeError, finish, head, offset_text, put_places, time_text};
+use crate::config::SensorRule;
+
+/// Goods named in one event; more are named in further events with the same readings, so that no
+/// event outgrows its 64 KiB.
+pub const GOODS_PER_EVENT_MAX: usize = 256;
+
+/// One reading as its driver gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// When, by the device where it states it, else by the agent's clock.
+    pub time: Instant,
+    /// Scaled; `None` where the register held no number (never made up).
+    pub value: Option<f64>,
+    /// The driver does not trust it.
+    pub suspect: bool,
+}
+
+impl Reading {
+    /// True if the value is beyond the rule's alarm limits.
+    #[must_use]
+    pub fn is_alarm(&self, rule: &SensorRule) -> bool {
+        self.value.is_some_and(|value| {
+            rule.alarm_min.is_some_and(|min| value < min)
+                || rule.alarm_max.is_some_and(|max| value > max)
+        })
+    }
+}
+
+/// Events over `readings` (in the order in which they were taken, at least one), one for each
+/// [`GOODS_PER_EVENT_MAX`] goods that are here. The event's time is that of the last reading.
+///
+/// # Errors
+/// [`ComposeError`] for a rule or reading that makes no valid event.
+pub fn events(
+    rule: &SensorRule,
+    time_zone_minutes: i32,
+    readings: &[Reading],
+    presence: &Presence,
+) -> Result<Vec<Vec<u8>>, ComposeError> {
+    let Some(last) = readings.last() else { return Ok(Vec::new()) };
+    let goods: Vec<Item> = presence.items().collect();
+    let build = |goods: &[Item]| {
+        let mut event = head("ObjectEvent", time_text(last.time), offset_text(time_zone_minutes));
+        event.insert("action".to_owned(), "OBSERVE".into());
+        event.insert("bizStep".to_owned(), rule.step.as_str().into());
+        put_places(&mut event, &rule.place, rule.biz_location.as_deref());
+        put_goods(&mut event, goods);
+        event.insert("sensorElementList".to_owned(), json!([element(rule, last, readings)]));
+        if let Some(assumption) = &rule.assumption {
+            event.insert("tb:assumption".to_owned(), assumption.as_str().into());
+        }
+        finish(event)
+    };
+    if goods.is_empty() {
+        return Ok(vec![build(&[])?]);
+    }
+    goods.chunks(GOODS_PER_EVENT_MAX).map(build).collect()
+}
+
+fn put_goods(event: &mut Map<String, Value>, goods: &[Item]) {
+    let things: Vec<&str> =
+        goods.iter().filter(|item| item.amount.is_none()).map(|item| item.uri.as_str()).collect();
+    let classes: Vec<Value> = goods.iter().filter_map(Item::quantity_element).collect();
+    if !things.is_empty() {
+        event.insert("epcList".to_owned(), json!(things));
+    }
+    if !classes.is_empty() {
+        event.insert("quantityList".to_owned(), json!(classes));
+    }
+}
+
+fn element(rule: &SensorRule, last: &Reading, readings: &[Reading]) -> Value {
+    let reports: Vec<Value> = readings.iter().map(|reading| report(rule, reading)).collect();
+    json!({
+        "sensorMetadata": { "time": time_text(last.time), "deviceID": rule.sensor },
+        "sensorReport": reports,
+    })
+}
+
+fn report(rule: &SensorRule, reading: &Reading) -> Value {
+    let mut report = Map::new();
+    report.insert("type".to_owned(), rule.measurement.as_str().into());
+    // A number that is not finite is no number: it is left out, and the reading is suspect.
+    let value = reading.value.and_then(serde_json::Number::from_f64);
+    let is_missing = value.is_none();
+    if let Some(value) = value {
+        report.insert("value".to_owned(), Value::Number(value));
+    }
+    report.insert("uom".to_owned(), rule.uom.as_str().into());
+    report.insert("time".to_owned(), time_text(reading.time).into());
+    if reading.is_alarm(rule) {
+        report.insert("exception".to_owned(), "ALARM_CONDITION".into());
+    }
+    if reading.suspect || is_missing {
+        report.insert("tb:quality".to_owned(), "suspect".into());
+    }
+    Value::Object(report)
+}
