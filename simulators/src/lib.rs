@@ -4,3 +4,4 @@ pub mod clock;
 pub mod device;
 pub mod proxy;
 pub mod scenario;
+pub mod series;

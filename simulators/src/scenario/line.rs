@@ -30,10 +30,9 @@ impl Line {
         Line::new(step, at).with("items", json!([pieces_of(lot, pieces)]))
     }
 
-    /// The line of a step in which a lot is seen on its pallet: both are named, so that a reader
-    /// of the lot need not know the pallet.
+    /// The line of a step in which only the pallet of a lot is seen.
     pub fn of_pallet(step: &str, at: Instant, lot: &Lot) -> Line {
-        Line::new(step, at).with("items", json!([lot.pallet, pieces_of(lot, lot.pieces)]))
+        Line::new(step, at).with("items", json!([lot.pallet]))
     }
 
     /// The text, without a line end.

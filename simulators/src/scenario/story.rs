@@ -7,7 +7,7 @@
 //! | 8 | inspected | | |
 //! | 9 | packed on a pallet | | |
 //! | 10 | stored | | |
-//! | 11 to 12 | | unloaded and received (promised for 14), or at 18 | |
+//! | 11 to 12 | | unloaded, received (promised for 14) and unpacked, or at 18 | |
 //! | 17 | | first half sold, if it came in time | |
 //! | 11 | | | rest sold |
 //!
@@ -247,13 +247,16 @@ impl Chapter<'_> {
         self.in_truck("unloading", unloaded, lot, None);
         let received = unloaded + Duration::from_secs(10 * 60);
         let line = Line::of_pallet("receiving", received, lot);
-        self.scan_at(
-            &self.retailer.slug,
-            "dock",
-            received,
-            line.with("disposition", json!("in_progress")),
-        );
+        self.at_dock(received, line);
+        let unpacked = received + Duration::from_secs(10 * 60);
+        let line = Line::of_lot("unpacking", unpacked, lot, lot.pieces);
+        self.at_dock(unpacked, line.with("parent", json!(lot.pallet)));
         received
+    }
+
+    fn at_dock(&mut self, at: Instant, line: Line) {
+        let line = line.with("disposition", json!("in_progress"));
+        self.scan_at(&self.retailer.slug, "dock", at, line);
     }
 
     fn sell(&mut self, day: u32, mut lot: Lot, received: Instant) {

@@ -18,6 +18,12 @@ fn scans(scenario: &Scenario) -> Vec<(&Action, Value)> {
         .collect()
 }
 
+/// True if a line names the lot or its pallet.
+fn names(line: &Value, lot: &Lot) -> bool {
+    let text = line.to_string();
+    [&lot.uri, &lot.pallet].iter().any(|key| text.contains(&format!("{key}\"")))
+}
+
 fn conduct(scenario: &Scenario, wanted: Conduct) -> &Organisation {
     scenario
         .suppliers()
@@ -96,6 +102,7 @@ fn sold_lots_take_every_step_in_order() {
         "departing",
         "unloading",
         "receiving",
+        "unpacking",
         "retail_selling",
     ];
     for lot in scenario
@@ -105,11 +112,7 @@ fn sold_lots_take_every_step_in_order() {
     {
         let mut steps: Vec<String> = scans(&scenario)
             .into_iter()
-            .filter(|(_, line)| {
-                line["items"]
-                    .to_string()
-                    .contains(&format!("{}\"", lot.uri))
-            })
+            .filter(|(_, line)| names(line, lot))
             .map(|(_, line)| line["step"].as_str().unwrap().to_owned())
             .collect();
         steps.dedup();

@@ -201,7 +201,7 @@ fn retailer() -> Organisation {
     let prefix = "9529004";
     let names = ("和惠超市（模拟）", "Hehui Market (simulated)");
     let gateways = vec![
-        gateway("dock", prefix, 1, &["receiving"], None),
+        gateway("dock", prefix, 1, &["receiving", "unpacking"], None),
         gateway("shop", prefix, 2, &["retail_selling"], None),
     ];
     Organisation {
