@@ -1,0 +1,389 @@
+#!/usr/bin/env python3
+"""Verifies Tracebond proof bundles, version 1.
+
+Written from the format documents in `schemas/docs` alone: proof-bundle.md (form,
+verdict and order of checks, sections 1 to 3), statement.md (CBOR, COSE, keys,
+trees, events, statements, rule set 1), registry.md section 2 (records) and log.md
+(policy, header, checkpoint). It shares no code with the Rust verifier.
+
+    verify_bundle.py [--policy policy.json] [--json] [--list FILE] BUNDLE...
+
+Exit status: 0 when every bundle is verified or incomplete, 1 when one is refused,
+2 when the command cannot be carried out.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+
+import bundle as form
+import formats
+import ijson
+import note
+import rules
+import signing
+import trees
+from errors import Refusal, need, refusing
+
+#: A bundle is incomplete when one of these is withheld (proof-bundle.md section 2).
+TELLING = ("type", "eventTime", "action", "bizStep", "disposition", "readPoint", "errorDeclaration")
+MAX_EVENT = 65_536
+
+
+@dataclass
+class Report:
+    """What a bundle that is not refused says."""
+
+    verdict: str
+    detail: str
+    events: int
+    statements: int
+    log_size: int
+    root: bytes
+    anchored: int
+    policy: bytes
+
+
+def verify(raw, trusted=None):
+    """Verifies the bytes of a bundle, or raises `Refusal`.
+
+    `trusted` is the policy entry that the reader trusts, or None.
+    """
+    with refusing("format", "bundle"):
+        bundle = form.parse(raw)
+    policy, checkpoint = check_policy(bundle, trusted)
+    headers = check_headers(bundle, policy, checkpoint)
+    records = check_keys(bundle, policy, headers)
+    statements = check_statements(bundle, policy, headers, records)
+    leaves, withheld = check_events(bundle, headers, records, statements)
+    return Report(
+        "incomplete" if withheld else "verified",
+        describe(policy, trusted, statements, withheld),
+        len(set(leaves)),
+        len(statements),
+        checkpoint.size,
+        checkpoint.root,
+        checkpoint.anchored,
+        policy.hash,
+    )
+
+
+def describe(policy, trusted, statements, withheld):
+    """The sentence that stands beside a verdict (proof-bundle.md sections 2 and 4)."""
+    compared = "which is the trusted one" if trusted is not None else "which was not compared"
+    words = f"under policy {policy.hash.hex()}, {compared}"
+    if withheld:
+        words += f"; {withheld} events do not show all that is needed"
+    places = Counter((statement.device, *statement.place) for statement in statements)
+    forks = sum(1 for times in places.values() if times > 1)
+    if forks:
+        words += f"; {forks} forks: two statements with one device, epoch and seq"
+    return words
+
+
+# --- Step 2 -------------------------------------------------------------------
+
+
+def check_policy(bundle, trusted):
+    """Policy, checkpoint, and the policy's place in the log."""
+    row = bundle["policy"]
+    with refusing("policy", "policy"):
+        policy = formats.parse_policy(row["entry"])
+        need(trusted is None or row["entry"] == trusted, "not the policy that is trusted")
+    with refusing("checkpoint", "checkpoint"):
+        checkpoint = note.check(bundle["checkpoint"], policy)
+    with refusing("log-path", "policy"):
+        need(not policy.first or row["index"] == 0, "a policy without prev is not entry 0")
+        check_log_path(row, checkpoint)
+    return policy, checkpoint
+
+
+def check_log_path(row, checkpoint):
+    trees.check_log_path(row["entry"], row["index"], checkpoint.size, row["path"], checkpoint.root)
+
+
+# --- Step 3 -------------------------------------------------------------------
+
+
+def check_headers(bundle, policy, checkpoint):
+    """Every batch header, each with its refused events."""
+    headers, series = [], set()
+    for position, row in enumerate(bundle["headers"]):
+        place = f"header {position}"
+        with refusing("header", place):
+            header = check_header(row, policy)
+            if headers:
+                check_registry_order(headers[-1].registry, header.registry)
+            need((header.shard, header.seq) not in series, "two headers have one shard and seq")
+        with refusing("log-path", place):
+            check_log_path(row, checkpoint)
+        series.add((header.shard, header.seq))
+        headers.append(header)
+    return headers
+
+
+def check_header(row, policy):
+    header = formats.parse_header(row["entry"])
+    need(header.log == policy.log, "the header is of another log")
+    refused = row["refused"]
+    need((refused is not None) == (header.refused_hash != formats.ZERO), "refused is there exactly when its hash is")
+    if refused is not None:
+        need(trees.H(refused) == header.refused_hash, "refused has another hash")
+        header.refused = formats.parse_refused(refused, header.statements)
+    return header
+
+
+def check_registry_order(before, registry):
+    need(registry[0] >= before[0], "the registry version falls")
+    need(registry[0] > before[0] or registry == before, "one registry version with two contents")
+
+
+# --- Step 4 -------------------------------------------------------------------
+
+
+def check_keys(bundle, policy, headers):
+    """Every record and its place in the registry of its header."""
+    policy_kids = policy.kids()
+    first_with = {}
+    for position, header in enumerate(headers):
+        first_with.setdefault(header.registry, position)
+    records = []
+    for position, row in enumerate(bundle["keys"]):
+        place = f"key {position}"
+        with refusing("record", place):
+            record = check_record(row["record"], policy, policy_kids)
+        with refusing("registry-path", place):
+            check_registry_path(row, record, headers, first_with)
+            if position and bundle["keys"][position - 1]["header"] == row["header"]:
+                need(records[-1].kid < record.kid, "kids do not increase with their index")
+        records.append(record)
+    return records
+
+
+def check_record(raw, policy, policy_kids):
+    record = formats.parse_record(raw)
+    need(record.log == policy.log, "the record is of another log")
+    need(record.kid not in policy_kids, "the recorded key is one of the policy")
+    need(record.consent is None or record.consents(), "the consent does not verify")
+    return record
+
+
+def check_registry_path(row, record, headers, first_with):
+    registry = headers[row["header"]].registry
+    _, count, root = registry
+    leaf = trees.H(b"\x00R", record.kid, trees.H(row["salt"], row["record"]))
+    trees.check_complete_path(leaf, row["index"], count, row["path"], root)
+    need(first_with[registry] == row["header"], "a header before has the same registry")
+
+
+# --- Step 5 -------------------------------------------------------------------
+
+
+def check_statements(bundle, policy, headers, records):
+    """Every statement, its keys, its signature and its place in its batch."""
+    policy_kids = policy.kids()
+    statements, ids = [], set()
+    for position, row in enumerate(bundle["statements"]):
+        place = f"statement {position}"
+        device, organisation = records[row["device"]], records[row["organisation"]]
+        with refusing("statement", place):
+            statement = formats.parse_statement(row["statement"])
+            need(statement.id not in ids, "the statement stands twice")
+            check_belongs(statement, row, bundle, headers, policy, device)
+        with refusing("organisation", place):
+            check_organisation(device, organisation, policy, policy_kids)
+        with refusing("record", place):
+            check_key_state(statement, device, row["later"], policy)
+        with refusing("statement", place):
+            need(statement.signed.verifies(device.alg, device.key), "the signature does not verify")
+        with refusing("batch-path", place):
+            header = headers[row["header"]]
+            trees.check_complete_path(statement.id, row["index"], header.statements, row["path"], header.root)
+        ids.add(statement.id)
+        statements.append(statement)
+    return statements
+
+
+def check_belongs(statement, row, bundle, headers, policy, device):
+    need(statement.log == policy.log, "the statement is of another log")
+    place = bundle["headers"][row["header"]]["index"]
+    need(statement.seen_size is None or statement.seen_size <= place, "seen is larger than the log before the header")
+    registry = headers[row["header"]].registry
+    for name in ("device", "organisation"):
+        key = bundle["keys"][row[name]]
+        need(headers[key["header"]].registry == registry, f"the {name} is proven against another registry")
+    need(device.role == formats.CAPTURE, "the device's record has another role")
+    need(device.kid == statement.signed.kid, "the device's record is of another key")
+    need(f"{device.org}/{device.device}" == statement.device, "the device's record has another address")
+
+
+def check_organisation(device, organisation, policy, policy_kids):
+    """Who answers for the device, and which registrar for them."""
+    need(organisation.role == formats.ORGANISATION, "the organisation's record has another role")
+    need(organisation.state == formats.ACTIVE, "the organisation is not active")
+    need(organisation.org == device.org, "the organisation is another one")
+    registrar = policy_kids.get(organisation.signed.kid)
+    need(registrar in policy.registrars.values(), "the organisation's record names no registrar of the policy")
+    need(organisation.signed.verifies(signing.ED25519, registrar), "the registrar's signature does not verify")
+    need(
+        device.signed.verifies(organisation.alg, organisation.key),
+        "the organisation's signature of the device's record does not verify",
+    )
+
+
+def check_key_state(statement, device, later, policy):
+    """The device's key is active, or retired and the statement counts still."""
+    if device.state == formats.ACTIVE:
+        need(later is None, "later beside an active key")
+        return
+    need(device.state == formats.RETIRED, "the device's key is suspended or revoked")
+    epoch, seq, last_id = device.last
+    need(statement.place <= (epoch, seq), "the statement is after the last that counts")
+    if statement.place == (epoch, seq):
+        need(later is None, "later beside the last statement")
+        need(statement.id == last_id, "another statement is the last that counts")
+        return
+    need(later is not None, "later is missing")
+    before = statement
+    for raw in later:
+        following = formats.parse_statement(raw)
+        need(following.log == policy.log, "a later statement is of another log")
+        need(following.device == statement.device, "a later statement is of another device")
+        need(following.signed.verifies(device.alg, device.key), "a later signature does not verify")
+        need(following.prev == before.id, "the chain of later statements is broken")
+        before = following
+    need(before.id == last_id, "later does not end with the last that counts")
+
+
+# --- Step 6 -------------------------------------------------------------------
+
+
+def check_events(bundle, headers, records, statements):
+    """Every event. Returns their leaves and how many do not show enough."""
+    leaves, withheld = [], 0
+    for position, row in enumerate(bundle["events"]):
+        place = f"event {position}"
+        statement, outer = statements[row["statement"]], bundle["statements"][row["statement"]]
+        with refusing("event-path", place):
+            need(row["index"] < statement.count, "the statement has not so many events")
+            leaf = row["leaf"] if "leaf" in row else leaf_of(row)
+            trees.check_complete_path(leaf, row["index"], statement.count, row["path"], statement.root)
+        leaves.append(leaf)
+        shown = None
+        if "members" in row:
+            with refusing("member", place):
+                shown = check_members(row["members"])
+        with refusing("refused-event", place):
+            refused = headers[outer["header"]].refused
+            need((outer["index"], row["index"]) not in refused, "the event was refused at ingest")
+        if shown is not None:
+            names = {member["name"] for member in row["members"]}
+            with refusing("rule", place):
+                rules.check(row["source"], names, shown, records[outer["device"]])
+        if shown is None or any(name in names and name not in shown for name in TELLING):
+            withheld += 1
+    return leaves, withheld
+
+
+def leaf_of(row):
+    """The leaf of an event that is shown (statement.md section 2.2)."""
+    fields = []
+    for member in row["members"]:
+        name = member["name"].encode("utf-8")
+        value = member["hash"] if "hash" in member else trees.H(b"\x03", member["salt"], member["value"])
+        fields.append(trees.H(b"\x00F", len(name).to_bytes(2, "big"), name, value))
+    source = bytes([row["source"]])
+    return trees.H(b"\x00E", source, len(fields).to_bytes(2, "big"), trees.complete_root(fields))
+
+
+def check_members(members):
+    """Names and shown values by statement.md section 2.1. Returns the values."""
+    names = [ijson.member_name(member["name"]) for member in members]
+    need(len(set(names)) == len(names), "a name stands twice")
+    shown = {member["name"]: ijson.member_value(member["value"]) for member in members if "value" in member}
+    if len(shown) == len(members):
+        size = 2 + sum(len(m["name"].encode("utf-8")) + len(m["value"]) + 3 for m in members) + len(members) - 1
+        need(size <= MAX_EVENT, "the event is too long")
+    return shown
+
+
+# --- Command ------------------------------------------------------------------
+
+
+def verify_file(path, trusted):
+    """One bundle's line of output, as a dictionary."""
+    with open(path, "rb") as file:
+        raw = file.read(form.MAX_BYTES + 1)
+    line = {"file": path, "verdict": "refused", "class": None, "detail": None}
+    line.update(dict.fromkeys(("events", "statements", "log_size", "root", "anchored", "policy")))
+    try:
+        report = verify(raw, trusted)
+    except Refusal as refusal:
+        line.update({"class": refusal.klass, "detail": refusal.detail})
+        return line
+    line.update(vars(report))
+    line.update(root=report.root.hex(), policy=report.policy.hex())
+    return line
+
+
+def words(line):
+    """The same as one line of text."""
+    if line["verdict"] == "refused":
+        return f"{line['file']}: refused ({line['class']}): {line['detail']}"
+    return (
+        f"{line['file']}: {line['verdict']}: {line['events']} events in {line['statements']} statements, "
+        f"log of {line['log_size']} anchored at {line['anchored']}, {line['detail']}"
+    )
+
+
+def read_trusted(path):
+    """The entry of a policy file (log.md section 4)."""
+    with open(path, "rb") as file:
+        value = json.loads(file.read(form.MAX_BYTES), object_pairs_hook=form.parse_object)
+    need(type(value) is dict and value.keys() == {"tracebond", "entry"}, "not a policy file")
+    need(value["tracebond"] == "policy/v1", "not a policy file of version 1")
+    entry = form.b64(value["entry"])
+    formats.parse_policy(entry)
+    return entry
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(description="Verifies Tracebond proof bundles.")
+    parser.add_argument("--policy", metavar="FILE", help="policy file that is trusted")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each bundle")
+    parser.add_argument("--list", metavar="FILE", help="file with the path of one bundle on each line")
+    parser.add_argument("bundles", nargs="*", metavar="BUNDLE")
+    options = parser.parse_args(argv)
+    if not options.bundles and options.list is None:
+        parser.error("no bundle is named")
+    return options
+
+
+def main(argv=None):
+    """Runs the command and returns its exit status."""
+    options = arguments(argv)
+    try:
+        trusted = read_trusted(options.policy) if options.policy else None
+        paths = list(options.bundles)
+        if options.list is not None:
+            with open(options.list, encoding="utf-8") as file:
+                paths += file.read().splitlines()
+        return run([path for path in paths if path], trusted, options.json)
+    except (OSError, ValueError, RecursionError) as error:
+        print(f"verify_bundle: {error}", file=sys.stderr)
+        return 2
+
+
+def run(paths, trusted, as_json):
+    refused = False
+    for path in paths:
+        line = verify_file(path, trusted)
+        refused = refused or line["verdict"] == "refused"
+        print(json.dumps(line, ensure_ascii=False) if as_json else words(line))
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
