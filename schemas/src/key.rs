@@ -94,8 +94,8 @@ fn check_scalar(scalar: &[u8]) -> Result<(), KeyError> {
 /// A public key with its algorithm, checked.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PublicKey {
-    /// Ed25519, 32 bytes.
-    Ed25519(VerifyingKey),
+    /// Ed25519: its 32 bytes, and the point if they are one. A key that is none never verifies.
+    Ed25519([u8; 32], Option<VerifyingKey>),
     /// P-256, kept compressed (33 bytes).
     P256(p256::ecdsa::VerifyingKey),
 }
@@ -120,9 +120,7 @@ impl PublicKey {
     pub fn ed25519(bytes: &[u8]) -> Result<Self, KeyError> {
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::Length)?;
         check_point(&bytes)?;
-        VerifyingKey::from_bytes(&bytes)
-            .map(Self::Ed25519)
-            .map_err(|_| KeyError::NotOnCurve)
+        Ok(Self::Ed25519(bytes, VerifyingKey::from_bytes(&bytes).ok()))
     }
 
     fn p256(bytes: &[u8]) -> Result<Self, KeyError> {
@@ -138,7 +136,7 @@ impl PublicKey {
     #[must_use]
     pub const fn alg(&self) -> i64 {
         match self {
-            Self::Ed25519(_) => ALG_ED25519,
+            Self::Ed25519(..) => ALG_ED25519,
             Self::P256(_) => ALG_ESP256,
         }
     }
@@ -147,7 +145,7 @@ impl PublicKey {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::Ed25519(key) => key.to_bytes().to_vec(),
+            Self::Ed25519(bytes, _) => bytes.to_vec(),
             Self::P256(key) => key.to_encoded_point(true).as_bytes().to_vec(),
         }
     }
@@ -156,7 +154,7 @@ impl PublicKey {
     #[must_use]
     pub fn ed25519_bytes(&self) -> Option<[u8; 32]> {
         match self {
-            Self::Ed25519(key) => Some(key.to_bytes()),
+            Self::Ed25519(bytes, _) => Some(*bytes),
             Self::P256(_) => None,
         }
     }
@@ -173,7 +171,8 @@ impl PublicKey {
     /// Everything of `statement.md` section 1.3.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), KeyError> {
         match self {
-            Self::Ed25519(key) => verify_ed25519(key, message, signature),
+            Self::Ed25519(_, Some(key)) => verify_ed25519(key, message, signature),
+            Self::Ed25519(_, None) => Err(KeyError::NotOnCurve),
             Self::P256(key) => verify_p256(key, message, signature),
         }
     }
@@ -244,7 +243,8 @@ impl SecretKey {
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey::Ed25519(self.0.verifying_key())
+        let key = self.0.verifying_key();
+        PublicKey::Ed25519(key.to_bytes(), Some(key))
     }
 
     /// The public half's 32 bytes.

@@ -4,16 +4,25 @@
 //! the platform, the bank and a stranger's laptop reach the same verdict. The formats are written
 //! down in `schemas/docs/`; each module names the section that it implements.
 
+pub mod b64;
 pub mod cbor;
 pub mod config;
 pub mod cose;
+pub mod enrol;
 pub mod epcis;
 pub mod event;
+pub mod gs1;
 pub mod hash;
 pub mod ids;
 pub mod ijson;
 pub mod key;
+pub mod log;
 pub mod merkle;
+pub mod note;
+pub mod proof;
 pub mod random;
+pub mod receipt;
+pub mod registry;
 pub mod statement;
 pub mod time;
+pub mod tlog;

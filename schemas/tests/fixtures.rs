@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use schemas::epcis::{self, EventFacts};
 use schemas::gs1::{self, Gs1Error, Identifier};
 use serde_json::Value;
 
@@ -65,4 +66,59 @@ fn urns_and_links_have_the_canonical_form_of_the_reference() {
         "http://example.de/01/040123451234/cpv/344/lot/ABD",
     ];
     assert_eq!(wrong_check_digits, known);
+}
+
+/// All files below a folder with this ending, by name.
+fn files(folder: &std::path::Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == ending)
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The events of a capture or query document, each with the document's `@context`, as a capture
+/// copies it into them.
+fn events(document: &Value) -> Vec<Value> {
+    let body = &document["epcisBody"];
+    let lists = [
+        &body["eventList"],
+        &body["queryResults"]["resultsBody"]["eventList"],
+    ];
+    let list = lists
+        .into_iter()
+        .find_map(Value::as_array)
+        .expect("a list of events");
+    let mut events = list.clone();
+    for event in &mut events {
+        event["@context"] = document["@context"].clone();
+    }
+    events
+}
+
+#[test]
+fn every_published_example_event_is_accepted_and_read() {
+    let Some(folder) = folder("epcis-json") else {
+        return;
+    };
+    let documents = files(&folder, "jsonld");
+    let mut count = 0;
+    for path in &documents {
+        for event in events(&json(path)) {
+            epcis::validate(&event).unwrap_or_else(|all| panic!("{}: {all:?}", path.display()));
+            let facts = EventFacts::read(&event).expect("a valid event can be read");
+            assert_eq!(Some(facts.event_type.name()), event["type"].as_str());
+            count += 1;
+        }
+    }
+    assert_eq!((documents.len(), count), (47, 56));
 }

@@ -7,6 +7,8 @@
 
 use serde_json::Value;
 
+use crate::time::Instant;
+
 /// Code: `type` is not one of the five event types.
 pub const EVENT_TYPE: &str = "event-type";
 /// Code: `eventTime` is not an instant of the profile.
@@ -96,14 +98,10 @@ pub fn step(value: &Value, steps: &[String]) -> Outcome {
     require(allowed, STEP_NOT_ALLOWED)
 }
 
-/// Rule `place-not-allowed`: the member `id` of `readPoint`, if there, equals one of `places`, byte
-/// by byte.
+/// Rule `place-not-allowed`: `readPoint` is an object whose text `id` equals one of `places`.
 pub fn place(read_point: &Value, places: &[String]) -> Outcome {
-    let allowed = match read_point.get("id") {
-        None => true,
-        Some(id) => id.as_str().is_some_and(|id| contains(places, id)),
-    };
-    require(allowed, PLACE_NOT_ALLOWED)
+    let id = read_point.get("id").and_then(Value::as_str);
+    require(id.is_some_and(|id| contains(places, id)), PLACE_NOT_ALLOWED)
 }
 
 /// A step without one leading prefix of [`STEP_PREFIXES`]; anything else comes back as it is.
@@ -134,9 +132,10 @@ pub struct EventTime {
 }
 
 impl EventTime {
-    /// Microseconds since 1970-01-01T00:00:00Z, what is below a microsecond cut off.
-    pub fn micros(&self) -> i64 {
-        self.seconds * 1_000_000 + i64::from(self.nanos / 1_000)
+    /// The instant, what is below a microsecond cut off.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        Instant::from_micros(self.seconds * 1_000_000 + i64::from(self.nanos / 1_000))
     }
 }
 

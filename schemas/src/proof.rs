@@ -1,0 +1,222 @@
+//! The proof bundle and its verdict (`proof-bundle.md`): everything that a reader needs to check
+//! events without asking anyone. Used by `platform verify`, by credit, by tests; a second
+//! implementation in Python was made from the document alone.
+
+mod check;
+mod form;
+
+use std::fmt;
+
+pub use check::verify;
+pub use form::{
+    BUNDLE_MAX, Bundle, Bytes, Digest, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, MemberRow,
+    Path, PolicyRow, ROWS_MAX, StatementRow,
+};
+
+use crate::event::{Event, Salt, Source};
+use crate::hash::Hash;
+use crate::log::Policy;
+use crate::note::Witnessed;
+use crate::registry::Record;
+use crate::statement::Statement;
+use crate::time::Instant;
+
+/// Which check refused a bundle, in the order of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Section 1.
+    Format,
+    /// The policy entry.
+    Policy,
+    /// The signed note.
+    Checkpoint,
+    /// A path to the checkpoint.
+    LogPath,
+    /// A batch header.
+    Header,
+    /// A path to a registry root.
+    RegistryPath,
+    /// A key's record.
+    Record,
+    /// Who admits and answers for it.
+    Organisation,
+    /// The statement.
+    Statement,
+    /// Its path in the batch.
+    BatchPath,
+    /// An event's path in its statement.
+    EventPath,
+    /// A member's form.
+    Member,
+    /// A rule that ingest applies too.
+    Rule,
+    /// An event that ingest refused.
+    RefusedEvent,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Format => "format",
+            Self::Policy => "policy",
+            Self::Checkpoint => "checkpoint",
+            Self::LogPath => "log-path",
+            Self::Header => "header",
+            Self::RegistryPath => "registry-path",
+            Self::Record => "record",
+            Self::Organisation => "organisation",
+            Self::Statement => "statement",
+            Self::BatchPath => "batch-path",
+            Self::EventPath => "event-path",
+            Self::Member => "member",
+            Self::Rule => "rule",
+            Self::RefusedEvent => "refused-event",
+        })
+    }
+}
+
+/// Why a bundle is refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
+#[error("{class}: {detail}")]
+pub struct Refusal {
+    /// Class of the first failing check.
+    pub class: Class,
+    /// What failed, for people.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal of this class.
+    #[must_use]
+    pub fn new(class: Class, detail: impl Into<String>) -> Self {
+        Self {
+            class,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A bundle that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every event is shown with its core members.
+    Verified,
+    /// Something that a reader must see is withheld.
+    Incomplete,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verified => "verified",
+            Self::Incomplete => "incomplete",
+        })
+    }
+}
+
+/// A statement of a bundle that holds.
+#[derive(Clone, Debug)]
+pub struct VerifiedStatement {
+    /// Its id.
+    pub id: Hash,
+    /// What it says, with the kid that signed.
+    pub statement: Statement,
+    /// The device's record at the header's registry.
+    pub record: Record,
+    /// Version of that registry.
+    pub registry_version: u64,
+    /// Place of the batch header in the log.
+    pub log_index: u64,
+    /// Place in the batch.
+    pub batch_index: u64,
+    /// Anchored time of the checkpoint that its header is shown at: an upper bound.
+    pub anchored: Instant,
+}
+
+/// A member as the bundle gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedMember {
+    /// Its name.
+    pub name: String,
+    /// Its exact bytes, if shown.
+    pub value: Option<Vec<u8>>,
+}
+
+/// An event of a bundle that holds.
+#[derive(Clone, Debug)]
+pub struct VerifiedEvent {
+    /// Position in [`Report::statements`].
+    pub statement: usize,
+    /// Place in the statement.
+    pub index: u64,
+    /// Its identity.
+    pub leaf: Hash,
+    /// Source, unless wholly withheld.
+    pub source: Option<Source>,
+    /// Members in order; none if wholly withheld.
+    pub members: Vec<VerifiedMember>,
+    /// True if every core member that it has is shown.
+    pub complete: bool,
+}
+
+impl VerifiedEvent {
+    /// Parsed value of a shown member.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<serde_json::Value> {
+        let member = self.members.iter().find(|member| member.name == name)?;
+        serde_json::from_slice(member.value.as_ref()?).ok()
+    }
+
+    /// The shown members as one JSON object.
+    #[must_use]
+    pub fn shown(&self) -> serde_json::Value {
+        let parse = |member: &VerifiedMember| {
+            let value = serde_json::from_slice(member.value.as_ref()?).ok()?;
+            Some((member.name.clone(), value))
+        };
+        serde_json::Value::Object(self.members.iter().filter_map(parse).collect())
+    }
+}
+
+/// What a bundle proves.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Verified or incomplete.
+    pub verdict: Verdict,
+    /// Whom it rests on.
+    pub policy: Policy,
+    /// SHA-256 of the policy entry.
+    pub policy_hash: Hash,
+    /// True if the reader gave a policy that it trusts, and it is this one.
+    pub policy_compared: bool,
+    /// Checkpoints by size, with their witnesses and anchored times; never empty.
+    pub checkpoints: Vec<Witnessed>,
+    /// In the bundle's order.
+    pub statements: Vec<VerifiedStatement>,
+    /// In the bundle's order.
+    pub events: Vec<VerifiedEvent>,
+}
+
+impl Report {
+    /// The last checkpoint: the size of the log that this report speaks of.
+    #[must_use]
+    pub fn head(&self) -> Option<&Witnessed> {
+        self.checkpoints.last()
+    }
+}
+
+/// Rows of a whole event, every member shown but those that `withhold` names.
+#[must_use]
+pub fn member_rows(event: &Event, salt: &Salt, withhold: impl Fn(&str) -> bool) -> Vec<MemberRow> {
+    let row = |(index, (name, value)): (usize, (&str, &[u8]))| {
+        let field = salt.field(index);
+        let hidden = withhold(name);
+        MemberRow {
+            name: name.to_owned(),
+            salt: (!hidden).then_some(Fixed(field.0)),
+            value: (!hidden).then(|| Bytes(value.to_vec())),
+            hash: hidden.then(|| crate::event::value_hash(&field, value).into()),
+        }
+    };
+    event.members().enumerate().map(row).collect()
+}
