@@ -205,7 +205,8 @@ class Spec:
 
 @dataclass
 class World:
-    """Everything behind one bundle. Batch i carries registry `registries[i]`."""
+    """Everything behind one bundle. Batch i carries registry `registries[i]`, and
+    each header is shown at the earliest checkpoint of `sizes` that covers it."""
 
     specs: list = field(default_factory=lambda: [Spec()])
     registries: list = field(default_factory=lambda: [1])
@@ -218,6 +219,7 @@ class World:
     times: tuple = (1_770_000_009, 1_770_000_001, 1_770_000_005)
     fillers: int = 3
     origin: str = "log.example.org/tracebond"
+    sizes: tuple = ()
 
     def __post_init__(self):
         self.log_key, self.registrar = Ed25519("log"), Ed25519("registrar")
@@ -393,15 +395,21 @@ class World:
         entries = self.edit("entries", entries + [b"\x03after"])
         leaves = [H(b"\x00", entry) for entry in entries]
 
-        def logged(index):
+        sizes = self.sizes or (len(leaves),)
+
+        def logged(index, size):
             entry = {"entry": b64(entries[index]), "index": index}
-            return {**entry, "path": [b64(node) for node in log_path(leaves, index)]}
+            return {**entry, "path": [b64(node) for node in log_path(leaves[:size], index)]}
+
+        def header(index):
+            earliest = next(place for place, size in enumerate(sizes) if size > index)
+            return {**logged(index, sizes[earliest]), "checkpoint": earliest}
 
         bundle = {
             "tracebond": "bundle/v1",
-            "policy": logged(entries.index(policy)),
-            "checkpoint": b64(self.checkpoint(len(leaves), log_root(leaves))),
-            "headers": [logged(3 + 2 * batch) for batch in range(len(batches))],
+            "policy": logged(entries.index(policy), sizes[-1]),
+            "checkpoints": [b64(self.checkpoint(size, log_root(leaves[:size]))) for size in sizes],
+            "headers": [header(3 + 2 * batch) for batch in range(len(batches))],
             "keys": self.shown_keys(),
             "statements": [],
             "events": [],

@@ -5,6 +5,7 @@ Python values. Everything that is refused here has the class `format`.
 import binascii
 import json
 import re
+from itertools import pairwise
 
 from errors import Bad, need
 
@@ -175,7 +176,8 @@ def read_policy(value):
 
 
 def read_header(value):
-    return members(value, {"entry": b64, "index": number, "path": path}, {"refused": b64})
+    required = {"entry": b64, "index": number, "checkpoint": number, "path": path}
+    return members(value, required, {"refused": b64})
 
 
 def read_key(value):
@@ -203,7 +205,7 @@ def read_version(value):
 BUNDLE = {
     "tracebond": read_version,
     "policy": read_policy,
-    "checkpoint": b64,
+    "checkpoints": rows(b64, 1, MAX_ROWS),
     "headers": rows(read_header, 1, MAX_ROWS),
     "keys": rows(read_key, 2, MAX_ROWS),
     "statements": rows(read_statement, 1, MAX_ROWS),
@@ -214,7 +216,7 @@ BUNDLE = {
 def strictly(items, what, *names):
     """The items are strictly ordered by the named members."""
     places = [tuple(item[name] for name in names) for item in items]
-    need(all(a < b for a, b in zip(places, places[1:])), f"{what} are out of order")
+    need(all(a < b for a, b in pairwise(places)), f"{what} are out of order")
 
 
 def in_range(items, name, others, what):
@@ -222,11 +224,18 @@ def in_range(items, name, others, what):
         need(item[name] < len(others), f"{name} of one of {what} is out of range")
 
 
+def check_checkpoints_used(count, used):
+    """Headers name checkpoints in order, and each but the last is named."""
+    need(all(a <= b for a, b in pairwise(used)), "checkpoints of headers fall")
+    need(set(range(count - 1)) <= set(used), "a checkpoint that no header uses")
+
+
 def parse(raw):
     """A bundle's members, decoded, ordered and with positions in range."""
     bundle = members(parse_json(raw), BUNDLE)
     headers, keys = bundle["headers"], bundle["keys"]
     statements, events = bundle["statements"], bundle["events"]
+    in_range(headers, "checkpoint", bundle["checkpoints"], "headers")
     in_range(keys, "header", headers, "keys")
     in_range(statements, "header", headers, "statements")
     in_range(statements, "device", keys, "statements")
@@ -236,6 +245,7 @@ def parse(raw):
     strictly(keys, "keys", "header", "index")
     strictly(statements, "statements", "header", "index")
     strictly(events, "events", "statement", "index")
+    check_checkpoints_used(len(bundle["checkpoints"]), [row["checkpoint"] for row in headers])
     used = {row["header"] for row in statements}
     need(len(used) == len(headers), "a header that no statement uses")
     used = {row["device"] for row in statements} | {row["organisation"] for row in statements}

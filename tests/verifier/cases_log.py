@@ -10,6 +10,7 @@ from corruptions import (
     changing,
     device,
     dropping,
+    falling,
     flip,
     flip_hash,
     json_edit,
@@ -21,9 +22,11 @@ from corruptions import (
     refusing,
     retired,
     row_of_later,
+    second_note_broken,
     setting,
     spare_bits,
     two_batches,
+    two_checkpoints,
     typ_of,
     without,
 )
@@ -42,7 +45,7 @@ case("control character", "format", json=json_edit(b'"eventTime"', b'"event\x01i
 case("tab in a name", "format", json=json_edit(b'"eventTime"', b'"event\time"'))
 case("another version", "format", bundle=bundle_edit("tracebond", "bundle/v2"))
 case("unknown member", "format", bundle=bundle_edit("comment", "x"))
-case("missing member", "format", bundle=without("checkpoint"))
+case("missing member", "format", bundle=without("checkpoints"))
 case(
     "second member",
     "format",
@@ -102,6 +105,11 @@ case(
 )
 case("empty later", "format", bundle=bundle_edit("statements", 0, "later", []))
 case("later too long", "format", bundle=bundle_edit("statements", 0, "later", [""] * 4097))
+case("no checkpoints", "format", bundle=bundle_edit("checkpoints", []))
+case("checkpoint out of range", "format", bundle=bundle_edit("headers", 0, "checkpoint", 1))
+case("header without checkpoint", "format", bundle=without("headers", 0, "checkpoint"))
+case("unused checkpoint", "format", bundle=lambda b: bundle_edit("checkpoints", b["checkpoints"] * 3)(b))
+case("headers' checkpoints fall", "format", two_checkpoints, bundle=falling)
 case("too long", "format", json=lambda raw: raw + b" " * (33_554_433 - len(raw)))
 
 # --- policy -------------------------------------------------------------------
@@ -161,6 +169,10 @@ case("time 0", "checkpoint", late(0))
 case("time above 2^53", "checkpoint", late(2**53))
 case("note too long", "checkpoint", note=lambda note: note + b"\xe2\x80\x94 z " + b"A" * 16384 + b"\n")
 
+case("a checkpoint twice", "checkpoint", bundle=lambda b: bundle_edit("checkpoints", b["checkpoints"] * 2)(b))
+case("checkpoints fall", "checkpoint", two_checkpoints, bundle=bundle_edit("checkpoints", lambda rows: rows[::-1]))
+case("second checkpoint broken", "checkpoint", two_checkpoints, note=second_note_broken)
+
 # --- log-path and header --------------------------------------------------------
 
 case("policy at another index", "log-path", bundle=bundle_edit("policy", "index", 1))
@@ -169,6 +181,8 @@ case("policy path too long", "log-path", bundle=bundle_edit("policy", "path", la
 case("header beyond the log", "log-path", bundle=bundle_edit("headers", 0, "index", 5))
 case("header not in the log", "log-path", bundle=bundle_edit("headers", 0, "path", lambda path: [b64(ZERO)] + path[1:]))
 case("first policy that is not entry 0", "log-path", entries=lambda rows: rows[1:2] + rows[:1] + rows[2:])
+case("header at a later checkpoint", "log-path", two_checkpoints, bundle=bundle_edit("headers", 0, "checkpoint", 1))
+case("header before its checkpoint", "log-path", two_checkpoints, bundle=bundle_edit("headers", 1, "checkpoint", 0))
 case("header version 2", "header", header=setting(k0=2))
 case("header of another log", "header", header=setting(k1=filler("log")))
 case("header of shard 65,536", "header", header=setting(k2=65_536))

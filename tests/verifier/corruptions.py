@@ -112,6 +112,22 @@ def two_batches(**edits):
     return World(specs=[Spec(), Spec(seq=1, batch=1)], registries=[1, 2], **edits)
 
 
+def two_checkpoints(**edits):
+    """Three headers, the first at the first checkpoint and two at the second."""
+    specs = [Spec(), Spec(seq=1, batch=1), Spec(seq=2, batch=2)]
+    return World(specs=specs, registries=[1, 1, 2], sizes=(5, 9), **edits)
+
+
+def falling(bundle):
+    """The three headers name checkpoints 0, 1 and 0."""
+    bundle["headers"][2]["checkpoint"] = 0
+    return bundle
+
+
+def second_note_broken(note):
+    return flip(note, 40) if b"\n9\n" in note else note
+
+
 def one_registry(**edits):
     return World(specs=[Spec(), Spec(seq=1, batch=1)], registries=[1, 1], **edits)
 

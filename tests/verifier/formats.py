@@ -7,6 +7,7 @@ are verified by the callers, who know the keys.
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cbor
 import cose
@@ -62,7 +63,7 @@ def check_prev(prev, first):
 
 def increasing(values, what):
     """Strictly increasing, so that nothing stands twice."""
-    need(all(a < b for a, b in zip(values, values[1:])), f"{what} are not strictly increasing")
+    need(all(a < b for a, b in pairwise(values)), f"{what} are not strictly increasing")
 
 
 # --- statement.md section 3 -------------------------------------------------

@@ -47,7 +47,7 @@ def rich_world():
         Spec(epoch=1, batch=2, note={0: 0, 1: ""}),
         Spec(epoch=1, seq=1, batch=2, events=[Event(hide=("epcList",), number=9)]),
     ]
-    return World(specs=specs, registries=[1, 1, 2], refused={1: [[1, 0, "epcis"], [1, 2, "action"]]})
+    return World(specs=specs, registries=[1, 1, 2], sizes=(4, 9), refused={1: [[1, 0, "epcis"], [1, 2, "action"]]})
 
 
 class Valid(unittest.TestCase):
@@ -131,6 +131,14 @@ class Valid(unittest.TestCase):
         raw, entry = world.build(), world.policy_entry()
         self.assertEqual(outcome(raw, entry), "verified")
         self.assertEqual(outcome(raw, World(quorum=1).policy_entry()), "policy")
+
+    def test_checkpoints(self):
+        report = verify_bundle.verify(corruptions.two_checkpoints().build())
+        self.assertEqual((report.verdict, report.log_size), ("verified", 9))
+        specs = [Spec(), Spec(seq=1, batch=1)]
+        # The last checkpoint may be there for the policy alone.
+        world = World(specs=specs, registries=[1, 1], sizes=(4, 6, 7))
+        self.assertEqual(outcome(world.build()), "verified")
 
     def test_anchored_time(self):
         for quorum, expected in ((1, 1_770_000_001), (2, 1_770_000_005), (3, 1_770_000_009)):

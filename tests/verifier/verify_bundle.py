@@ -34,7 +34,9 @@ MAX_EVENT = 65_536
 
 @dataclass
 class Report:
-    """What a bundle that is not refused says."""
+    """What a bundle that is not refused says. Size, root and anchored time are those
+    of the last checkpoint; `anchored` is an upper bound for all events. `events`
+    counts leaves, so that an event that is met twice counts once."""
 
     verdict: str
     detail: str
@@ -53,8 +55,8 @@ def verify(raw, trusted=None):
     """
     with refusing("format", "bundle"):
         bundle = form.parse(raw)
-    policy, checkpoint = check_policy(bundle, trusted)
-    headers = check_headers(bundle, policy, checkpoint)
+    policy, checkpoints = check_policy(bundle, trusted)
+    headers = check_headers(bundle, policy, checkpoints)
     records = check_keys(bundle, policy, headers)
     statements = check_statements(bundle, policy, headers, records)
     leaves, withheld = check_events(bundle, headers, records, statements)
@@ -63,9 +65,9 @@ def verify(raw, trusted=None):
         describe(policy, trusted, statements, withheld),
         len(set(leaves)),
         len(statements),
-        checkpoint.size,
-        checkpoint.root,
-        checkpoint.anchored,
+        checkpoints[-1].size,
+        checkpoints[-1].root,
+        checkpoints[-1].anchored,
         policy.hash,
     )
 
@@ -87,17 +89,21 @@ def describe(policy, trusted, statements, withheld):
 
 
 def check_policy(bundle, trusted):
-    """Policy, checkpoint, and the policy's place in the log."""
+    """Policy, checkpoints, and the policy's place in the log of the last one."""
     row = bundle["policy"]
     with refusing("policy", "policy"):
         policy = formats.parse_policy(row["entry"])
         need(trusted is None or row["entry"] == trusted, "not the policy that is trusted")
-    with refusing("checkpoint", "checkpoint"):
-        checkpoint = note.check(bundle["checkpoint"], policy)
+    checkpoints = []
+    for position, raw in enumerate(bundle["checkpoints"]):
+        with refusing("checkpoint", f"checkpoint {position}"):
+            checkpoint = note.check(raw, policy)
+            need(not checkpoints or checkpoint.size > checkpoints[-1].size, "the log does not grow")
+        checkpoints.append(checkpoint)
     with refusing("log-path", "policy"):
         need(not policy.first or row["index"] == 0, "a policy without prev is not entry 0")
-        check_log_path(row, checkpoint)
-    return policy, checkpoint
+        check_log_path(row, checkpoints[-1])
+    return policy, checkpoints
 
 
 def check_log_path(row, checkpoint):
@@ -107,7 +113,7 @@ def check_log_path(row, checkpoint):
 # --- Step 3 -------------------------------------------------------------------
 
 
-def check_headers(bundle, policy, checkpoint):
+def check_headers(bundle, policy, checkpoints):
     """Every batch header, each with its refused events."""
     headers, series = [], set()
     for position, row in enumerate(bundle["headers"]):
@@ -118,7 +124,7 @@ def check_headers(bundle, policy, checkpoint):
                 check_registry_order(headers[-1].registry, header.registry)
             need((header.shard, header.seq) not in series, "two headers have one shard and seq")
         with refusing("log-path", place):
-            check_log_path(row, checkpoint)
+            check_log_path(row, checkpoints[row["checkpoint"]])
         series.add((header.shard, header.seq))
         headers.append(header)
     return headers
