@@ -1,0 +1,248 @@
+//! The decision and the record that is kept of it.
+
+use schemas::hash::{Hash, sha256, sha256_parts};
+use schemas::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::application::{Application, ApplicationId, Product};
+use super::limit::{Bound, Limit, limit};
+use crate::facts::Facts;
+use crate::money::MoneyError;
+use crate::money::Money;
+use crate::sandbox::Sandbox;
+use crate::score::{FactName, Model, REASONS_MAX, Reason, ReasonCode, Score, measures, score};
+
+/// Rule that fires when the grade may not be offered anything.
+pub const RULE_GRADE: &str = "grade-too-low";
+/// Rule that fires when the limit is below the product's minimum.
+pub const RULE_LIMIT: &str = "limit-below-minimum";
+/// Rule that fires when less is offered than was asked for.
+pub const RULE_CUT: &str = "cut-to-limit";
+
+/// The points table that was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelUsed {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its file.
+    pub hash: Hash,
+}
+
+/// Everything that a decision was made from. Its canonical bytes are this type's JSON without white
+/// space, members in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Version of this layout: `decision-inputs/v1`.
+    pub format: String,
+    /// The application.
+    pub application: Application,
+    /// The product as it was configured.
+    pub product: Product,
+    /// SHA-256 of the facts' bytes.
+    pub facts: Hash,
+    /// The table.
+    pub model: ModelUsed,
+    /// Hash of the policy that the evidence was verified under.
+    pub policy: Hash,
+    /// Size of the log that the evidence was proven against.
+    pub log_size: u64,
+    /// Root of the log at that size.
+    pub root: Hash,
+    /// The sandbox's limits with their version, and their use just before.
+    pub sandbox: Sandbox,
+}
+
+/// What comes of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Outcome {
+    /// An offer of an amount.
+    Offer {
+        /// How much, at most what was asked for.
+        amount: Money,
+    },
+    /// None.
+    Decline,
+}
+
+/// A decision as it is answered and kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// 32 hex digits, derived from the application's id.
+    pub decision_id: String,
+    /// What was asked for.
+    pub application: Application,
+    /// When.
+    #[serde(with = "crate::rfc3339")]
+    pub decided_at: Instant,
+    /// True if the log runs on a replayed clock: the offer is then part of a historical replay.
+    pub replay: bool,
+    /// Offer or decline.
+    pub outcome: Outcome,
+    /// At most four, the most important first.
+    pub reasons: Vec<Reason>,
+    /// Names of the rules that fired.
+    pub rules: Vec<String>,
+    /// What the table says.
+    pub score: Score,
+    /// The limit; absent where a knock-out or the grade had already declined.
+    pub limit: Option<Limit>,
+    /// The table.
+    pub model: ModelUsed,
+    /// Hash of the policy that the evidence was verified under.
+    pub policy: Hash,
+    /// Size of the log that the evidence was proven against.
+    pub log_size: u64,
+    /// Root of the log at that size.
+    pub root: Hash,
+    /// Version of the sandbox's limits.
+    pub sandbox_version: u32,
+    /// SHA-256 of the inputs' bytes.
+    pub inputs: Hash,
+}
+
+/// A decision with the bytes that it was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The decision.
+    pub decision: Decision,
+    /// Canonical bytes of its [`Inputs`].
+    pub inputs: Vec<u8>,
+    /// Canonical bytes of its [`Facts`].
+    pub facts: Vec<u8>,
+}
+
+/// Why nothing could be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// Amounts that cannot be calculated together.
+    #[error("the amounts cannot be calculated")]
+    Money(#[from] MoneyError),
+    /// Something has no canonical bytes.
+    #[error("the record cannot be written")]
+    Bytes(#[from] serde_json::Error),
+}
+
+/// The id of the decision on an application.
+#[must_use]
+pub fn decision_id(application: &ApplicationId) -> String {
+    let hash = sha256_parts(&[b"credit decision\n", application.as_str().as_bytes()]);
+    hash.to_string().chars().take(32).collect()
+}
+
+/// Decides on an application from facts, the table, the product and the sandbox as it stands.
+///
+/// # Errors
+/// [`DecideError::Money`] for a currency that does not fit; nothing is decided then.
+pub fn decide(
+    application: &Application,
+    facts: &Facts,
+    policy: Hash,
+    model: &Model,
+    product: &Product,
+    sandbox: &Sandbox,
+    decided_at: Instant,
+) -> Result<Record, DecideError> {
+    let fact_bytes = facts.to_bytes()?;
+    let inputs = Inputs {
+        format: "decision-inputs/v1".to_owned(),
+        application: application.clone(),
+        product: product.clone(),
+        facts: sha256(&fact_bytes),
+        model: used(model),
+        policy,
+        log_size: facts.log_size,
+        root: facts.root,
+        sandbox: sandbox.clone(),
+    };
+    let score = score(model, &measures(facts, product.cap.currency()));
+    let verdict = weigh(application, facts, product, sandbox, &score)?;
+    let bytes = serde_json::to_vec(&inputs)?;
+    let decision = written(inputs, sha256(&bytes), verdict, score, facts, decided_at);
+    Ok(Record { decision, inputs: bytes, facts: fact_bytes })
+}
+
+fn used(model: &Model) -> ModelUsed {
+    ModelUsed { name: model.name.clone(), version: model.version.clone(), hash: model.hash }
+}
+
+struct Verdict {
+    outcome: Outcome,
+    reasons: Vec<Reason>,
+    rules: Vec<String>,
+    limit: Option<Limit>,
+}
+
+fn weigh(
+    application: &Application,
+    facts: &Facts,
+    product: &Product,
+    sandbox: &Sandbox,
+    score: &Score,
+) -> Result<Verdict, MoneyError> {
+    let (reasons, mut rules) = (score.reasons.clone(), score.knock_outs.clone());
+    if !score.offerable {
+        if rules.is_empty() {
+            rules.push(RULE_GRADE.to_owned());
+        }
+        return Ok(Verdict { outcome: Outcome::Decline, reasons, rules, limit: None });
+    }
+    let limit = limit(facts, product, sandbox)?;
+    let amount = application.requested.min(limit.amount)?;
+    if amount.fen() < product.minimum.fen().max(1) {
+        rules.push(RULE_LIMIT.to_owned());
+        let reasons = limited(limit.bound, reasons);
+        return Ok(Verdict { outcome: Outcome::Decline, reasons, rules, limit: Some(limit) });
+    }
+    if amount != application.requested {
+        rules.push(RULE_CUT.to_owned());
+    }
+    Ok(Verdict { outcome: Outcome::Offer { amount }, reasons, rules, limit: Some(limit) })
+}
+
+/// Puts the reason of a limit before those of the score.
+fn limited(bound: Bound, mut reasons: Vec<Reason>) -> Vec<Reason> {
+    let code = match bound {
+        Bound::SandboxFree | Bound::SandboxPerLoan | Bound::ProductCap => ReasonCode::SandboxLimit,
+        Bound::ConfirmedTurnover => ReasonCode::LowVolume,
+    };
+    // Turnover is not in every table: then no points stand against it, and none are claimed.
+    let fact = (bound == Bound::ConfirmedTurnover).then_some(FactName::ConfirmedTurnover);
+    let points = reasons.iter().find(|one| one.fact == fact).map_or(0, |one| one.points);
+    reasons.retain(|one| one.fact != fact || fact.is_none());
+    reasons.insert(0, Reason { code, fact, points });
+    reasons.truncate(REASONS_MAX);
+    reasons
+}
+
+fn written(
+    inputs: Inputs,
+    hash: Hash,
+    verdict: Verdict,
+    score: Score,
+    facts: &Facts,
+    decided_at: Instant,
+) -> Decision {
+    Decision {
+        decision_id: decision_id(&inputs.application.application_id),
+        application: inputs.application,
+        decided_at,
+        replay: facts.origin.ends_with("/replay"),
+        outcome: verdict.outcome,
+        reasons: verdict.reasons,
+        rules: verdict.rules,
+        score,
+        limit: verdict.limit,
+        model: inputs.model,
+        policy: inputs.policy,
+        log_size: inputs.log_size,
+        root: inputs.root,
+        sandbox_version: inputs.sandbox.limits.version,
+        inputs: hash,
+    }
+}
+
+#[cfg(test)]
+mod tests;

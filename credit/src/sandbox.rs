@@ -1,0 +1,44 @@
+//! The two limits that a trial runs under: the size of one loan, and what may be outstanding.
+//!
+//! They are declared with a version and live in the database; the store counts what is used and is
+//! the only place that enforces them, in one guarded statement.
+
+use schemas::ids::Slug;
+use serde::{Deserialize, Serialize};
+
+use crate::money::{Money, MoneyError};
+
+/// The declared limits of a sandbox trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The trial.
+    pub id: Slug,
+    /// Version of the declaration, from 1; other numbers need a higher one.
+    pub version: u32,
+    /// The most that one loan may be.
+    pub per_loan: Money,
+    /// The most that may be outstanding at once; same currency.
+    pub outstanding: Money,
+}
+
+/// Limits and how much of them is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// The limits.
+    pub limits: Limits,
+    /// Offered and not yet returned.
+    pub used: Money,
+}
+
+impl Sandbox {
+    /// What may still be offered in all; nothing if the limits were lowered below the use.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`] if limits and use speak of different currencies.
+    pub fn free(&self) -> Result<Money, MoneyError> {
+        match self.limits.outstanding.minus(self.used) {
+            Err(MoneyError::Negative) => Ok(Money::zero(self.used.currency())),
+            other => other,
+        }
+    }
+}

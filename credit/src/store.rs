@@ -1,0 +1,103 @@
+//! What credit keeps, as a trait; [`sqlite`] is the embedded adapter.
+//!
+//! No method updates or deletes a decision, a reservation, a declared limit or a refusal. The
+//! sandbox's limits are enforced in [`Store::record`] and nowhere else.
+
+pub mod sqlite;
+
+use async_trait::async_trait;
+use schemas::ids::Slug;
+use schemas::time::Instant;
+
+use crate::loan::{Decision, Record};
+use crate::loan::application::ApplicationId;
+use crate::sandbox::{Limits, Sandbox};
+
+pub use sqlite::Sqlite;
+
+/// Most decisions that one page lists.
+pub const PAGE_MAX: u32 = 200;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed; nothing was changed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The tables could not be made.
+    #[error("the tables could not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row does not have the form that this program writes.
+    #[error("a stored {what} cannot be read")]
+    Row {
+        /// What kind of row.
+        what: &'static str,
+    },
+    /// The same version of a sandbox's limits with other numbers, or a version that went back.
+    #[error("sandbox `{id}` has version {kept} of its limits; version {given} with these numbers cannot follow")]
+    LimitsVersion {
+        /// The sandbox.
+        id: Slug,
+        /// Version in force.
+        kept: u32,
+        /// Version given.
+        given: u32,
+    },
+    /// No limits were declared for this sandbox.
+    #[error("no limits are declared for sandbox `{0}`")]
+    NoLimits(Slug),
+}
+
+/// What became of a record.
+#[derive(Debug)]
+pub enum Recorded {
+    /// It is kept, and its amount is reserved if it is an offer.
+    New,
+    /// The application was decided before; this is that decision. Nothing was changed.
+    Before(Box<Record>),
+    /// The offer does not fit under the limits as they stand now. Nothing was changed.
+    OverLimit,
+}
+
+/// Evidence that was refused, kept for whoever asks why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The application.
+    pub application_id: ApplicationId,
+    /// The supplier.
+    pub supplier: Slug,
+    /// When.
+    pub refused_at: Instant,
+    /// Class of the refusal, such as `batch-path`.
+    pub class: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// Credit's tables.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Puts limits in force. The same declaration again changes nothing.
+    async fn declare(&self, limits: &Limits, at: Instant) -> Result<(), StoreError>;
+
+    /// Limits in force and their use.
+    async fn sandbox(&self, id: &Slug) -> Result<Sandbox, StoreError>;
+
+    /// Keeps a decision and reserves its amount, both or neither, under the limits of `sandbox`.
+    async fn record(&self, sandbox: &Slug, record: &Record) -> Result<Recorded, StoreError>;
+
+    /// The record of a decision.
+    async fn lookup(&self, decision_id: &str) -> Result<Option<Record>, StoreError>;
+
+    /// The record of an application.
+    async fn of_application(&self, id: &ApplicationId) -> Result<Option<Record>, StoreError>;
+
+    /// Decisions, newest first, `skip` left out, at most `take` (at most [`PAGE_MAX`]).
+    async fn list(&self, skip: u32, take: u32) -> Result<Vec<Decision>, StoreError>;
+
+    /// Keeps a refusal of evidence.
+    async fn refuse(&self, refusal: &Refusal) -> Result<(), StoreError>;
+
+    /// Refusals of an application, oldest first.
+    async fn refusals(&self, id: &ApplicationId) -> Result<Vec<Refusal>, StoreError>;
+}
