@@ -1,0 +1,97 @@
+//! What the product page is given.
+
+use std::collections::BTreeMap;
+
+use schemas::ids::Slug;
+use schemas::time::Instant;
+
+use super::format::percent;
+use crate::trace::verdict::judge;
+use crate::trace::{Facts, Finding, Gap, Item, Journey, Proof};
+
+/// One name in several languages: BCP 47 tag to name.
+pub type ByLanguage = BTreeMap<String, String>;
+
+/// How often a code was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scans {
+    /// This time included.
+    pub total: u64,
+    /// The first time ever.
+    pub first: Instant,
+}
+
+/// What organisations and places are called. What has no name is shown by its identifier.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// By slug.
+    pub organisations: BTreeMap<Slug, ByLanguage>,
+    /// By canonical Digital Link URI.
+    pub places: BTreeMap<String, ByLanguage>,
+}
+
+/// Where the page's links lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    /// Download of the proof bundle.
+    pub bundle: String,
+    /// The log's checkpoint.
+    pub checkpoint: String,
+    /// The page's own absolute address, for the QR code in print; none when empty.
+    pub page: String,
+}
+
+impl Links {
+    /// The links of an item on this platform; `checkpoint` is the address of the log's checkpoint.
+    pub fn of(item: &Item, checkpoint: &str) -> Self {
+        Self {
+            bundle: format!("/v1/bundles/item?key={}", percent(item.key())),
+            checkpoint: checkpoint.to_owned(),
+            page: String::new(),
+        }
+    }
+}
+
+/// Everything that a product page shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProductView {
+    /// The journey.
+    pub journey: Journey,
+    /// What was checked; `None` when no check was made.
+    pub proof: Option<Proof>,
+    /// Gaps of devices of the journey's organisations; those outside the time of holding are left
+    /// out by the page.
+    pub gaps: Vec<Gap>,
+    /// Lookups, this one included; `None` when they are not counted.
+    pub scans: Option<Scans>,
+    /// Names of organisations and places.
+    pub names: Names,
+    /// Links.
+    pub links: Links,
+    /// Local offset in minutes of the times that are the page's own (check, first scan).
+    pub offset_minutes: i32,
+}
+
+impl ProductView {
+    /// A view with nothing checked and nothing counted; its own times are local to the last step.
+    pub fn new(journey: Journey, links: Links) -> Self {
+        let offset_minutes = journey
+            .steps
+            .last()
+            .map_or(0, |step| step.time.offset_minutes);
+        Self {
+            journey,
+            proof: None,
+            gaps: Vec::new(),
+            scans: None,
+            names: Names::default(),
+            links,
+            offset_minutes,
+        }
+    }
+
+    /// The verdict with its reasons.
+    pub fn finding(&self) -> Finding {
+        judge(&Facts::of(&self.journey, self.proof.as_ref(), &self.gaps))
+    }
+}
