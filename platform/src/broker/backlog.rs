@@ -1,0 +1,205 @@
+//! Capture messages between the publisher's PUBLISH and the ingest's PUBACK.
+//!
+//! The trick: a message's payload is handed to rmqtt as `Bytes` whose owner is a [`Held`]. rmqtt
+//! clones the payload into queues and windows as it likes; when the last clone is gone, the owner
+//! is dropped, and only then its permit is given back. So the count is exact whatever way a message
+//! takes out of rmqtt, and a message that leaves without having been acknowledged is noticed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use rmqtt::context::ServerContext;
+use rmqtt::types::{CodecPublish, From, Publish, QoS, TopicName};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use super::Limits;
+
+/// Messages that are put back in one go.
+const AGAIN_BATCH: usize = 1024;
+/// Pause before messages are put back: their subscriber has just gone.
+const AGAIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Shared by the hooks, the held messages and the task that puts messages back.
+#[derive(Clone)]
+pub(super) struct Backlog(Arc<Shared>);
+
+struct Shared {
+    room: Arc<Semaphore>,
+    patience: Duration,
+    /// Held payloads by address (unique while they live) and whether they are acknowledged.
+    held: Mutex<BTreeMap<usize, bool>>,
+    /// Client ids of ingests that have subscribed and whose session lives.
+    ingests: watch::Sender<BTreeSet<String>>,
+    lost: mpsc::UnboundedSender<Message>,
+}
+
+/// A message outside rmqtt, with its place in the backlog.
+struct Message {
+    from: From,
+    topic: TopicName,
+    payload: Bytes,
+    place: OwnedSemaphorePermit,
+}
+
+impl Backlog {
+    /// An empty backlog, and a task on the current runtime that puts lost messages back.
+    pub(super) fn start(context: &ServerContext, limits: &Limits) -> Self {
+        let (lost, again) = mpsc::unbounded_channel();
+        let shared = Shared {
+            room: Arc::new(Semaphore::new(limits.backlog_kib as usize)),
+            patience: limits.patience,
+            held: Mutex::default(),
+            ingests: watch::Sender::default(),
+            lost,
+        };
+        let backlog = Self(Arc::new(shared));
+        tokio::spawn(backlog.clone().put_back(context.clone(), again));
+        backlog
+    }
+
+    /// Takes a capture message in: the same message, held. `None` when there is no room, or no
+    /// ingest, for as long as a publisher may wait.
+    pub(super) async fn take(&self, from: &From, publish: &Publish) -> Option<Publish> {
+        let kib = publish.payload.len() / 1024 + 2;
+        let place = timeout(self.0.patience, self.place(kib)).await.ok()??;
+        let message = Message {
+            from: from.clone(),
+            topic: publish.topic.clone(),
+            payload: publish.payload.clone(),
+            place,
+        };
+        let mut held = publish.clone();
+        held.inner.payload = self.hold(message);
+        // A message's own expiry would have it dropped in the queue.
+        held.inner.properties = None;
+        Some(held)
+    }
+
+    async fn place(&self, kib: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(kib).ok()?;
+        self.someone_listens().await;
+        self.0.room.clone().acquire_many_owned(units).await.ok()
+    }
+
+    async fn someone_listens(&self) {
+        // The sender lives as long as we do, so this ends with somebody listening.
+        let mut ingests = self.0.ingests.subscribe();
+        let _ = ingests.wait_for(|ingests| !ingests.is_empty()).await;
+    }
+
+    fn hold(&self, message: Message) -> Bytes {
+        self.held().insert(address(&message.payload), false);
+        Bytes::from_owner(Held {
+            message: Some(message),
+            backlog: self.clone(),
+        })
+    }
+
+    /// The ingest has acknowledged a message.
+    pub(super) fn acknowledged(&self, payload: &Bytes) {
+        if let Some(acknowledged) = self.held().get_mut(&address(payload)) {
+            *acknowledged = true;
+        }
+    }
+
+    /// An ingest has subscribed.
+    pub(super) fn ingest_listens(&self, client_id: &str) {
+        self.0
+            .ingests
+            .send_modify(|ingests| _ = ingests.insert(client_id.to_owned()));
+    }
+
+    /// An ingest's session has ended.
+    pub(super) fn ingest_ended(&self, client_id: &str) {
+        self.0
+            .ingests
+            .send_modify(|ingests| _ = ingests.remove(client_id));
+    }
+
+    async fn put_back(self, context: ServerContext, mut again: mpsc::UnboundedReceiver<Message>) {
+        let mut batch = Vec::new();
+        while again.recv_many(&mut batch, AGAIN_BATCH).await > 0 {
+            tracing::info!(messages = batch.len(), "putting messages back for delivery");
+            metrics::counter!("broker_captures_put_back").increment(batch.len() as u64);
+            sleep(AGAIN_PAUSE).await;
+            self.someone_listens().await;
+            for message in batch.drain(..) {
+                self.forward(&context, message).await;
+            }
+        }
+    }
+
+    /// Routes a message again. If nobody takes it, its payload is dropped and it comes back here.
+    async fn forward(&self, context: &ServerContext, message: Message) {
+        let (from, topic) = (message.from.clone(), message.topic.clone());
+        let inner = CodecPublish {
+            dup: false,
+            retain: false,
+            qos: QoS::AtLeastOnce,
+            topic,
+            packet_id: None,
+            payload: self.hold(message),
+            properties: None,
+        };
+        let publish = Publish {
+            inner: Box::new(inner),
+            target_clientid: None,
+            delay_interval: None,
+            create_time: None,
+        };
+        let _ = context
+            .extends
+            .shared()
+            .await
+            .forwards(None, from, publish)
+            .await;
+    }
+
+    /// The map is only ever held for one operation, so a panic cannot leave it half changed.
+    fn held(&self) -> MutexGuard<'_, BTreeMap<usize, bool>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn messages(&self) -> usize {
+        self.held().len()
+    }
+}
+
+/// Where a payload's bytes are; no two live payloads share it, as none is empty.
+fn address(payload: &Bytes) -> usize {
+    payload.as_ptr() as usize
+}
+
+/// Owner of a payload inside rmqtt.
+struct Held {
+    /// Always there until the drop.
+    message: Option<Message>,
+    backlog: Backlog,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.message
+            .as_ref()
+            .map_or(&[], |message| &message.payload)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(message) = self.message.take() else {
+            return;
+        };
+        let acknowledged = self.backlog.held().remove(&address(&message.payload));
+        if acknowledged == Some(false) {
+            // Fails only when the broker is ending.
+            let _ = self.backlog.0.lost.send(message);
+        } else {
+            drop(message.place);
+        }
+    }
+}
