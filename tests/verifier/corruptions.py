@@ -113,14 +113,14 @@ def two_batches(**edits):
 
 
 def two_checkpoints(**edits):
-    """Three headers, the first at the first checkpoint and two at the second."""
+    """Three headers, two at the first checkpoint and one at the second."""
     specs = [Spec(), Spec(seq=1, batch=1), Spec(seq=2, batch=2)]
-    return World(specs=specs, registries=[1, 1, 2], sizes=(5, 9), **edits)
+    return World(specs=specs, registries=[1, 1, 2], sizes=(6, 9), **edits)
 
 
 def falling(bundle):
-    """The three headers name checkpoints 0, 1 and 0."""
-    bundle["headers"][2]["checkpoint"] = 0
+    """The three headers name checkpoints 1, 0 and 1."""
+    bundle["headers"][0]["checkpoint"] = 1
     return bundle
 
 
