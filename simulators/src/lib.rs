@@ -1,7 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod check;
 pub mod clock;
 pub mod device;
+pub mod folder;
+pub mod gateway;
+pub mod organisation;
 pub mod proxy;
 pub mod scenario;
 pub mod series;
+pub mod summary;

@@ -109,14 +109,9 @@ pub enum Deed {
     Cut,
     /// The network works again.
     Restore,
-    /// The gateway's owner deletes from its outbox every signed, unsent statement that was made
-    /// in this time. It is a crime against its own records, and the chain will show it.
-    Hide {
-        /// From here on.
-        from: Instant,
-        /// Until before here.
-        until: Instant,
-    },
+    /// The gateway's owner deletes from its outbox every statement that was signed since the
+    /// network was cut. It is a crime against its own records, and the chain will show it.
+    Hide,
 }
 
 impl Scenario {

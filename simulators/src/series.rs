@@ -104,9 +104,17 @@ impl Series {
     /// # Errors
     /// As [`Series::load`].
     pub fn parse(file: &str, text: &str) -> Result<Series, SeriesError> {
-        let rows = text.lines().zip(1..).skip(1).filter(|(line, _)| !line.trim().is_empty());
+        let rows = text
+            .lines()
+            .zip(1..)
+            .skip(1)
+            .filter(|(line, _)| !line.trim().is_empty());
         let parsed = rows.map(|(text, line)| {
-            let wrong = |problem| SeriesError::Row { file: file.to_owned(), line, problem };
+            let wrong = |problem| SeriesError::Row {
+                file: file.to_owned(),
+                line,
+                problem,
+            };
             parse_row(text).map_err(wrong)
         });
         let rows = parsed.collect::<Result<Arc<[Row]>, _>>()?;
@@ -139,8 +147,13 @@ impl Series {
         let rows = self.rows.clone();
         Arc::new(move |now: Instant| {
             let slot = now.since(rows[0].time).as_secs() / SLOT.as_secs();
-            let index = usize::try_from(slot).unwrap_or(usize::MAX).min(rows.len() - 1);
-            Shown { value: rows[index].value, time: rows[index].time }
+            let index = usize::try_from(slot)
+                .unwrap_or(usize::MAX)
+                .min(rows.len() - 1);
+            Shown {
+                value: rows[index].value,
+                time: rows[index].time,
+            }
         })
     }
 }
@@ -148,12 +161,17 @@ impl Series {
 fn parse_row(text: &str) -> Result<Row, &'static str> {
     let (stamp, value) = text.trim().split_once(',').ok_or("expected two columns")?;
     let stamp = NaiveDateTime::parse_from_str(stamp, "%Y-%m-%d %H:%M:%S");
-    let time = stamp.map_err(|_| "the stamp is not YYYY-MM-DD hh:mm:ss")?.and_utc();
+    let time = stamp
+        .map_err(|_| "the stamp is not YYYY-MM-DD hh:mm:ss")?
+        .and_utc();
     let value: f64 = value.parse().map_err(|_| "the value is not a number")?;
     if !value.is_finite() {
         return Err("the value is not finite");
     }
-    Ok(Row { time: Instant::from_micros(time.timestamp_micros()), value })
+    Ok(Row {
+        time: Instant::from_micros(time.timestamp_micros()),
+        value,
+    })
 }
 
 #[cfg(test)]
@@ -166,9 +184,18 @@ mod tests {
     #[test]
     fn rows_keep_their_order_and_stamps() {
         let series = Series::parse("x.csv", TEXT).unwrap();
-        assert_eq!(series.stamps(), Stamps { rows: 4, repeated: 1, backwards: 1 });
+        assert_eq!(
+            series.stamps(),
+            Stamps {
+                rows: 4,
+                repeated: 1,
+                backwards: 1
+            }
+        );
         let curve = series.curve();
-        let shown: Vec<_> = (0..5).map(|index| curve(series.slot(index)).value).collect();
+        let shown: Vec<_> = (0..5)
+            .map(|index| curve(series.slot(index)).value)
+            .collect();
         assert_eq!(shown, [90.5, 91.0, 92.0, 93.0, 93.0]);
         assert_eq!(curve(series.slot(2)).time, series.rows()[0].time);
         let before_first = series.slot(0) - SLOT;
@@ -200,6 +227,13 @@ mod tests {
             return;
         }
         let series = Series::load(&path).unwrap();
-        assert_eq!(series.stamps(), Stamps { rows: 22_695, repeated: 12, backwards: 1 });
+        assert_eq!(
+            series.stamps(),
+            Stamps {
+                rows: 22_695,
+                repeated: 12,
+                backwards: 1
+            }
+        );
     }
 }

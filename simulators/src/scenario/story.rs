@@ -281,8 +281,8 @@ impl Chapter<'_> {
         self.story.lots.push(lot);
     }
 
-    /// Cuts the network of the cold room before it warms up, deletes what was signed while it
-    /// was too warm, and lets the rest pass.
+    /// Cuts the network of the cold room when it begins to warm up, deletes what was signed until
+    /// it is cold again, and lets the rest pass.
     fn hide(&mut self) {
         let Some(cold) = self
             .supplier
@@ -297,14 +297,14 @@ impl Chapter<'_> {
             .iter()
             .flat_map(|sensor| sensor.climate.warmings.clone());
         for warming in warmings.collect::<Vec<_>>() {
-            let cut = warming.from - Duration::from_secs(45 * 60);
-            let deleted = warming.until + Duration::from_secs(155 * 60);
-            let restored = deleted + Duration::from_secs(12 * 60);
-            let deed = Deed::Hide {
-                from: warming.from,
-                until: deleted,
-            };
-            for (at, deed) in [(cut, Deed::Cut), (deleted, deed), (restored, Deed::Restore)] {
+            let cut = warming.from;
+            let hidden = warming.until + Duration::from_secs(155 * 60);
+            let restored = hidden + Duration::from_secs(12 * 60);
+            for (at, deed) in [
+                (cut, Deed::Cut),
+                (hidden, Deed::Hide),
+                (restored, Deed::Restore),
+            ] {
                 self.act(&self.supplier.slug, "cold", at, deed);
             }
         }

@@ -1,0 +1,343 @@
+//! Organisations and the registrar with their own keys, and what they do with them: admit each
+//! other to the registry, hand out claims, look at enrolment requests and sign the records of
+//! their devices.
+//!
+//! The keys are made and held here. The platform sees only what they sign, over the same HTTP
+//! interface that a real organisation's tool would use:
+//!
+//! | request | meaning |
+//! |---|---|
+//! | `POST /v1/registry/records` | a signed record (COSE bytes) |
+//! | `GET /v1/enrol/{claim}` | how far an enrolment is: `request` and `consent` when they are there |
+//! | `PUT /v1/enrol/{claim}/draft` | the record that the device is to consent to, with its HMAC |
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Client, Response, StatusCode};
+use schemas::enrol::{Claim, EnrolError, Request};
+use schemas::hash::Hash;
+use schemas::ids::{Origin, Slug};
+use schemas::key::SecretKey;
+use schemas::log::Party;
+use schemas::random::{self, NoRandomness};
+use schemas::registry::{Record, Role, SignedRecord, State};
+use serde::Deserialize;
+
+use crate::scenario::Gateway;
+
+/// Seconds within which every simulated gateway speaks.
+pub const HEARTBEAT_SECONDS: u64 = 6 * 3_600;
+
+/// How long a device may take to ask or to consent, in real time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often an organisation looks whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Longest text of a refusal that an error repeats, in characters.
+const REFUSAL_CHARS: usize = 300;
+
+/// What went wrong between an organisation and the platform.
+#[derive(Debug, thiserror::Error)]
+pub enum OrganisationError {
+    /// The platform cannot be reached.
+    #[error("the platform cannot be reached")]
+    Http(#[from] reqwest::Error),
+    /// The platform refused.
+    #[error("the platform refused to {what}: {status} {text}")]
+    Refused {
+        /// What it was asked to do.
+        what: &'static str,
+        /// Its status.
+        status: StatusCode,
+        /// The beginning of what it said.
+        text: String,
+    },
+    /// The platform's answer is not what the interface says.
+    #[error("the platform's answer has no proper {0}")]
+    Answer(&'static str),
+    /// A device asked with a wrong proof, or the claim is broken.
+    #[error("the enrolment request does not count")]
+    Request(#[from] EnrolError),
+    /// The device asked for another log or name than the claim is for.
+    #[error("the enrolment request asks for {0}")]
+    Asked(String),
+    /// The device did not ask or consent in time.
+    #[error("{device} has not sent its {what} within {} s", PATIENCE.as_secs())]
+    Silent {
+        /// Which device.
+        device: Slug,
+        /// `request` or `consent`.
+        what: &'static str,
+    },
+    /// No random numbers.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// Where a platform is and which log it keeps: what a claim tells a device.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Base URL without a slash at its end.
+    pub address: String,
+    /// SHA-256 fingerprint of its CA in hex; empty for plain HTTP on loopback.
+    pub ca: String,
+    /// Log origin.
+    pub origin: Origin,
+    /// Genesis log key.
+    pub log_key: [u8; 32],
+}
+
+impl Platform {
+    /// Log id.
+    pub fn log(&self) -> Hash {
+        self.origin.log_id(&self.log_key)
+    }
+}
+
+/// Who admits organisations. Its key stands in the policy, never in the registry.
+pub struct Registrar {
+    name: Slug,
+    key: SecretKey,
+}
+
+impl Registrar {
+    /// A registrar with a new key.
+    ///
+    /// # Errors
+    /// When the operating system has no random numbers.
+    pub fn new(name: Slug) -> Result<Registrar, NoRandomness> {
+        Ok(Registrar {
+            name,
+            key: SecretKey::generate()?,
+        })
+    }
+
+    /// Its name and key as they stand in the policy.
+    pub fn party(&self) -> Party {
+        Party {
+            name: self.name.to_string(),
+            key: self.key.public(),
+        }
+    }
+
+    /// Signs an organisation's record.
+    pub fn admit(&self, record: Record) -> SignedRecord {
+        SignedRecord::sign(&self.key, record)
+    }
+}
+
+/// An organisation with its key.
+pub struct Organisation {
+    slug: Slug,
+    key: SecretKey,
+    platform: Platform,
+    http: Client,
+}
+
+impl Organisation {
+    /// An organisation with a new key that deals with one platform.
+    ///
+    /// # Errors
+    /// When the operating system has no random numbers.
+    pub fn new(slug: Slug, platform: Platform, http: Client) -> Result<Organisation, NoRandomness> {
+        Ok(Organisation::with_key(
+            slug,
+            SecretKey::generate()?,
+            platform,
+            http,
+        ))
+    }
+
+    /// An organisation whose key was made before the platform was there.
+    pub fn with_key(slug: Slug, key: SecretKey, platform: Platform, http: Client) -> Organisation {
+        Organisation {
+            slug,
+            key,
+            platform,
+            http,
+        }
+    }
+
+    /// Its name.
+    pub fn slug(&self) -> &Slug {
+        &self.slug
+    }
+
+    /// Applies to the registrar and hands the signed record to the platform.
+    ///
+    /// # Errors
+    /// When the platform cannot be reached or refuses.
+    pub async fn join(&self, registrar: &Registrar) -> Result<(), OrganisationError> {
+        let record = own_record(self.platform.log(), &self.slug, &self.key);
+        self.hand_over(&registrar.admit(record)).await
+    }
+
+    /// A new claim for one device.
+    ///
+    /// # Errors
+    /// When the operating system has no random numbers.
+    pub fn claim(&self) -> Result<Claim, NoRandomness> {
+        let (claim, secret) = (random::bytes::<8>()?, random::bytes::<16>()?);
+        Ok(Claim {
+            tracebond: "claim/v1".to_owned(),
+            address: self.platform.address.clone(),
+            ca: self.platform.ca.clone(),
+            log: self.platform.log(),
+            log_key: Hash(self.platform.log_key),
+            origin: self.platform.origin.clone(),
+            organisation: self.slug.clone(),
+            claim: hex::encode(claim),
+            secret: hex::encode(secret),
+        })
+    }
+
+    /// Waits for the device to use its claim, checks that it did so rightly, drafts its record,
+    /// and signs that when the device has consented.
+    ///
+    /// # Errors
+    /// When the device asks for something else, takes too long, or the platform refuses.
+    pub async fn enrol(&self, claim: &Claim, gateway: &Gateway) -> Result<(), OrganisationError> {
+        let bytes = self
+            .watch(claim, gateway, "request", |state| state.request)
+            .await?;
+        let request = Request::parse(&bytes)?;
+        request.check(claim)?;
+        if request.log != self.platform.log() || request.device != gateway.slug {
+            return Err(OrganisationError::Asked(format!(
+                "{} on {}",
+                request.device, request.log
+            )));
+        }
+        let mut record = device_record(&self.slug, gateway, &request);
+        self.draft(claim, &record).await?;
+        let consent = self
+            .watch(claim, gateway, "consent", |state| state.consent)
+            .await?;
+        let consent = consent
+            .try_into()
+            .map_err(|_| OrganisationError::Answer("consent"))?;
+        record.consent = Some(consent);
+        self.hand_over(&SignedRecord::sign(&self.key, record)).await
+    }
+
+    async fn draft(&self, claim: &Claim, record: &Record) -> Result<(), OrganisationError> {
+        let draft = record.draft();
+        let hmac = claim.draft_mac(&draft)?.to_string();
+        let body = serde_json::json!({ "draft": STANDARD.encode(&draft), "hmac": hmac });
+        let url = format!("{}/v1/enrol/{}/draft", self.platform.address, claim.claim);
+        let answer = self.http.put(url).json(&body).send().await?;
+        accepted("take the draft", answer).await.map(drop)
+    }
+
+    /// Looks at an enrolment until the platform has what the organisation waits for.
+    async fn watch(
+        &self,
+        claim: &Claim,
+        gateway: &Gateway,
+        what: &'static str,
+        part: impl Fn(EnrolmentState) -> Option<String>,
+    ) -> Result<Vec<u8>, OrganisationError> {
+        let url = format!("{}/v1/enrol/{}", self.platform.address, claim.claim);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while tokio::time::Instant::now() < deadline {
+            let answer = self.http.get(&url).send().await?;
+            // Until the device has asked, the platform knows nothing of the claim.
+            if answer.status() != StatusCode::NOT_FOUND {
+                let answer = accepted("show the enrolment", answer).await?;
+                let state: EnrolmentState = answer.json().await?;
+                if let Some(text) = part(state) {
+                    return STANDARD
+                        .decode(text)
+                        .map_err(|_| OrganisationError::Answer(what));
+                }
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Err(OrganisationError::Silent {
+            device: gateway.slug.clone(),
+            what,
+        })
+    }
+
+    async fn hand_over(&self, record: &SignedRecord) -> Result<(), OrganisationError> {
+        let url = format!("{}/v1/registry/records", self.platform.address);
+        let body = record.bytes().to_vec();
+        let answer = self.http.post(url).body(body).send().await?;
+        accepted("take a record", answer).await.map(drop)
+    }
+}
+
+/// What the platform shows of an enrolment; further members are of no use here.
+#[derive(Deserialize)]
+struct EnrolmentState {
+    request: Option<String>,
+    consent: Option<String>,
+}
+
+async fn accepted(what: &'static str, answer: Response) -> Result<Response, OrganisationError> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let text = answer.text().await.unwrap_or_default();
+    let text = text.chars().take(REFUSAL_CHARS).collect();
+    Err(OrganisationError::Refused { what, status, text })
+}
+
+/// The first record of an organisation's own key, with the key's consent.
+pub fn own_record(log: Hash, slug: &Slug, key: &SecretKey) -> Record {
+    first_record(log, slug, key, Role::Organisation)
+}
+
+/// A first record without device, with the key's consent.
+pub fn first_record(log: Hash, slug: &Slug, key: &SecretKey, role: Role) -> Record {
+    let mut record = Record {
+        log,
+        version: 1,
+        organisation: slug.clone(),
+        device: None,
+        key: key.public(),
+        role,
+        places: Vec::new(),
+        steps: Vec::new(),
+        sources: Vec::new(),
+        heartbeat: 0,
+        state: State::Active,
+        prev: Hash::ZERO,
+        consent: None,
+    };
+    record.consent = Some(record.consent_by(key));
+    record
+}
+
+/// The first record of a gateway's key, not yet consented.
+fn device_record(organisation: &Slug, gateway: &Gateway, request: &Request) -> Record {
+    // 2 is scan, 3 is sensor (`statement.md` section 2.2).
+    let sources = if gateway.sensor.is_some() {
+        vec![2, 3]
+    } else {
+        vec![2]
+    };
+    Record {
+        log: request.log,
+        version: 1,
+        organisation: organisation.clone(),
+        device: Some(gateway.slug.clone()),
+        key: request.key.clone(),
+        role: Role::Capture,
+        places: vec![gateway.place.clone()],
+        steps: gateway
+            .steps
+            .iter()
+            .map(|step| (*step).to_owned())
+            .collect(),
+        sources,
+        heartbeat: HEARTBEAT_SECONDS,
+        state: State::Active,
+        prev: Hash::ZERO,
+        consent: None,
+    }
+}
