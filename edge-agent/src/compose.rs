@@ -9,6 +9,7 @@ pub mod line;
 pub mod presence;
 pub mod sensor;
 
+use schemas::event::Event;
 use schemas::time::Instant;
 use serde_json::{Map, Value, json};
 
@@ -67,17 +68,16 @@ fn offset_text(minutes: i32) -> String {
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
-/// The bytes to be signed, if the event obeys form and rules.
-fn finish(event: Map<String, Value>) -> Result<Vec<u8>, ComposeError> {
+/// The event to be signed, if it obeys form and rules.
+fn finish(event: Map<String, Value>) -> Result<Event, ComposeError> {
     let bytes = Value::Object(event).to_string().into_bytes();
-    let parsed = schemas::event::Event::parse(bytes)
-        .map_err(|error| ComposeError::Form(error.to_string()))?;
+    let parsed = Event::parse(bytes).map_err(|error| ComposeError::Form(error.to_string()))?;
     check_rules(&parsed)?;
-    Ok(parsed.into_bytes())
+    Ok(parsed)
 }
 
 /// EPCIS's semantic rules, as ingest repeats them.
-fn check_rules(_event: &schemas::event::Event) -> Result<(), ComposeError> {
+fn check_rules(_event: &Event) -> Result<(), ComposeError> {
     Ok(())
 }
 

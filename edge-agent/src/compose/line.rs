@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 use schemas::epcis::rule;
+use schemas::event::Event;
 use schemas::ijson;
 use schemas::time::Instant;
 use serde::Deserialize;
@@ -36,7 +37,7 @@ pub struct LineContext<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Composed {
     /// To be signed.
-    pub bytes: Vec<u8>,
+    pub event: Event,
     /// What the step does to presence.
     pub changes: Vec<Change>,
 }
@@ -112,7 +113,7 @@ pub fn compose(bytes: &[u8], context: LineContext<'_>) -> Result<Composed, Compo
     parts.put(&mut event);
     let changes = parts.changes(line.presence.or_else(|| default_direction(&step)));
     put_extra(&mut event, line.extra)?;
-    Ok(Composed { bytes: finish(event)?, changes })
+    Ok(Composed { event: finish(event)?, changes })
 }
 
 fn parse(bytes: &[u8]) -> Result<Line, ComposeError> {

@@ -1,5 +1,6 @@
 //! Readings to sensor events: EPCIS 2.0 section 7.3.7 (`sensorElementList`).
 
+use schemas::event::Event;
 use schemas::time::Instant;
 use serde_json::{Map, Value, json};
 
@@ -43,7 +44,7 @@ pub fn events(
     time_zone_minutes: i32,
     readings: &[Reading],
     presence: &Presence,
-) -> Result<Vec<Vec<u8>>, ComposeError> {
+) -> Result<Vec<Event>, ComposeError> {
     let Some(last) = readings.last() else { return Ok(Vec::new()) };
     let goods: Vec<Item> = presence.items().collect();
     let build = |goods: &[Item]| {

@@ -1,0 +1,207 @@
+//! `edge-agent audit`: everything that the outbox holds, verified again without a network.
+
+use std::path::Path;
+
+use schemas::hash::Hash;
+use schemas::key::PublicKey;
+use schemas::merkle;
+use schemas::note::Note as Checkpoint;
+use schemas::receipt::Receipt;
+use schemas::statement::Statement;
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+
+use super::mirror::Mirror;
+use super::state::{event_columns, hash_column, number_column};
+use super::{DATABASE_FILE, OutboxError, database};
+use crate::status::Head;
+use crate::trust::Trust;
+
+/// What an audit saw.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Audit {
+    /// Statements with events.
+    pub statements: u64,
+    /// Notes.
+    pub notes: u64,
+    /// Events whose leaves were recomputed.
+    pub events: u64,
+    /// Receipts that verified.
+    pub receipts: u64,
+    /// End of the chain by the database.
+    pub head: Option<Head>,
+    /// What is wrong, in words; empty is well.
+    pub problems: Vec<String>,
+}
+
+/// Verifies chain, signatures, roots, receipts and the newest checkpoint.
+///
+/// # Errors
+/// [`OutboxError`] if the database cannot be read at all.
+pub async fn audit(state: &Path, key: &PublicKey, trust: &Trust) -> Result<Audit, OutboxError> {
+    let path = state.join(DATABASE_FILE);
+    let metadata = std::fs::metadata(&path);
+    metadata.map_err(|source| OutboxError::Io { path: path.clone(), source })?;
+    let pool = database::readers(&path);
+    let mut audit = Audit::default();
+    check_statements(&pool, key, trust, &mut audit).await?;
+    check_receipts(&pool, trust, &mut audit).await?;
+    check_checkpoint(&pool, trust, &mut audit).await?;
+    check_head_file(state, &mut audit);
+    pool.close().await;
+    Ok(audit)
+}
+
+async fn check_statements(
+    pool: &SqlitePool,
+    key: &PublicKey,
+    trust: &Trust,
+    audit: &mut Audit,
+) -> Result<(), OutboxError> {
+    let rows = sqlx::query(
+        "SELECT position, epoch, seq, id, bytes, receipt IS NULL FROM statements
+         ORDER BY epoch, seq",
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut before: Option<Head> = None;
+    for row in &rows {
+        let head = Head {
+            epoch: number_column(row, 1)?,
+            seq: number_column(row, 2)?,
+            id: hash_column(row, 3)?,
+        };
+        if let Err(problem) = check_statement(pool, key, trust, row, &head, before, audit).await? {
+            audit.problems.push(format!("statement {}/{}: {problem}", head.epoch, head.seq));
+        }
+        before = Some(head);
+    }
+    let row = sqlx::query("SELECT epoch, seq, id FROM head").fetch_optional(pool).await?;
+    if let Some(row) = row {
+        let (epoch, seq) = (number_column(&row, 0)?, number_column(&row, 1)?);
+        audit.head = Some(Head { epoch, seq, id: hash_column(&row, 2)? });
+    }
+    let ends = before.is_none_or(|newest| {
+        audit.head.is_some_and(|head| head == newest || head.position() > newest.position())
+    });
+    if !ends {
+        audit.problems.push("the head is not the newest statement".to_owned());
+    }
+    Ok(())
+}
+
+async fn check_statement(
+    pool: &SqlitePool,
+    key: &PublicKey,
+    trust: &Trust,
+    row: &SqliteRow,
+    head: &Head,
+    before: Option<Head>,
+    audit: &mut Audit,
+) -> Result<Result<(), String>, OutboxError> {
+    let statement = match Statement::parse(row.try_get(4)?) {
+        Ok(statement) => statement,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let payload = &statement.payload;
+    let follows = before
+        .filter(|before| before.epoch == head.epoch && before.seq + 1 == head.seq)
+        .is_none_or(|before| before.id == payload.prev);
+    let checks = [
+        (statement.id() == head.id, "its bytes are not what its id says"),
+        (statement.verify(key).is_ok(), "its signature is not of this device's key"),
+        (payload.position == head.position(), "it is in another place of the chain"),
+        (payload.log == trust.log && payload.device == trust.device, "it is of another chain"),
+        (follows, "its prev is not the statement before"),
+    ];
+    if let Some((_, problem)) = checks.into_iter().find(|(holds, _)| !holds) {
+        return Ok(Err(problem.to_owned()));
+    }
+    if payload.note.is_some() {
+        audit.notes += 1;
+        return Ok(Ok(()));
+    }
+    audit.statements += 1;
+    let waits: bool = row.try_get(5)?;
+    if !waits {
+        return Ok(Ok(()));
+    }
+    check_bodies(pool, row.try_get(0)?, payload.count, payload.root, audit).await
+}
+
+/// Bodies are there until the receipt, and lead to the signed root.
+async fn check_bodies(
+    pool: &SqlitePool,
+    position: i64,
+    count: u64,
+    root: Hash,
+    audit: &mut Audit,
+) -> Result<Result<(), String>, OutboxError> {
+    let rows =
+        sqlx::query("SELECT source, salt, bytes FROM events WHERE statement = $1 ORDER BY number")
+            .bind(position)
+            .fetch_all(pool)
+            .await?;
+    let mut leaves = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (source, salt, bytes) = event_columns(row)?;
+        match schemas::event::Event::parse(bytes) {
+            Ok(event) => leaves.push(event.leaf(source, &salt)),
+            Err(error) => return Ok(Err(error.to_string())),
+        }
+    }
+    if leaves.len() as u64 != count || merkle::root(&leaves) != Some(root) {
+        return Ok(Err("its events do not lead to its root".to_owned()));
+    }
+    audit.events += count;
+    Ok(Ok(()))
+}
+
+async fn check_receipts(
+    pool: &SqlitePool,
+    trust: &Trust,
+    audit: &mut Audit,
+) -> Result<(), OutboxError> {
+    let rows = sqlx::query("SELECT number, bytes FROM receipts").fetch_all(pool).await?;
+    for row in &rows {
+        let bytes: Vec<u8> = row.try_get(1)?;
+        match Receipt::open(&bytes, &trust.receipt_key) {
+            Ok(_) => audit.receipts += 1,
+            Err(error) => {
+                audit.problems.push(format!("receipt {}: {error}", number_column(row, 0)?));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn check_checkpoint(
+    pool: &SqlitePool,
+    trust: &Trust,
+    audit: &mut Audit,
+) -> Result<(), OutboxError> {
+    let row = sqlx::query("SELECT size, root, note FROM checkpoint").fetch_optional(pool).await?;
+    let Some(row) = row else { return Ok(()) };
+    let (size, root) = (number_column(&row, 0)?, hash_column(&row, 1)?);
+    let note: Vec<u8> = row.try_get(2)?;
+    let witnessed = Checkpoint::parse(&note).and_then(|note| note.check_served(&trust.policy));
+    match witnessed {
+        Ok(seen) if seen.checkpoint.size == size && seen.checkpoint.root == root => {}
+        Ok(_) => audit.problems.push("the checkpoint is another one than its note".to_owned()),
+        Err(error) => audit.problems.push(format!("checkpoint: {error}")),
+    }
+    Ok(())
+}
+
+fn check_head_file(state: &Path, audit: &mut Audit) {
+    let file = Mirror::new(state).read();
+    let ahead = match (file, audit.head) {
+        (Some(file), Some(head)) => file.position() > head.position(),
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    if ahead {
+        audit.problems.push("the head file knows more than the outbox: it is an older copy".to_owned());
+    }
+}

@@ -1,0 +1,222 @@
+//! What enrolment brought, and the check that all of it hangs together from the claim up.
+//!
+//! The check runs at enrolment and again at every start: files on a disk are a stranger's too.
+
+use std::path::{Path, PathBuf};
+
+use schemas::hash::Hash;
+use schemas::ids::{DeviceAddress, Origin, Slug};
+use schemas::key::PublicKey;
+use schemas::log::{Entry, Policy};
+use schemas::registry::{Record, Role, SignedRecord, State};
+use serde::{Deserialize, Serialize};
+
+use crate::config::BrokerAddress;
+use crate::identity::write_private;
+
+/// File of the enrolment in the state directory, mode 0600: it holds the broker's password.
+pub const ENROLMENT_FILE: &str = "enrolment.json";
+/// Longest enrolment file in bytes.
+const FILE_MAX: u64 = 1024 * 1024;
+
+/// The answer to an enrolment with the parts of the claim that it is checked against.
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// Log id of the claim.
+    pub log: Hash,
+    /// Log origin of the claim.
+    pub origin: Origin,
+    /// Genesis log key of the claim.
+    pub log_key: Hash,
+    /// Organisation of the claim.
+    pub organisation: Slug,
+    /// The device's signed record.
+    #[serde(with = "schemas::b64")]
+    pub record: Vec<u8>,
+    /// Its organisation's.
+    #[serde(with = "schemas::b64")]
+    pub organisation_record: Vec<u8>,
+    /// The receipt key's.
+    #[serde(with = "schemas::b64")]
+    pub receipt_record: Vec<u8>,
+    /// The organisation's that answers for the receipt key.
+    #[serde(with = "schemas::b64")]
+    pub receipt_organisation_record: Vec<u8>,
+    /// Log entry of the policy.
+    #[serde(with = "schemas::b64")]
+    pub policy: Vec<u8>,
+    /// `mqtt://host:port` or `mqtts://host:port`.
+    pub broker: String,
+    /// The platform's CA in PEM; empty without TLS.
+    pub ca: String,
+    /// User name at the broker.
+    pub username: String,
+    /// Password at the broker: 64 hex digits, made on this device.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Enrolment({} at {})", self.username, self.broker)
+    }
+}
+
+/// What the agent acts on after every signature has been checked.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Log id.
+    pub log: Hash,
+    /// This device.
+    pub device: DeviceAddress,
+    /// What it may say.
+    pub record: Record,
+    /// Signs receipts.
+    pub receipt_key: PublicKey,
+    /// Whose checkpoints count.
+    pub policy: Policy,
+    /// Where the broker listens.
+    pub broker: BrokerAddress,
+}
+
+/// An enrolment that does not hold together.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not the JSON of an enrolment.
+    #[error("the enrolment file is damaged: {0}")]
+    Malformed(String),
+    /// A part of it does not fit.
+    #[error("{part}: {problem}")]
+    Refused {
+        /// `policy`, `record`, ...
+        part: &'static str,
+        /// Why.
+        problem: String,
+    },
+}
+
+fn refuse(part: &'static str, problem: impl std::fmt::Display) -> TrustError {
+    TrustError::Refused { part, problem: problem.to_string() }
+}
+
+fn rule(holds: bool, part: &'static str, problem: &str) -> Result<(), TrustError> {
+    if holds { Ok(()) } else { Err(refuse(part, problem)) }
+}
+
+impl Enrolment {
+    /// Reads the enrolment of a state directory; `None` if the device is not enrolled.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn load(state: &Path) -> Result<Option<Self>, TrustError> {
+        let path = state.join(ENROLMENT_FILE);
+        let io = |source| TrustError::Io { path: path.clone(), source };
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.len() > FILE_MAX => {
+                return Err(TrustError::Malformed("larger than a megabyte".to_owned()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(error)),
+        }
+        let bytes = std::fs::read(&path).map_err(io)?;
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| TrustError::Malformed(error.to_string()))
+    }
+
+    /// Stores it durably, for its owner only.
+    ///
+    /// # Errors
+    /// [`TrustError::Io`].
+    pub fn store(&self, state: &Path) -> Result<(), TrustError> {
+        let path = state.join(ENROLMENT_FILE);
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| TrustError::Malformed(error.to_string()))?;
+        write_private(&path, &bytes).map_err(|source| TrustError::Io { path, source })
+    }
+
+    /// Checks every signature and every name against the claim and the device's key.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] that names the part.
+    pub fn trust(&self, key: &PublicKey) -> Result<Trust, TrustError> {
+        let policy = self.checked_policy()?;
+        let organisation = self.organisation_of(&self.organisation_record, &policy)?;
+        rule(
+            organisation.organisation == self.organisation,
+            "organisation_record",
+            "is of another organisation than the claim",
+        )?;
+        let record = self.signed_by(&self.record, &organisation, Role::Capture, "record")?;
+        rule(record.key == *key, "record", "is of another key than this device's")?;
+        let device = record.address().ok_or_else(|| refuse("record", "names no device"))?;
+        rule(self.username == device.to_string(), "username", "is not the device's address")?;
+        let issuer = self.organisation_of(&self.receipt_organisation_record, &policy)?;
+        let receipt =
+            self.signed_by(&self.receipt_record, &issuer, Role::Receipt, "receipt_record")?;
+        let broker = self.broker.parse().map_err(|problem| refuse("broker", problem))?;
+        Ok(Trust { log: self.log, device, record, receipt_key: receipt.key, policy, broker })
+    }
+
+    fn checked_policy(&self) -> Result<Policy, TrustError> {
+        let part = "policy";
+        let Entry::Policy(policy) =
+            Entry::parse(&self.policy).map_err(|error| refuse(part, error))?
+        else {
+            return Err(refuse(part, "the entry is no policy"));
+        };
+        rule(policy.log == self.log, part, "is of another log than the claim")?;
+        rule(policy.origin == self.origin, part, "names another origin than the claim")?;
+        // A later policy would need its predecessors to be followed from the claim's key.
+        rule(policy.prev.is_none(), part, "is not the first of its log")?;
+        let genesis = policy.log_key.to_bytes();
+        rule(genesis[..] == self.log_key.0[..], part, "has another log key than the claim")?;
+        rule(
+            self.origin.log_id(&self.log_key.0) == self.log,
+            part,
+            "the log id is not that of its origin and key",
+        )?;
+        Ok(policy)
+    }
+
+    fn parsed(&self, bytes: &[u8], role: Role, part: &'static str) -> Result<SignedRecord, TrustError> {
+        let signed = SignedRecord::parse(bytes.to_vec()).map_err(|error| refuse(part, error))?;
+        rule(signed.record.log == self.log, part, "is of another log")?;
+        rule(signed.record.role == role, part, "has another role")?;
+        rule(signed.record.state == State::Active, part, "is not active")?;
+        Ok(signed)
+    }
+
+    fn organisation_of(&self, bytes: &[u8], policy: &Policy) -> Result<Record, TrustError> {
+        let part = "organisation_record";
+        let signed = self.parsed(bytes, Role::Organisation, part)?;
+        let registrar = policy
+            .registrar(&signed.signer)
+            .ok_or_else(|| refuse(part, "its signer is no registrar of the policy"))?;
+        signed.verify(registrar).map_err(|error| refuse(part, error))?;
+        Ok(signed.record)
+    }
+
+    fn signed_by(
+        &self,
+        bytes: &[u8],
+        organisation: &Record,
+        role: Role,
+        part: &'static str,
+    ) -> Result<Record, TrustError> {
+        let signed = self.parsed(bytes, role, part)?;
+        let same = signed.record.organisation == organisation.organisation;
+        rule(same, part, "is of another organisation than its signer")?;
+        signed.verify(&organisation.key).map_err(|error| refuse(part, error))?;
+        Ok(signed.record)
+    }
+}
