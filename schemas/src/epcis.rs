@@ -10,6 +10,7 @@
 //! the truth. Everything works on a parsed [`serde_json::Value`]; that no name occurs twice is
 //! `schemas::event`'s to refuse before.
 
+mod event_hash;
 mod facts;
 mod path;
 pub mod rule;
@@ -20,6 +21,7 @@ mod validate;
 mod violation;
 mod vocabulary;
 
+pub use event_hash::{cbv_hash, cbv_hash_ignoring, pre_hash};
 pub use facts::{Action, EventFacts, EventType, Item, Quantity, Role, items};
 pub use sensor::{Reading, readings};
 pub use validate::{MAX_VIOLATIONS, first_violation, validate};

@@ -45,9 +45,15 @@ pub const MAX_ELEMENTS: usize = 32;
 /// wrong check digit is left as it stands, because the hash is defined on syntax alone.
 ///
 /// # Errors
-/// Every [`Gs1Error`] but [`Gs1Error::CheckDigit`].
+/// Every [`Gs1Error`] but [`Gs1Error::CheckDigit`] where a check digit was given.
 pub fn normalise(text: &str) -> Result<String, Gs1Error> {
     Ok(identifier::read(text)?.finish(false)?.canonical())
+}
+
+/// [`normalise`] for values that may be anything: only an `http` URI or an EPC URN is read, so that
+/// text which happens to look like an element string stays text.
+pub(crate) fn normalise_uri(text: &str) -> Option<String> {
+    (link::is_link(text) || urn::is_epc(text)).then(|| normalise(text).ok())?
 }
 
 #[cfg(test)]

@@ -23,13 +23,11 @@ fn sentence(member: &'static str, sentence: &'static str) -> Broken {
 
 /// Whether one of these lists has an entry.
 fn has_some(object: &Object, lists: &[&str]) -> bool {
-    let filled = |name: &&str| {
-        object
-            .get(*name)
-            .and_then(Value::as_array)
-            .is_some_and(|list| !list.is_empty())
-    };
-    lists.iter().any(|name| filled(&name))
+    let entries = |name: &&str| object.get(*name)?.as_array();
+    lists
+        .iter()
+        .filter_map(entries)
+        .any(|list| !list.is_empty())
 }
 
 fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {

@@ -282,7 +282,7 @@ impl Identifier {
 
     /// The one form that is stored and compared, for example
     /// `https://id.gs1.org/01/09521001000017/10/L1`: the key and only those qualifiers that make it
-    /// another thing. Percent encoding in upper case of all but unreserved characters.
+    /// another thing. Percent encoding in upper case of all but unreserved characters and `'`.
     pub fn canonical(&self) -> String {
         self.link(self.identifying())
     }

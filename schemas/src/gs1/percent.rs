@@ -2,12 +2,13 @@
 
 use super::Gs1Error;
 
-/// Escapes everything but the unreserved characters, with upper-case digits: the one spelling that
-/// canonical forms use.
+/// Escapes everything but the unreserved characters and the apostrophe, with upper-case digits: the
+/// one spelling that canonical forms use. (A URI may hold an apostrophe, and the published vectors
+/// of the CBV event hash leave it as it is.)
 pub(super) fn encode(value: &str, out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~'".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');
