@@ -7,6 +7,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`clock`] | the one place where domain time meets the wall clock and tokio's timers |
+//! | [`config`] | reads a TOML file; errors name file, line and field |
 //! | [`negotiate`] | which of the two languages a page is written in |
 //! | [`page`] | security headers of every page |
 //! | [`problem`] | RFC 9457 `application/problem+json` |
@@ -15,6 +16,7 @@
 //! | [`telemetry`] | log lines, human or JSON |
 
 pub mod clock;
+pub mod config;
 pub mod negotiate;
 pub mod page;
 pub mod problem;

@@ -162,11 +162,6 @@ impl Backlog {
     fn held(&self) -> MutexGuard<'_, BTreeMap<usize, bool>> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    #[cfg(test)]
-    pub(super) fn messages(&self) -> usize {
-        self.held().len()
-    }
 }
 
 /// Where a payload's bytes are; no two live payloads share it, as none is empty.

@@ -292,18 +292,31 @@ async fn twenty_thousand_messages_wait_for_a_slow_ingest_and_none_is_lost() {
     .await;
     let mut ingest = Peer::ingest(&broker, "ingest", "$share/ingest/").await;
     let device = Peer::device(&broker, "maker/a").await;
-    let publishing = tokio::spawn(device.publish_all(capture("maker/a"), MESSAGES));
+    let told = tokio::sync::watch::Sender::new(0);
+    let mut accepted = told.subscribe();
+    let publishing = device.publish_and_tell(capture("maker/a"), MESSAGES, told);
+    let publishing = tokio::spawn(publishing);
     let mut seen = BTreeSet::new();
     let mut unacknowledged = Vec::new();
     while seen.len() < MESSAGES as usize {
         let delivery = ingest.delivery().await;
         seen.insert(number(&delivery));
         unacknowledged.push(delivery);
-        // Acknowledges only when the broker has nothing more to give.
-        if unacknowledged.len() == peer::INFLIGHT as usize || seen.len() == MESSAGES as usize {
-            for delivery in unacknowledged.drain(..) {
-                ingest.client.ack(&delivery).await.unwrap();
-            }
+        if unacknowledged.len() < peer::INFLIGHT as usize && seen.len() < MESSAGES as usize {
+            continue;
+        }
+        // Slower than the publisher: acknowledges only once the broker is full to the brim.
+        let full = (seen.len() as u32 - unacknowledged.len() as u32 + 500).min(MESSAGES);
+        accepted
+            .wait_for(|accepted| *accepted >= full)
+            .await
+            .unwrap();
+        assert!(
+            *accepted.borrow() <= full,
+            "never more than 500 are accepted and waiting"
+        );
+        for delivery in unacknowledged.drain(..) {
+            ingest.client.ack(&delivery).await.unwrap();
         }
     }
     assert_eq!(

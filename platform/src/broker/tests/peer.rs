@@ -8,7 +8,7 @@ use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{PubAckReason, Publish, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, ConnectionError, MqttOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -206,7 +206,18 @@ impl Peer {
     }
 
     /// Publishes numbered messages and returns how many were accepted.
-    pub async fn publish_all(mut self, topic: String, messages: u32) -> u32 {
+    pub async fn publish_all(self, topic: String, messages: u32) -> u32 {
+        self.publish_and_tell(topic, messages, watch::Sender::new(0))
+            .await
+    }
+
+    /// The same, and tells how many are accepted so far.
+    pub async fn publish_and_tell(
+        mut self,
+        topic: String,
+        messages: u32,
+        told: watch::Sender<u32>,
+    ) -> u32 {
         let client = self.client.clone();
         tokio::spawn(async move {
             for index in 0..messages {
@@ -226,6 +237,7 @@ impl Peer {
                 .await;
             assert_eq!(reason, PubAckReason::Success);
             accepted += 1;
+            told.send_replace(accepted);
         }
         accepted
     }
