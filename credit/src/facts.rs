@@ -1,13 +1,13 @@
 //! What verified evidence shows about a supplier as of an instant.
 //!
-//! Facts are read from events recorded by that instant and from nothing else; each names the leaves
+//! Facts are read from events anchored by that instant and from nothing else; each names the leaves
 //! of the events that it came from. The same evidence and the same instant give the same bytes
 //! ([`Facts::to_bytes`]): integers and decimals only, every order fixed.
 //!
-//! Time: one bundle has one checkpoint, whose **anchored time** bounds everything in it from above.
-//! When an event was *recorded* is taken from its batch header; that is the operator's word, cut to
-//! the anchored time. An event recorded later than [`Rules::late_after`] after its own time weighs
-//! as declared, whatever its source.
+//! Time: the **anchored time** of the checkpoint that an event is shown at bounds it from above and
+//! is witnessed; the event's own time is its signer's claim. An event anchored later than
+//! [`Rules::late_after`] after its own time weighs as declared, whatever its source. A bundle that
+//! shows everything at one late checkpoint therefore weighs less, never more.
 
 pub mod cold_chain;
 pub mod delivery;
@@ -35,7 +35,7 @@ pub const SHARE_PLACES: u32 = 4;
 /// How facts are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// An event recorded later than this after its own time weighs as declared.
+    /// An event anchored later than this after its own time weighs as declared.
     pub late_after: Duration,
     /// Added to a device's heartbeat before its silence is a gap.
     pub silence_grace: Duration,
@@ -132,7 +132,7 @@ pub struct Facts {
     pub sources: BTreeMap<String, Share>,
     /// The supplier's own events that were measured or scanned.
     pub measured: Share,
-    /// The supplier's own events that were recorded late.
+    /// The supplier's own events that were anchored late.
     pub late_records: Share,
     /// Promised deliveries that were due, and kept.
     pub on_time: Share,

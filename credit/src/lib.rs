@@ -1,13 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+pub mod config;
 pub mod evidence;
 pub mod facts;
+pub mod http;
 pub mod loan;
 pub mod money;
 mod rfc3339;
+mod run;
 pub mod sandbox;
 pub mod score;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod testing;
 
+pub use config::Config;
+pub use run::{Handle, StartError, run};
 pub use service::{ApplyError, Credit, Terms};

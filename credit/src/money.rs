@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn negative_and_overflowing_amounts_are_refused() {
-        let parse = |text| Money::parse(text, Currency::CNY);
+        let parse = |text: &str| Money::parse(text, Currency::CNY);
         assert_eq!(parse("-1.00"), Err(MoneyError::Negative));
         assert_eq!(parse("1000000000000.01"), Err(MoneyError::Overflow));
         assert_eq!(parse(&format!("{}.00", "9".repeat(40))), Err(MoneyError::Overflow));

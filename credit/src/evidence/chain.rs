@@ -65,7 +65,7 @@ pub enum Missing {
     },
     /// Nothing for longer than the device's heartbeat, up to the end of the evidence.
     Silence {
-        /// Recorded time of its last statement.
+        /// Anchored time of its last statement.
         #[serde(with = "crate::rfc3339")]
         since: Instant,
         /// End of the evidence.
@@ -190,9 +190,9 @@ fn silence(chain: &Chain<'_>, end: Instant, grace: Duration) -> Option<Missing> 
     let heartbeat = chain.iter().map(|statement| statement.heartbeat_s).min()?;
     if let Some((epoch, seq)) = last.retired_at {
         let short = (last.epoch, last.seq) < (epoch, seq);
-        return short.then_some(Missing::Silence { since: last.recorded, until: end });
+        return short.then_some(Missing::Silence { since: last.anchored, until: end });
     }
-    let since = chain.iter().map(|statement| statement.recorded).max()?;
+    let since = chain.iter().map(|statement| statement.anchored).max()?;
     let patience = Duration::from_secs(heartbeat).saturating_add(grace);
     let silent = heartbeat > 0 && end.since(since) > patience;
     silent.then_some(Missing::Silence { since, until: end })

@@ -14,11 +14,11 @@ pub struct VerifiedEvidence {
     pub origin: String,
     /// Hash of the policy under which it was verified, equal to the bank's own.
     pub policy: Hash,
-    /// Size of the log at the bundle's checkpoint.
+    /// Size of the log at the bundle's newest checkpoint.
     pub log_size: u64,
     /// Root of the log at that size.
     pub root: Hash,
-    /// When the checkpoint was witnessed: everything here was in the log by then.
+    /// When that checkpoint was witnessed: everything here was in the log by then.
     pub anchored: Instant,
     /// Statements and notes.
     pub statements: Vec<VerifiedStatement>,
@@ -39,9 +39,8 @@ pub struct VerifiedStatement {
     pub seq: u64,
     /// Id of the statement before.
     pub prev: Hash,
-    /// When the platform says that it had it: the last record time of its batch header, and the
-    /// checkpoint's anchored time if the header claims a later one.
-    pub recorded: Instant,
+    /// When the checkpoint that it is shown at was witnessed: it was in the log by then.
+    pub anchored: Instant,
     /// Within how many seconds its device promises to speak again; 0 for no promise.
     pub heartbeat_s: u64,
     /// The last place that counts, if the device is retired.
@@ -72,14 +71,14 @@ impl VerifiedEvidence {
         self.statements.get(event.statement)
     }
 
-    /// Statements of one organisation's devices that were recorded by `as_of`.
+    /// Statements of one organisation's devices that were anchored by `as_of`.
     pub fn of<'a>(
         &'a self,
         organisation: &'a Slug,
         as_of: Instant,
     ) -> impl Iterator<Item = &'a VerifiedStatement> {
         self.statements.iter().filter(move |statement| {
-            statement.device.organisation == *organisation && statement.recorded <= as_of
+            statement.device.organisation == *organisation && statement.anchored <= as_of
         })
     }
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use schemas::hash::{Hash, sha256};
 use schemas::log::{self, EntryError, Policy, PolicyFile};
-use schemas::proof::{self, Bundle, HeaderRow, Report};
+use schemas::proof::{self, Bundle};
 use schemas::registry::State;
 use schemas::statement::Note;
-use schemas::time::Instant;
 
 use super::verified::{VerifiedEvent, VerifiedEvidence, VerifiedStatement};
 
@@ -65,68 +64,48 @@ impl From<proof::Refusal> for Refused {
 /// [`Refused`] with the class of the first check that fails.
 pub fn verify(bundle: &[u8], trusted: &TrustedPolicy) -> Result<VerifiedEvidence, Refused> {
     let report = proof::verify(bundle, Some(&trusted.entry))?;
-    let batches = batches(&Bundle::parse(bundle)?, report.witnessed.anchored)?;
+    let refused = refused_events(&Bundle::parse(bundle)?)?;
+    let newest = report.checkpoints.last().ok_or_else(|| broken("there is no checkpoint"))?;
     Ok(VerifiedEvidence {
         origin: report.policy.origin.to_string(),
         policy: report.policy_hash,
-        log_size: report.witnessed.checkpoint.size,
-        root: report.witnessed.checkpoint.root,
-        anchored: report.witnessed.anchored,
-        statements: statements(&report, &batches)?,
+        log_size: newest.checkpoint.size,
+        root: newest.checkpoint.root,
+        anchored: newest.anchored,
+        statements: report.statements.iter().map(|one| statement(one, &refused)).collect(),
         events: report.events.into_iter().map(event).collect(),
     })
 }
 
-/// What credit needs of a batch header, by its place in the log.
-struct Batch {
-    recorded: Instant,
-    /// Refused events by the statement's place in the batch.
-    refused: BTreeMap<u64, u64>,
-}
+/// How many events ingest refused, by place of the header in the log and of the statement in the
+/// batch. The lists were checked with the bundle; here they are only read.
+type RefusedEvents = BTreeMap<(u64, u64), u64>;
 
-type Batches = BTreeMap<u64, Batch>;
-
-/// Headers were checked with the bundle; here they are only read.
-fn batches(bundle: &Bundle, anchored: Instant) -> Result<Batches, Refused> {
-    bundle.headers.iter().map(|row| Ok((row.index, batch(row, anchored)?))).collect()
-}
-
-fn batch(row: &HeaderRow, anchored: Instant) -> Result<Batch, Refused> {
-    let broken = |error: EntryError| Refused { class: "header".to_owned(), detail: error.to_string() };
-    let log::Entry::Header(header) = log::Entry::parse(&row.entry.0).map_err(broken)? else {
-        return Err(broken(EntryError::Rule("the entry is no batch header")));
-    };
-    let mut refused = BTreeMap::new();
-    if let Some(list) = &row.refused {
-        for one in log::parse_refused(&list.0).map_err(broken)? {
-            *refused.entry(one.statement).or_insert(0) += 1;
+fn refused_events(bundle: &Bundle) -> Result<RefusedEvents, Refused> {
+    let mut refused = RefusedEvents::new();
+    for row in &bundle.headers {
+        let Some(list) = &row.refused else { continue };
+        for one in log::parse_refused(&list.0).map_err(|error| broken(&error.to_string()))? {
+            *refused.entry((row.index, one.statement)).or_insert(0) += 1;
         }
     }
-    Ok(Batch { recorded: header.last.min(anchored), refused })
+    Ok(refused)
 }
 
-fn statements(report: &Report, batches: &Batches) -> Result<Vec<VerifiedStatement>, Refused> {
-    let found = report.statements.iter().map(|one| {
-        let batch = batches.get(&one.log_index)?;
-        Some(statement(one, batch))
-    });
-    let all: Option<Vec<_>> = found.collect();
-    all.ok_or_else(|| Refused {
-        class: "header".to_owned(),
-        detail: "a statement stands in no header of the bundle".to_owned(),
-    })
+fn broken(detail: &str) -> Refused {
+    Refused { class: "header".to_owned(), detail: detail.to_owned() }
 }
 
-fn statement(one: &proof::VerifiedStatement, batch: &Batch) -> VerifiedStatement {
+fn statement(one: &proof::VerifiedStatement, refused: &RefusedEvents) -> VerifiedStatement {
     let payload = &one.statement.payload;
-    let refused = batch.refused.get(&one.batch_index).copied().unwrap_or(0);
+    let refused = refused.get(&(one.log_index, one.batch_index)).copied().unwrap_or(0);
     VerifiedStatement {
         id: one.id,
         device: payload.device.clone(),
         epoch: payload.position.epoch,
         seq: payload.position.seq,
         prev: payload.prev,
-        recorded: batch.recorded,
+        anchored: one.anchored,
         heartbeat_s: one.record.heartbeat,
         retired_at: match &one.record.state {
             State::Retired { last: Some((last, _)) } => Some((last.epoch, last.seq)),

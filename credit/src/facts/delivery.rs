@@ -2,8 +2,8 @@
 //!
 //! Each thing that a shipping event names is one delivery. It is confirmed by the first receiving
 //! or accepting event of a device of **another organisation** that names the same thing, not before
-//! the shipment, and that confirms no other delivery. A confirmation that was recorded late counts
-//! from when it was recorded: nobody makes a delivery punctual afterwards.
+//! the shipment, and that confirms no other delivery. A confirmation that was anchored late counts
+//! from when it was anchored: nobody makes a delivery punctual afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +110,7 @@ fn take<'a>(
     let waiting = receipts.get_mut(key)?;
     let place = waiting.iter().position(|seen| seen.time >= shipped)?;
     let seen = waiting.remove(place);
-    Some((seen, if seen.late { seen.recorded } else { seen.time }))
+    Some((seen, if seen.late { seen.anchored } else { seen.time }))
 }
 
 /// Punctuality of the promises that were due by `as_of`.

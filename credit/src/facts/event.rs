@@ -66,12 +66,12 @@ pub struct Observation {
     pub leaf: Hash,
     /// Who signed it.
     pub device: DeviceAddress,
-    /// How it came about; declared if it was recorded too long after its own time.
+    /// How it came about; declared if it was anchored too long after its own time.
     pub source: Source,
-    /// True if it was recorded too long after its own time.
+    /// True if it was anchored too long after its own time.
     pub late: bool,
-    /// When the platform had it.
-    pub recorded: Instant,
+    /// It was in the log by then.
+    pub anchored: Instant,
     /// `eventTime`.
     pub time: Instant,
     /// `bizStep` by its bare name, empty if there is none.
@@ -121,10 +121,10 @@ impl Observation {
     }
 }
 
-/// All readable events recorded by `as_of`, each counted once, in order of time and leaf.
+/// All readable events anchored by `as_of`, each counted once, in order of time and leaf.
 ///
 /// The same event from several signers of one organisation (same `eventID` and same content) is one
-/// observation with the strongest source and the earliest record. One `eventID` with two contents
+/// observation with the strongest source and the earliest anchored time. One `eventID` with two contents
 /// stays two: joining them would let a supplier hide the worse one. An event that its organisation
 /// declared an error is marked withdrawn and its declaration left out.
 #[must_use]
@@ -132,7 +132,7 @@ pub fn observe(evidence: &VerifiedEvidence, as_of: Instant, late_after: Duration
     let mut joined: BTreeMap<(Slug, Hash), Observation> = BTreeMap::new();
     let mut withdrawn = BTreeSet::new();
     for event in &evidence.events {
-        let statement = evidence.statement_of(event).filter(|of| of.recorded <= as_of);
+        let statement = evidence.statement_of(event).filter(|of| of.anchored <= as_of);
         let Some(seen) = statement.and_then(|of| read(event, of, late_after)) else { continue };
         if seen.values.contains_key("errorDeclaration") {
             withdrawn.insert(seen.join);
@@ -156,12 +156,12 @@ fn join(joined: &mut BTreeMap<(Slug, Hash), Observation>, seen: Observation) {
         }
         Entry::Occupied(mut place) => {
             let kept = place.get_mut();
-            let recorded = kept.recorded.min(seen.recorded);
+            let anchored = kept.anchored.min(seen.anchored);
             let rank = |seen: &Observation| (seen.source, std::cmp::Reverse(seen.leaf));
             if rank(&seen) > rank(kept) {
                 *kept = seen;
             }
-            kept.recorded = recorded;
+            kept.anchored = anchored;
         }
     }
 }
@@ -173,7 +173,7 @@ fn read(
 ) -> Option<Observation> {
     let values = values(event);
     let time = Instant::parse_rfc3339(values.get("eventTime")?.as_str()?)?;
-    let late = statement.recorded.since(time) > late_after;
+    let late = statement.anchored.since(time) > late_after;
     let source = if late { Source::Declared } else { event.source? };
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default();
     Some(Observation {
@@ -181,7 +181,7 @@ fn read(
         device: statement.device.clone(),
         source,
         late,
-        recorded: statement.recorded,
+        anchored: statement.anchored,
         time,
         step: bare(text("bizStep"), "BizStep-", "bizstep:"),
         disposition: bare(text("disposition"), "Disp-", "disp:"),

@@ -120,5 +120,5 @@ fn a_table_that_goes_up_and_down_is_refused() {
     let bad = text.replace("grade = \"C\"", "grade = \"Z\"");
     assert_eq!(parse(&bad).unwrap_err(), ModelError::Grades);
     let bad = text.replace("base = 300", "base = \"many\"");
-    assert!(parse(&bad).unwrap_err().to_string().starts_with("x.toml:10: base"));
+    assert!(parse(&bad).unwrap_err().to_string().starts_with("x.toml:11: base"));
 }

@@ -1,0 +1,323 @@
+//! The service's configuration file: TOML, every error with file, line and field.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use schemas::config::{self, ConfigError};
+use schemas::ids::Slug;
+use serde::Deserialize;
+
+use crate::evidence::PACK_MAX;
+use crate::facts::Rules;
+use crate::loan::Product;
+use crate::money::{Currency, Money};
+use crate::sandbox::Limits;
+
+/// Where a leaf goes in [`Config::event_page`].
+pub const LEAF: &str = "{leaf}";
+
+/// Everything that the service is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens; port 0 for any.
+    pub listen: SocketAddr,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The policy file that the bank trusts.
+    pub policy: PathBuf,
+    /// Address of the platform's page of an event, with [`LEAF`] where its leaf goes.
+    pub event_page: Option<String>,
+    /// Where evidence is asked for over HTTP; not needed when it comes from within the process.
+    pub evidence: EvidenceSource,
+    /// How facts are read.
+    pub rules: Rules,
+    /// The sandbox's limits.
+    pub sandbox: Limits,
+    /// What is lent, by name.
+    pub products: BTreeMap<Slug, Product>,
+}
+
+/// How evidence is asked for.
+#[derive(Clone, Debug)]
+pub struct EvidenceSource {
+    /// Base address of the evidence service, if it is asked over HTTP.
+    pub base: Option<String>,
+    /// How long a whole answer may take.
+    pub timeout: Duration,
+    /// The most bytes of an answer.
+    pub max_bytes: usize,
+    /// The oldest checkpoint that is taken.
+    pub max_age: Duration,
+}
+
+impl Default for EvidenceSource {
+    /// No address, 30 s, [`PACK_MAX`], 24 hours.
+    fn default() -> Self {
+        Self {
+            base: None,
+            timeout: Duration::from_secs(30),
+            max_bytes: PACK_MAX,
+            max_age: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read {file}")]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Its content is wrong.
+    #[error(transparent)]
+    Content(#[from] ConfigError),
+}
+
+impl Config {
+    /// Reads a file; relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(file: &Path) -> Result<Self, LoadError> {
+        let wrong = |source| LoadError::File { file: file.to_owned(), source };
+        let text = std::fs::read_to_string(file).map_err(wrong)?;
+        let mut config = Self::parse(&file.display().to_string(), &text)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        config.database = folder.join(&config.database);
+        config.policy = folder.join(&config.policy);
+        Ok(config)
+    }
+
+    /// Reads a configuration's text.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line and field.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let raw: Raw = config::parse(file, text)?;
+        let at = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
+        let sandbox = raw.sandbox.read().map_err(|(field, problem)| {
+            at(&format!("sandbox.{field}"), problem)
+        })?;
+        let mut products = BTreeMap::new();
+        for product in &raw.products {
+            let read = product.read(sandbox.outstanding.currency());
+            let read = read.map_err(|(field, problem)| at(&format!("products.{field}"), problem))?;
+            if products.insert(product.id.clone(), read).is_some() {
+                return Err(at("products.id", format!("`{}` stands twice", product.id)));
+            }
+        }
+        if raw.event_page.as_ref().is_some_and(|page| !is_event_page(page)) {
+            let problem = format!("an http or https address with {LEAF} in it is needed");
+            return Err(at("event_page", problem));
+        }
+        Ok(raw.into_config(sandbox, products))
+    }
+}
+
+fn is_event_page(page: &str) -> bool {
+    page.contains(LEAF) && (page.starts_with("http://") || page.starts_with("https://"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    listen: SocketAddr,
+    database: PathBuf,
+    policy: PathBuf,
+    event_page: Option<String>,
+    #[serde(default)]
+    evidence: RawEvidence,
+    #[serde(default)]
+    facts: RawFacts,
+    sandbox: RawSandbox,
+    products: Vec<RawProduct>,
+}
+
+impl Raw {
+    fn into_config(self, sandbox: Limits, products: BTreeMap<Slug, Product>) -> Config {
+        Config {
+            listen: self.listen,
+            database: self.database,
+            policy: self.policy,
+            event_page: self.event_page,
+            evidence: self.evidence.read(),
+            rules: self.facts.read(),
+            sandbox,
+            products,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEvidence {
+    base: Option<String>,
+    timeout_s: Option<u32>,
+    max_bytes: Option<usize>,
+    max_age_h: Option<u32>,
+}
+
+impl RawEvidence {
+    fn read(self) -> EvidenceSource {
+        let usual = EvidenceSource::default();
+        let seconds = |seconds: u64| Duration::from_secs(seconds);
+        EvidenceSource {
+            base: self.base,
+            timeout: self.timeout_s.map_or(usual.timeout, |s| seconds(s.into())),
+            max_bytes: self.max_bytes.unwrap_or(usual.max_bytes).min(PACK_MAX),
+            max_age: self.max_age_h.map_or(usual.max_age, |h| seconds(u64::from(h) * 3600)),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFacts {
+    late_after_h: Option<u32>,
+    silence_grace_minutes: Option<u32>,
+}
+
+impl RawFacts {
+    fn read(&self) -> Rules {
+        let usual = Rules::default();
+        let long = |number: Option<u32>, unit: u64, usual: Duration| {
+            number.map_or(usual, |number| Duration::from_secs(u64::from(number) * unit))
+        };
+        Rules {
+            late_after: long(self.late_after_h, 3600, usual.late_after),
+            silence_grace: long(self.silence_grace_minutes, 60, usual.silence_grace),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSandbox {
+    id: Slug,
+    version: u32,
+    currency: Currency,
+    per_loan: String,
+    outstanding: String,
+}
+
+/// A field and what is wrong with it.
+type Wrong = (&'static str, String);
+
+fn money(field: &'static str, text: &str, currency: Currency) -> Result<Money, Wrong> {
+    Money::parse(text, currency).map_err(|error| (field, error.to_string()))
+}
+
+impl RawSandbox {
+    fn read(&self) -> Result<Limits, Wrong> {
+        if self.version == 0 {
+            return Err(("version", "versions begin at 1".to_owned()));
+        }
+        let per_loan = money("per_loan", &self.per_loan, self.currency)?;
+        let outstanding = money("outstanding", &self.outstanding, self.currency)?;
+        Ok(Limits { id: self.id.clone(), version: self.version, per_loan, outstanding })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProduct {
+    id: Slug,
+    currency: Currency,
+    minimum: String,
+    cap: String,
+    turnover_multiple: Decimal,
+}
+
+impl RawProduct {
+    fn read(&self, sandbox: Currency) -> Result<Product, Wrong> {
+        if self.currency != sandbox {
+            return Err(("currency", format!("the sandbox's currency is {sandbox}")));
+        }
+        let minimum = money("minimum", &self.minimum, self.currency)?;
+        let cap = money("cap", &self.cap, self.currency)?;
+        if minimum.fen() > cap.fen() {
+            return Err(("minimum", "it is above the cap".to_owned()));
+        }
+        let multiple = self.turnover_multiple;
+        if multiple.is_sign_negative() || multiple > Decimal::TEN {
+            return Err(("turnover_multiple", "0 to 10 is possible".to_owned()));
+        }
+        Ok(Product { id: self.id.clone(), minimum, cap, turnover_multiple: multiple })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+listen = "127.0.0.1:0"
+database = "credit.sqlite"
+policy = "policy.json"
+event_page = "https://trace.example/events/{leaf}"
+
+[evidence]
+base = "https://trace.example"
+timeout_s = 5
+
+[facts]
+late_after_h = 24
+
+[sandbox]
+id = "trial-1"
+version = 1
+currency = "CNY"
+per_loan = "500000.00"
+outstanding = "2000000.00"
+
+[[products]]
+id = "receivable-90"
+currency = "CNY"
+minimum = "1000.00"
+cap = "300000.00"
+turnover_multiple = "0.6"
+"#;
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let config = Config::parse("credit.toml", GOOD).unwrap();
+        assert_eq!(config.sandbox.per_loan.fen(), 50_000_000);
+        assert_eq!(config.rules.late_after, Duration::from_secs(24 * 3600));
+        assert_eq!(config.evidence.timeout, Duration::from_secs(5));
+        let product = &config.products[&"receivable-90".parse().unwrap()];
+        assert_eq!(product.turnover_multiple, Decimal::new(6, 1));
+    }
+
+    #[test]
+    fn an_error_names_file_line_and_field() {
+        let broken = |from: &str, to: &str| {
+            Config::parse("credit.toml", &GOOD.replace(from, to)).unwrap_err().to_string()
+        };
+        let error = broken("500000.00", "-1.00");
+        assert_eq!(error, "credit.toml:18: sandbox.per_loan: an amount is never negative");
+        let error = broken("minimum = \"1000.00\"", "minimum = \"900000.00\"");
+        assert_eq!(error, "credit.toml:24: products.minimum: it is above the cap");
+        let error = broken("timeout_s = 5", "timeout_s = \"soon\"");
+        assert!(error.starts_with("credit.toml:9: timeout_s: "), "{error}");
+        let error = broken("late_after_h", "late_after_d");
+        assert!(error.starts_with("credit.toml:12: late_after_d: unknown field"), "{error}");
+        let error = broken("{leaf}", "leaf");
+        assert!(error.starts_with("credit.toml:5: event_page: "), "{error}");
+    }
+
+    #[test]
+    fn product_and_sandbox_share_a_currency() {
+        let text = GOOD.replacen("currency = \"CNY\"\nminimum", "currency = \"EUR\"\nminimum", 1);
+        let error = Config::parse("credit.toml", &text).unwrap_err();
+        assert_eq!(error.problem, "the sandbox's currency is CNY");
+    }
+}

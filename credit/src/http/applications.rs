@@ -1,0 +1,123 @@
+//! `POST /v1/applications`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kit::problem::Problem;
+use schemas::ids::Slug;
+use serde::Deserialize;
+
+use super::{Desk, internal, refused};
+use crate::evidence::EvidenceError;
+use crate::loan::application::ApplicationId;
+use crate::loan::{Application, ApplicationError};
+use crate::money::{Currency, Money, MoneyError};
+use crate::service::ApplyError;
+
+/// What is sent: `{"application_id","supplier","product","amount":"1234.56","currency":"CNY"}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Body {
+    application_id: ApplicationId,
+    supplier: Slug,
+    product: Slug,
+    amount: String,
+    currency: String,
+}
+
+impl Body {
+    fn read(self) -> Result<Application, MoneyError> {
+        let currency: Currency = self.currency.parse()?;
+        let requested = Money::parse(&self.amount, currency)?;
+        let Self { application_id, supplier, product, .. } = self;
+        Ok(Application { application_id, supplier, product, requested })
+    }
+}
+
+/// Decides, or answers with the decision made before.
+pub(crate) async fn apply(
+    State(desk): State<Desk>,
+    body: Result<Json<Body>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(body) = body.map_err(|rejection| malformed(&rejection))?;
+    let application = body.read().map_err(|error| amount(&error))?;
+    let id = application.application_id.clone();
+    let before = desk.credit.store().of_application(&id).await.map_err(|error| internal(&error))?;
+    let record = desk.credit.apply(application).await.map_err(|error| problem(&error))?;
+    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let place = format!("/v1/decisions/{}", record.decision.decision_id);
+    Ok((status, [(header::LOCATION, place)], Json(record.decision)).into_response())
+}
+
+fn malformed(rejection: &JsonRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The application is too large",
+            "An application has at most 16 KiB.",
+        ),
+        _ => Problem::bad_request(rejection.body_text()),
+    }
+}
+
+fn amount(error: &MoneyError) -> Problem {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    refused(status, "amount-refused", "The requested amount is refused", error.to_string())
+}
+
+fn problem(error: &ApplyError) -> Problem {
+    let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
+    match error {
+        ApplyError::Application(error) => application(error),
+        ApplyError::Conflict(_) => refused(
+            StatusCode::CONFLICT,
+            "application-conflict",
+            "This application id was used for another application",
+            error.to_string(),
+        ),
+        ApplyError::Evidence(error) => evidence(error),
+        ApplyError::Refused(refusal) => refused(
+            unprocessable,
+            "evidence-refused",
+            "The evidence does not hold, so nothing is scored",
+            refusal.to_string(),
+        )
+        .with("class", refusal.class.as_str()),
+        ApplyError::Money(error) => amount(error),
+        ApplyError::Busy | ApplyError::Stopping => Problem::unavailable(error.to_string()),
+        ApplyError::Decide(_) | ApplyError::Store(_) => internal(error),
+    }
+}
+
+fn application(error: &ApplicationError) -> Problem {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    match error {
+        ApplicationError::Amount(error) => amount(error),
+        ApplicationError::Product(_) => {
+            refused(status, "unknown-product", "There is no such product", error.to_string())
+        }
+        ApplicationError::Id | ApplicationError::BelowMinimum(_) => {
+            refused(status, "application-refused", "The application is refused", error.to_string())
+        }
+    }
+}
+
+fn evidence(error: &EvidenceError) -> Problem {
+    match error {
+        EvidenceError::Unknown(_) => refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "no-evidence",
+            "There is no evidence of this supplier that the bank may see",
+            error.to_string(),
+        ),
+        _ => refused(
+            StatusCode::BAD_GATEWAY,
+            "evidence-unreachable",
+            "The evidence service did not answer; nothing was decided",
+            error.to_string(),
+        ),
+    }
+}

@@ -1,0 +1,415 @@
+//! What the pages show: texts made from a decision and its facts, no markup.
+
+use std::collections::BTreeSet;
+
+use kit::negotiate::Language;
+use rust_decimal::Decimal;
+use schemas::hash::Hash;
+use schemas::time::Instant;
+
+use super::words::{self, Words};
+use crate::config::LEAF;
+use crate::evidence::Gap;
+use crate::evidence::chain::Missing;
+use crate::facts::Facts;
+use crate::facts::cold_chain::Episode;
+use crate::loan::{Decision, Limit, Outcome};
+use crate::money::Money;
+use crate::sandbox::Sandbox;
+use crate::score::{FactName, Points, Reason};
+
+/// Leaves that a page lists of one fact; all of them are in the JSON.
+const LEAVES_SHOWN: usize = 50;
+
+/// A row of the list.
+#[derive(Debug)]
+pub struct Row {
+    /// Decision id.
+    pub id: String,
+    /// When.
+    pub decided_at: String,
+    /// Application.
+    pub application: String,
+    /// Supplier.
+    pub supplier: String,
+    /// Requested amount.
+    pub requested: String,
+    /// Offered amount, or nothing.
+    pub amount: String,
+    /// `ok` or `bad`.
+    pub tone: &'static str,
+    /// The outcome in a word.
+    pub outcome: &'static str,
+    /// Points.
+    pub total: i32,
+    /// Grade.
+    pub grade: String,
+    /// The first reason.
+    pub reason: &'static str,
+}
+
+impl Row {
+    /// The row of a decision.
+    #[must_use]
+    pub fn of(decision: &Decision, words: &'static Words) -> Self {
+        let (tone, outcome, amount) = outcome(decision, words);
+        let first = decision.reasons.first();
+        let missing = |one: &Reason| value_of(decision, one.fact).is_none();
+        Self {
+            id: decision.decision_id.clone(),
+            decided_at: minute(decision.decided_at),
+            application: decision.application.application_id.to_string(),
+            supplier: decision.application.supplier.to_string(),
+            requested: decision.application.requested.to_string(),
+            amount,
+            tone,
+            outcome,
+            total: decision.score.total,
+            grade: decision.score.grade.clone(),
+            reason: first.map_or("", |one| words::reason(one.code, missing(one), words.language)),
+        }
+    }
+}
+
+/// A bar with how much of a limit is taken.
+#[derive(Debug)]
+pub struct Gauge {
+    /// What it shows.
+    pub label: &'static str,
+    /// The limit or part.
+    pub amount: String,
+    /// Used and free in words, or nothing.
+    pub note: String,
+    /// Filled part of the bar in percent, 0 to 100.
+    pub percent: u8,
+    /// `ok`, `warn` or `info`.
+    pub tone: &'static str,
+}
+
+/// The gauges of a sandbox.
+#[must_use]
+pub fn sandbox_gauges(sandbox: &Sandbox, words: &'static Words) -> Vec<Gauge> {
+    let free = sandbox.free().map_or_else(|_| words.no_value.to_owned(), |free| free.to_string());
+    let percent = percent(sandbox.used, sandbox.limits.outstanding);
+    let per_loan = Gauge {
+        label: words.per_loan,
+        amount: sandbox.limits.per_loan.to_string(),
+        note: String::new(),
+        percent: 0,
+        tone: "info",
+    };
+    let outstanding = Gauge {
+        label: words.outstanding,
+        amount: sandbox.limits.outstanding.to_string(),
+        note: format!("{} {} · {} {free}", words.used, sandbox.used, words.free),
+        percent,
+        tone: if percent >= 80 { "warn" } else { "ok" },
+    };
+    vec![outstanding, per_loan]
+}
+
+/// One fact with its points and evidence.
+#[derive(Debug)]
+pub struct FactView {
+    /// Fragment id.
+    pub anchor: String,
+    /// Its name.
+    pub label: &'static str,
+    /// Its value in words.
+    pub value: String,
+    /// Points of how many.
+    pub points: String,
+    /// `ok`, `warn` or `bad`.
+    pub tone: &'static str,
+    /// Its events.
+    pub leaves: Vec<LeafView>,
+    /// How many events there are.
+    pub count: usize,
+    /// How many are not listed.
+    pub more: usize,
+}
+
+/// An event's leaf.
+#[derive(Debug)]
+pub struct LeafView {
+    /// First 8 and last 6 digits.
+    pub short: String,
+    /// All digits.
+    pub full: String,
+    /// The platform's page of it.
+    pub href: Option<String>,
+}
+
+/// A reason in words.
+#[derive(Debug)]
+pub struct ReasonView {
+    /// Its code.
+    pub code: String,
+    /// In words.
+    pub text: &'static str,
+    /// What would be different.
+    pub counterfactual: String,
+}
+
+/// Everything on a decision's page.
+#[derive(Debug)]
+pub struct DecisionView {
+    /// The row of the list.
+    pub row: Row,
+    /// Product.
+    pub product: String,
+    /// True for a replay.
+    pub replay: bool,
+    /// Reasons.
+    pub reasons: Vec<ReasonView>,
+    /// Facts.
+    pub facts: Vec<FactView>,
+    /// Rules that fired.
+    pub rules: Vec<String>,
+    /// Parts of the limit.
+    pub gauges: Vec<Gauge>,
+    /// The limit.
+    pub limit: Option<String>,
+    /// Gaps in words.
+    pub gaps: Vec<String>,
+    /// Episodes in words.
+    pub episodes: Vec<String>,
+    /// Best possible points.
+    pub best: i32,
+    /// (label, value) of the record.
+    pub record: Vec<(&'static str, String)>,
+}
+
+/// The view of a decision.
+#[must_use]
+pub fn decision(
+    decision: &Decision,
+    facts: &Facts,
+    words: &'static Words,
+    event_page: Option<&str>,
+) -> DecisionView {
+    let language = words.language;
+    let points = &decision.score.points;
+    DecisionView {
+        row: Row::of(decision, words),
+        product: decision.application.product.to_string(),
+        replay: decision.replay,
+        reasons: decision.reasons.iter().map(|one| reason(decision, one, language)).collect(),
+        facts: points.iter().map(|one| fact(one, facts, words, event_page)).collect(),
+        rules: decision.rules.clone(),
+        gauges: decision.limit.as_ref().map_or_else(Vec::new, |limit| gauges(limit, language)),
+        limit: decision.limit.as_ref().map(|limit| limit.amount.to_string()),
+        gaps: facts.gaps.iter().map(|gap| gap_text(gap, language)).collect(),
+        episodes: facts.excursions.episodes.iter().map(|one| episode(one, language)).collect(),
+        best: decision.score.best,
+        record: record(decision, facts, words),
+    }
+}
+
+fn outcome(decision: &Decision, words: &'static Words) -> (&'static str, &'static str, String) {
+    match decision.outcome {
+        Outcome::Offer { amount } => ("ok", words.offer, amount.to_string()),
+        Outcome::Decline => ("bad", words.decline, String::new()),
+    }
+}
+
+fn value_of(decision: &Decision, fact: Option<FactName>) -> Option<Decimal> {
+    let points = decision.score.points.iter().find(|one| Some(one.fact) == fact)?;
+    points.value
+}
+
+fn reason(decision: &Decision, one: &Reason, language: Language) -> ReasonView {
+    let missing = value_of(decision, one.fact).is_none();
+    let counterfactual = match one.fact {
+        Some(fact) if one.points > 0 => {
+            let name = words::fact(fact, language);
+            match language {
+                Language::En => {
+                    format!("{name}: in its best range the total would be {} points higher.", one.points)
+                }
+                Language::ZhCn => format!("{name}:若处于最佳区间,总分将高 {} 分。", one.points),
+            }
+        }
+        _ => String::new(),
+    };
+    let text = words::reason(one.code, missing, language);
+    ReasonView { code: one.code.to_string(), text, counterfactual }
+}
+
+fn fact(
+    points: &Points,
+    facts: &Facts,
+    words: &'static Words,
+    event_page: Option<&str>,
+) -> FactView {
+    let leaves = leaves_of(points.fact, facts);
+    let listed = leaves.iter().take(LEAVES_SHOWN).map(|leaf| leaf_view(leaf, event_page)).collect();
+    FactView {
+        anchor: format!("{:?}", points.fact),
+        label: words::fact(points.fact, words.language),
+        value: value(points, facts, words),
+        points: format!("{} / {}", points.points, points.best),
+        tone: match points.points {
+            best if best == points.best => "ok",
+            0 => "bad",
+            _ => "warn",
+        },
+        leaves: listed,
+        count: leaves.len(),
+        more: leaves.len().saturating_sub(LEAVES_SHOWN),
+    }
+}
+
+fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
+    match name {
+        FactName::OnTimeShare => facts.on_time.leaves.clone(),
+        FactName::InspectionPassShare => facts.inspection.leaves.clone(),
+        FactName::LongestExcursionMinutes | FactName::ExcursionMinutes => {
+            let episodes = &facts.excursions.episodes;
+            let outside: BTreeSet<Hash> =
+                episodes.iter().flat_map(|episode| episode.leaves.iter().copied()).collect();
+            if outside.is_empty() { facts.excursions.leaves.clone() } else { outside }
+        }
+        FactName::ConfirmedDeliveries | FactName::ConfirmedTurnover => facts.volume.leaves.clone(),
+        FactName::MeasuredShare => facts.measured.leaves.clone(),
+        FactName::Events => {
+            facts.sources.values().flat_map(|share| share.leaves.iter().copied()).collect()
+        }
+        FactName::Gaps => BTreeSet::new(),
+    }
+}
+
+fn leaf_view(leaf: &Hash, event_page: Option<&str>) -> LeafView {
+    let full = leaf.to_string();
+    let short = format!("{}…{}", &full[..8], &full[58..]);
+    let href = event_page.map(|page| page.replace(LEAF, &full));
+    LeafView { short, full, href }
+}
+
+fn value(points: &Points, facts: &Facts, words: &Words) -> String {
+    let Some(value) = points.value else { return words.no_value.to_owned() };
+    let of = |part: u64, whole: u64| format!("{} % ({part} / {whole})", hundredfold(value));
+    match points.fact {
+        FactName::OnTimeShare => of(facts.on_time.part, facts.on_time.whole),
+        FactName::InspectionPassShare => of(facts.inspection.part, facts.inspection.whole),
+        FactName::MeasuredShare => of(facts.measured.part, facts.measured.whole),
+        FactName::LongestExcursionMinutes | FactName::ExcursionMinutes => {
+            minutes(value, words.language)
+        }
+        _ => value.normalize().to_string(),
+    }
+}
+
+fn hundredfold(share: Decimal) -> Decimal {
+    share.saturating_mul(Decimal::ONE_HUNDRED).normalize()
+}
+
+fn minutes(value: Decimal, language: Language) -> String {
+    match language {
+        Language::En if value == Decimal::ONE => "1 minute".to_owned(),
+        Language::En => format!("{value} minutes"),
+        Language::ZhCn => format!("{value} 分钟"),
+    }
+}
+
+fn gauges(limit: &Limit, language: Language) -> Vec<Gauge> {
+    let largest = limit.parts.iter().map(|part| part.amount.fen()).max().unwrap_or(0);
+    let gauge = |part: &crate::loan::limit::Part| Gauge {
+        label: words::bound(part.bound, language),
+        amount: part.amount.to_string(),
+        note: String::new(),
+        percent: ratio(part.amount.fen(), largest),
+        tone: if part.bound == limit.bound { "warn" } else { "info" },
+    };
+    limit.parts.iter().map(gauge).collect()
+}
+
+fn percent(used: Money, limit: Money) -> u8 {
+    ratio(used.fen(), limit.fen())
+}
+
+fn ratio(part: i64, whole: i64) -> u8 {
+    if whole <= 0 {
+        return 0;
+    }
+    let percent = i128::from(part) * 100 / i128::from(whole);
+    u8::try_from(percent.clamp(0, 100)).unwrap_or(100)
+}
+
+fn gap_text(gap: &Gap, language: Language) -> String {
+    let device = &gap.device;
+    let what = match language {
+        Language::En => gap_en(&gap.missing),
+        Language::ZhCn => gap_zh(&gap.missing),
+    };
+    format!("{device}: {what}")
+}
+
+fn gap_en(missing: &Missing) -> String {
+    match missing {
+        Missing::Seqs { epoch, from, to } => format!("statements {from} to {to} of epoch {epoch} are missing"),
+        Missing::Epochs { before } => format!("epochs before {before} are missing"),
+        Missing::EpochStart { epoch } => format!("the device lost its place and began epoch {epoch}"),
+        Missing::Link { epoch, seq } => format!("statement {epoch}.{seq} does not name the one before it"),
+        Missing::Fork { epoch, seq } => format!("two different statements stand at {epoch}.{seq}"),
+        Missing::Silence { since, until } => {
+            format!("silent from {} to {}", minute(*since), minute(*until))
+        }
+        Missing::Thinned { dropped, .. } => format!("the device dropped {dropped} events"),
+        Missing::Withheld { epoch, seq, events } => {
+            format!("{events} events of statement {epoch}.{seq} are withheld")
+        }
+    }
+}
+
+fn gap_zh(missing: &Missing) -> String {
+    match missing {
+        Missing::Seqs { epoch, from, to } => format!("第 {epoch} 纪元缺少第 {from} 至 {to} 条声明"),
+        Missing::Epochs { before } => format!("第 {before} 纪元之前的纪元缺失"),
+        Missing::EpochStart { epoch } => format!("设备丢失进度,重新开始第 {epoch} 纪元"),
+        Missing::Link { epoch, seq } => format!("声明 {epoch}.{seq} 未指向前一条"),
+        Missing::Fork { epoch, seq } => format!("{epoch}.{seq} 处有两条不同的声明"),
+        Missing::Silence { since, until } => {
+            format!("{} 至 {} 没有任何消息", minute(*since), minute(*until))
+        }
+        Missing::Thinned { dropped, .. } => format!("设备丢弃了 {dropped} 条事件"),
+        Missing::Withheld { epoch, seq, events } => {
+            format!("声明 {epoch}.{seq} 有 {events} 条事件未公开")
+        }
+    }
+}
+
+fn episode(one: &Episode, language: Language) -> String {
+    let (from, until) = (minute(one.from), minute(one.until));
+    let sensor = if one.sensor.is_empty() { String::new() } else { format!(" ({})", one.sensor) };
+    let long = minutes(Decimal::from(one.minutes), language);
+    let extreme = one.extreme.round_dp(1);
+    match language {
+        Language::En => format!(
+            "{}{sensor} measured up to {extreme:.1} °C outside the limits for {long}, {from} to {until} UTC",
+            one.device
+        ),
+        Language::ZhCn => format!(
+            "{}{sensor} 测得超限 {long},最偏离为 {extreme:.1} °C,{from} 至 {until} UTC",
+            one.device
+        ),
+    }
+}
+
+fn record(decision: &Decision, facts: &Facts, words: &Words) -> Vec<(&'static str, String)> {
+    let model = format!("{} {}", decision.model.name, decision.model.version);
+    vec![
+        (words.as_of, minute(facts.as_of)),
+        (words.anchored, minute(facts.anchored)),
+        (words.log_size, decision.log_size.to_string()),
+        (words.log_root, decision.root.to_string()),
+        (words.policy, decision.policy.to_string()),
+        (words.model, format!("{model} · {}", decision.model.hash)),
+        (words.inputs, decision.inputs.to_string()),
+    ]
+}
+
+/// `2026-11-22 01:02`.
+fn minute(at: Instant) -> String {
+    at.to_rfc3339().get(..16).unwrap_or_default().replace('T', " ")
+}

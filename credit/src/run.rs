@@ -1,0 +1,103 @@
+//! The service as one component: store, use case and HTTP, until a token is cancelled.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kit::serve::{self, ServeError};
+use schemas::log::EntryError;
+use schemas::time::Clock;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::evidence::EvidencePort;
+use crate::evidence::verify::TrustedPolicy;
+use crate::http;
+use crate::score::{Model, ModelError};
+use crate::service::{Credit, Terms};
+use crate::store::{Sqlite, Store, StoreError};
+
+/// A running service.
+pub struct Handle {
+    /// Where it listens, with the real port.
+    pub address: SocketAddr,
+    /// The use case, for callers within the process.
+    pub credit: Arc<Credit>,
+    /// Ends once requests are drained and the database is closed.
+    pub join: JoinHandle<()>,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policy file cannot be read.
+    #[error("cannot read the policy file {file}")]
+    PolicyFile {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The policy file's content is wrong.
+    #[error("the policy file {file} is refused")]
+    Policy {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: EntryError,
+    },
+    /// The points table is wrong.
+    #[error("the points table is refused")]
+    Model(#[from] ModelError),
+    /// The database cannot be used, or holds other limits under this version.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The address is taken.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Starts the service; it listens when this returns.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn run(
+    config: Config,
+    evidence: Arc<dyn EvidencePort>,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<Handle, StartError> {
+    let terms = terms(&config)?;
+    let store = Sqlite::open(&config.database).await?;
+    store.declare(&config.sandbox, clock.now()).await?;
+    let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let credit = Arc::new(Credit::new(terms, shared, evidence, clock));
+    let router = http::router(Arc::clone(&credit), config.event_page.clone());
+    let served = serve::serve(router, config.listen, None, shutdown).await?;
+    let join = tokio::spawn(async move {
+        if let Ok(Err(error)) = served.task.await {
+            tracing::error!(%error, "credit stopped serving");
+        }
+        store.close().await;
+    });
+    Ok(Handle { address: served.address, credit, join })
+}
+
+fn terms(config: &Config) -> Result<Terms, StartError> {
+    let file = config.policy.clone();
+    let text = std::fs::read(&file)
+        .map_err(|source| StartError::PolicyFile { file: file.clone(), source })?;
+    let policy =
+        TrustedPolicy::parse(&text).map_err(|source| StartError::Policy { file, source })?;
+    Ok(Terms {
+        policy,
+        rules: config.rules,
+        evidence_max_age: config.evidence.max_age,
+        products: config.products.clone(),
+        sandbox: config.sandbox.id.clone(),
+        model: Model::built_in()?,
+    })
+}

@@ -1,0 +1,506 @@
+//! A small log with real keys, signatures, trees and witnesses, from which tests make bundles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use schemas::event::{Event, Salt, Source};
+use schemas::hash::{Hash, sha256};
+use schemas::ids::{DeviceAddress, Slug};
+use schemas::key::SecretKey;
+use schemas::log::{BatchHeader, Entry, Party, Policy, PolicyFile, entry_hash};
+use schemas::merkle;
+use schemas::note::{Checkpoint, Note};
+use schemas::proof::{
+    Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, Path, PolicyRow, StatementRow, member_rows,
+};
+use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
+use schemas::statement::{self, ClockState, Payload, Position, Statement, WireEvent};
+use schemas::time::{Clock, Instant, Sleep};
+use schemas::tlog::LogTree;
+
+use crate::evidence::verify::TrustedPolicy;
+
+/// An instant of the tests' day.
+pub fn at(hours: i64, minutes: i64) -> Instant {
+    let day = Instant::parse_rfc3339("2026-11-20T00:00:00Z").unwrap();
+    Instant::from_micros(day.as_micros() + (hours * 60 + minutes) * 60_000_000)
+}
+
+pub fn slug(text: &str) -> Slug {
+    text.parse().unwrap()
+}
+
+/// A clock that stands still.
+pub struct StoppedClock(pub Instant);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Instant {
+        self.0
+    }
+    fn sleep_until(&self, _: Instant) -> Sleep<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+struct Speaker {
+    key: SecretKey,
+    position: Position,
+    prev: Hash,
+}
+
+struct Spoken {
+    statement: Statement,
+    events: Vec<WireEvent>,
+    anchored: Instant,
+    header: Vec<u8>,
+    index: u64,
+}
+
+/// A log, its parties and what was said.
+pub struct World {
+    log_key: SecretKey,
+    witnesses: Vec<(String, SecretKey)>,
+    policy: Policy,
+    tree: LogTree,
+    head: Head,
+    registry: Registry,
+    records: BTreeMap<Hash, SignedRecord>,
+    organisations: BTreeMap<Slug, SecretKey>,
+    speakers: BTreeMap<DeviceAddress, Speaker>,
+    spoken: Vec<Spoken>,
+}
+
+/// What a bundle holds back.
+#[derive(Default)]
+pub struct HoldBack {
+    /// Statements left out, by order of speaking.
+    pub statements: BTreeSet<usize>,
+    /// Events wholly withheld: (statement, event).
+    pub events: BTreeSet<(usize, u64)>,
+    /// A member withheld everywhere.
+    pub member: Option<&'static str>,
+}
+
+fn key(name: &str) -> SecretKey {
+    SecretKey::from_seed(&sha256(name.as_bytes()).0)
+}
+
+fn party((name, key): &(String, SecretKey)) -> Party {
+    Party { name: name.clone(), key: key.public() }
+}
+
+impl World {
+    /// A log with these devices (`organisation/device`, heartbeat in seconds).
+    pub fn new(devices: &[(&str, u64)]) -> Self {
+        Self::with_origin("log.test/credit", devices)
+    }
+
+    pub fn with_origin(origin: &str, devices: &[(&str, u64)]) -> Self {
+        let log_key = key("log");
+        let witnesses: Vec<_> =
+            (0..4).map(|n| (format!("witness-{n}"), key(&format!("witness {n}")))).collect();
+        let registrar = ("registrar".to_owned(), key("registrar"));
+        let origin: schemas::ids::Origin = origin.parse().unwrap();
+        let policy = Policy {
+            log: origin.log_id(&log_key.public_bytes()),
+            origin,
+            log_key: log_key.public(),
+            witnesses: witnesses.iter().map(party).collect(),
+            quorum: 3,
+            registrars: vec![party(&registrar)],
+            prev: None,
+            time: at(0, 0),
+        };
+        let (organisations, speakers, records) = admit(&policy, &registrar.1, devices);
+        let list = records.iter().map(|(kid, record)| (*kid, record.hash(&salt_of(kid)))).collect();
+        let registry = Registry::new(&list).unwrap();
+        let head = Head { version: 1, count: registry.count(), root: registry.root() };
+        let mut tree = LogTree::new();
+        for entry in [Entry::Policy(policy.clone()), Entry::Registry { head, time: at(0, 0) }] {
+            tree.push(entry_hash(&entry.encode())).unwrap();
+        }
+        let spoken = Vec::new();
+        Self {
+            log_key, witnesses, policy, tree, head, registry, records, organisations, speakers, spoken,
+        }
+    }
+
+    /// The policy as the bank trusts it.
+    pub fn policy_file(&self) -> Vec<u8> {
+        let file = PolicyFile::new(Entry::Policy(self.policy.clone()).encode());
+        serde_json::to_vec(&file).unwrap()
+    }
+
+    pub fn trusted(&self) -> TrustedPolicy {
+        TrustedPolicy::parse(&self.policy_file()).unwrap()
+    }
+
+    /// A device speaks; witnessed a minute later. Gives the order of speaking.
+    pub fn say(&mut self, device: &str, made: Instant, events: &[(Source, String)]) -> usize {
+        self.say_later(device, made, made + Duration::from_secs(60), events)
+    }
+
+    /// A device speaks and is witnessed at `anchored`.
+    pub fn say_later(
+        &mut self,
+        device: &str,
+        made: Instant,
+        anchored: Instant,
+        events: &[(Source, String)],
+    ) -> usize {
+        let events: Vec<WireEvent> = events
+            .iter()
+            .map(|(source, json)| WireEvent {
+                source: *source,
+                salt: Salt::random().unwrap(),
+                event: Event::parse(json.clone().into_bytes()).unwrap(),
+            })
+            .collect();
+        let leaves: Vec<Hash> = events.iter().map(WireEvent::leaf).collect();
+        let root = merkle::root(&leaves).unwrap();
+        self.speak(device, made, anchored, events, root, None)
+    }
+
+    /// A device sends a note.
+    pub fn note(&mut self, device: &str, made: Instant, note: statement::Note) -> usize {
+        let anchored = made + Duration::from_secs(60);
+        self.speak(device, made, anchored, Vec::new(), Hash::ZERO, Some(note))
+    }
+
+    /// The device counts on as if it had spoken: its next statement leaves one out.
+    pub fn swallow(&mut self, device: &str) {
+        let speaker = self.speakers.get_mut(&device.parse().unwrap()).unwrap();
+        speaker.position.seq += 1;
+        speaker.prev = sha256(b"never sent");
+    }
+
+    /// The device begins a new epoch; gives its last place for the note.
+    pub fn restart(&mut self, device: &str) -> (Position, Hash) {
+        let speaker = self.speakers.get_mut(&device.parse().unwrap()).unwrap();
+        let mut last = speaker.position;
+        last.seq -= 1;
+        speaker.position = Position { epoch: last.epoch + 1, seq: 0 };
+        (last, speaker.prev)
+    }
+
+    fn speak(
+        &mut self,
+        device: &str,
+        made: Instant,
+        anchored: Instant,
+        events: Vec<WireEvent>,
+        root: Hash,
+        note: Option<statement::Note>,
+    ) -> usize {
+        let address: DeviceAddress = device.parse().unwrap();
+        let speaker = self.speakers.get_mut(&address).unwrap();
+        let payload = Payload {
+            log: self.policy.log,
+            device: address,
+            position: speaker.position,
+            prev: speaker.prev,
+            made,
+            clock: ClockState::Synced,
+            seen: None,
+            agent: "test/1".into(),
+            count: events.len() as u64,
+            root,
+            note,
+        };
+        let statement = Statement::sign(&speaker.key, payload);
+        speaker.position.seq += 1;
+        speaker.prev = statement.id();
+        let header = self.header(&statement, made);
+        let index = self.tree.size();
+        self.tree.push(entry_hash(&header)).unwrap();
+        self.spoken.push(Spoken { statement, events, anchored, header, index });
+        self.spoken.len() - 1
+    }
+
+    fn header(&self, statement: &Statement, time: Instant) -> Vec<u8> {
+        let before = self.spoken.last().map_or(Hash::ZERO, |before| entry_hash(&before.header));
+        Entry::Header(BatchHeader {
+            log: self.policy.log,
+            shard: 0,
+            seq: self.spoken.len() as u64,
+            statements: 1,
+            events: statement.payload.count,
+            root: statement.id(),
+            refused: Hash::ZERO,
+            registry: self.head,
+            first: time,
+            last: time,
+            prev: before,
+        })
+        .encode()
+    }
+
+    fn checkpoint(&self, size: u64, anchored: Instant) -> Bytes {
+        let root = self.tree.root(size).unwrap();
+        let checkpoint = Checkpoint { origin: self.policy.origin.clone(), size, root };
+        let mut note = Note::sign(checkpoint, &self.log_key);
+        for (name, key) in &self.witnesses {
+            note.lines.push(note.cosign(name, key, anchored));
+        }
+        Bytes(note.encode())
+    }
+
+    /// A bundle of everything, whose newest checkpoint is witnessed at `until`.
+    pub fn bundle(&mut self, until: Instant, hold_back: &HoldBack) -> Bundle {
+        let document = Entry::Document { kind: "end".into(), hash: Hash::ZERO, time: until };
+        self.tree.push(entry_hash(&document.encode())).unwrap();
+        let size = self.tree.size();
+        let spoken: Vec<(usize, &Spoken)> = self
+            .spoken
+            .iter()
+            .enumerate()
+            .filter(|(order, _)| !hold_back.statements.contains(order))
+            .collect();
+        let (keys, places) = self.keys(&spoken);
+        let mut checkpoints: Vec<Bytes> =
+            spoken.iter().map(|(_, one)| self.checkpoint(one.index + 1, one.anchored)).collect();
+        checkpoints.push(self.checkpoint(size, until));
+        Bundle {
+            tracebond: "bundle/v1".into(),
+            policy: PolicyRow {
+                entry: Bytes(Entry::Policy(self.policy.clone()).encode()),
+                index: 0,
+                path: self.tree.inclusion(0, size).unwrap().into(),
+            },
+            checkpoints,
+            headers: spoken.iter().enumerate().map(|(n, (_, one))| self.header_row(n, one)).collect(),
+            keys,
+            statements: spoken
+                .iter()
+                .enumerate()
+                .map(|(n, (_, one))| statement_row(n, one, &places, &self.organisations))
+                .collect(),
+            events: spoken
+                .iter()
+                .enumerate()
+                .flat_map(|(n, (order, one))| event_rows(n, *order, one, hold_back))
+                .collect(),
+        }
+    }
+
+    /// The bundle's bytes with nothing held back.
+    pub fn pack(&mut self, until: Instant) -> Vec<u8> {
+        self.bundle(until, &HoldBack::default()).to_json().unwrap()
+    }
+
+    fn header_row(&self, checkpoint: usize, one: &Spoken) -> HeaderRow {
+        HeaderRow {
+            entry: Bytes(one.header.clone()),
+            index: one.index,
+            checkpoint,
+            path: self.tree.inclusion(one.index, one.index + 1).unwrap().into(),
+            refused: None,
+        }
+    }
+
+    fn keys(&self, spoken: &[(usize, &Spoken)]) -> (Vec<KeyRow>, BTreeMap<Hash, usize>) {
+        let mut used = BTreeSet::new();
+        for (_, one) in spoken {
+            used.insert(one.statement.kid);
+            used.insert(self.organisations[&one.statement.payload.device.organisation].kid());
+        }
+        let row = |kid: &Hash| {
+            let (index, path) = self.registry.path(kid).unwrap();
+            KeyRow {
+                record: Bytes(self.records[kid].bytes().to_vec()),
+                salt: Fixed(salt_of(kid).0),
+                header: 0,
+                index,
+                path: path.into(),
+            }
+        };
+        let rows = used.iter().map(row).collect();
+        (rows, used.iter().enumerate().map(|(n, kid)| (*kid, n)).collect())
+    }
+}
+
+fn salt_of(kid: &Hash) -> Salt {
+    Salt::from_slice(&kid.0[..16]).unwrap()
+}
+
+type Admitted =
+    (BTreeMap<Slug, SecretKey>, BTreeMap<DeviceAddress, Speaker>, BTreeMap<Hash, SignedRecord>);
+
+fn admit(policy: &Policy, registrar: &SecretKey, devices: &[(&str, u64)]) -> Admitted {
+    let (mut organisations, mut speakers, mut records) =
+        (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for (device, heartbeat) in devices {
+        let address: DeviceAddress = device.parse().unwrap();
+        let organisation = organisations
+            .entry(address.organisation.clone())
+            .or_insert_with(|| key(address.organisation.as_str()));
+        let own = record(policy, &address.organisation, None, organisation, 0);
+        records.insert(organisation.kid(), SignedRecord::sign(registrar, own));
+        let device_key = key(device);
+        let own = record(policy, &address.organisation, Some(&address), &device_key, *heartbeat);
+        records.insert(device_key.kid(), SignedRecord::sign(organisation, own));
+        let position = Position { epoch: 0, seq: 0 };
+        speakers.insert(address, Speaker { key: device_key, position, prev: Hash::ZERO });
+    }
+    (organisations, speakers, records)
+}
+
+fn record(
+    policy: &Policy,
+    organisation: &Slug,
+    device: Option<&DeviceAddress>,
+    key: &SecretKey,
+    heartbeat: u64,
+) -> Record {
+    let steps = ["accepting", "commissioning", "inspecting", "packing", "receiving", "shipping", "storing"];
+    let mut record = Record {
+        log: policy.log,
+        version: 1,
+        organisation: organisation.clone(),
+        device: device.map(|address| address.device.clone()),
+        key: key.public(),
+        role: if device.is_some() { Role::Capture } else { Role::Organisation },
+        places: Vec::new(),
+        steps: device.map_or_else(Vec::new, |_| steps.map(str::to_owned).to_vec()),
+        sources: device.map_or_else(Vec::new, |_| vec![0, 1, 2, 3]),
+        heartbeat,
+        state: State::Active,
+        prev: Hash::ZERO,
+        consent: None,
+    };
+    record.consent = Some(record.consent_by(key));
+    record
+}
+
+fn statement_row(
+    position: usize,
+    one: &Spoken,
+    places: &BTreeMap<Hash, usize>,
+    organisations: &BTreeMap<Slug, SecretKey>,
+) -> StatementRow {
+    let organisation = &organisations[&one.statement.payload.device.organisation];
+    StatementRow {
+        statement: Bytes(one.statement.bytes().to_vec()),
+        header: position,
+        index: 0,
+        path: Path::default(),
+        device: places[&one.statement.kid],
+        organisation: places[&organisation.kid()],
+        later: None,
+    }
+}
+
+fn event_rows(position: usize, order: usize, one: &Spoken, hold_back: &HoldBack) -> Vec<EventRow> {
+    let leaves: Vec<Hash> = one.events.iter().map(WireEvent::leaf).collect();
+    let Some(tree) = merkle::Tree::new(&leaves) else { return Vec::new() };
+    let row = |(n, event): (usize, &WireEvent)| {
+        let index = n as u64;
+        let hidden = hold_back.events.contains(&(order, index));
+        let withhold = |name: &str| hold_back.member == Some(name);
+        EventRow {
+            statement: position,
+            index,
+            path: tree.path(n).unwrap().into(),
+            leaf: hidden.then(|| leaves[n].into()),
+            source: (!hidden).then(|| u64::from(event.source.number())),
+            members: (!hidden).then(|| member_rows(&event.event, &event.salt, withhold)),
+        }
+    };
+    one.events.iter().enumerate().map(row).collect()
+}
+
+/// Lot and pallet of the tests.
+pub const LOT: &str = "https://id.gs1.org/01/09521001000017/10/L1";
+/// The same lot as a URN.
+pub const LOT_URN: &str = "urn:epc:class:lgtin:9521001.000001.L1";
+/// A pallet.
+pub const PALLET: &str = "https://id.gs1.org/00/095210010000000015";
+
+fn head(kind: &str, time: Instant, step: &str) -> String {
+    let time = time.to_rfc3339();
+    format!(
+        r#""type":"{kind}","eventTime":"{time}","eventTimeZoneOffset":"+08:00","bizStep":"{step}""#
+    )
+}
+
+/// Commissioning of a lot with limits of 2 to 8 degrees.
+pub fn commissioning(time: Instant, lot: &str) -> String {
+    let head = head("ObjectEvent", time, "commissioning");
+    format!(
+        r#"{{{head},"action":"ADD","quantityList":[{{"epcClass":"{lot}","quantity":40}}],"ilmd":{{"tb:minTemperature":2,"tb:maxTemperature":8}}}}"#
+    )
+}
+
+/// An inspection of a lot.
+pub fn inspecting(time: Instant, lot: &str, disposition: &str) -> String {
+    let head = head("ObjectEvent", time, "inspecting");
+    format!(
+        r#"{{{head},"action":"OBSERVE","disposition":"{disposition}","quantityList":[{{"epcClass":"{lot}","quantity":1}}]}}"#
+    )
+}
+
+/// A lot goes onto a pallet.
+pub fn packing(time: Instant, pallet: &str, lot: &str) -> String {
+    let head = head("AggregationEvent", time, "packing");
+    format!(
+        r#"{{{head},"action":"ADD","parentID":"{pallet}","childQuantityList":[{{"epcClass":"{lot}","quantity":40}}]}}"#
+    )
+}
+
+/// A reading of goods.
+pub fn reading(time: Instant, item: &str, celsius: &str) -> String {
+    let head = head("ObjectEvent", time, "storing");
+    format!(
+        r#"{{{head},"action":"OBSERVE","epcList":["{item}"],"sensorElementList":[{{"sensorMetadata":{{"deviceID":"probe-1"}},"sensorReport":[{{"type":"Temperature","value":{celsius},"uom":"CEL"}}]}}]}}"#
+    )
+}
+
+/// A shipment with a promise and an invoice.
+pub fn shipping(time: Instant, pallet: &str, promised: Instant, amount: &str) -> String {
+    let head = head("ObjectEvent", time, "shipping");
+    let promised = promised.to_rfc3339();
+    format!(
+        r#"{{{head},"action":"OBSERVE","epcList":["{pallet}"],"tb:promisedDelivery":"{promised}","tb:invoiceAmount":"{amount}","tb:invoiceCurrency":"CNY"}}"#
+    )
+}
+
+/// A receipt of a pallet.
+pub fn receiving(time: Instant, pallet: &str) -> String {
+    let head = head("ObjectEvent", time, "receiving");
+    format!(r#"{{{head},"action":"OBSERVE","epcList":["{pallet}"]}}"#)
+}
+
+/// The usual devices: a supplier's line and cold store, a buyer's dock.
+pub const DEVICES: [(&str, u64); 3] =
+    [("qinghe/line-1", 0), ("qinghe/cold-1", 0), ("market/dock-1", 0)];
+
+/// A supplier without blame: made, inspected, packed, kept cold, shipped and received on time.
+/// `celsius` are readings ten minutes apart from 02:00 on.
+pub fn journey(celsius: &[&str]) -> World {
+    let mut world = World::new(&DEVICES);
+    tell_journey(&mut world, celsius);
+    world
+}
+
+pub fn tell_journey(world: &mut World, celsius: &[&str]) {
+    let line = [
+        (Source::Scan, commissioning(at(1, 0), LOT_URN)),
+        (Source::Scan, inspecting(at(1, 10), LOT, "conformant")),
+        (Source::Scan, packing(at(1, 20), PALLET, LOT)),
+    ];
+    world.say("qinghe/line-1", at(1, 30), &line);
+    for (n, value) in celsius.iter().enumerate() {
+        let time = at(2, 10 * i64::try_from(n).unwrap());
+        world.say("qinghe/cold-1", time, &[(Source::Sensor, reading(time, PALLET, value))]);
+    }
+    let shipment = shipping(at(6, 0), PALLET, at(12, 0), "12000.00");
+    world.say("qinghe/line-1", at(6, 0), &[(Source::Scan, shipment)]);
+    world.say("market/dock-1", at(11, 0), &[(Source::Scan, receiving(at(11, 0), PALLET))]);
+}
+
+/// Readings that never leave the limits.
+pub const COLD: [&str; 12] =
+    ["4.0", "4.1", "4.2", "4.0", "3.9", "4.4", "5.0", "4.8", "4.4", "4.1", "4.0", "4.0"];
+/// Readings of which four in a row are too warm, half an hour from first to last.
+pub const WARM: [&str; 12] =
+    ["4.0", "4.1", "7.9", "8.6", "9.4", "9.0", "8.1", "7.5", "5.0", "4.4", "4.0", "4.0"];
