@@ -1,14 +1,20 @@
 //! The gateway program.
 
+pub mod agent;
 pub mod clock;
 pub mod compose;
 pub mod config;
+pub mod enrol;
 pub mod identity;
 pub mod names;
 pub mod outbox;
+pub mod source;
 pub mod status;
+pub mod tls;
 pub mod trust;
+pub mod uplink;
 
+pub use agent::{Handle, RunError, run};
 pub use clock::SystemClock;
 pub use config::Config;
 pub use status::{Head, Status};

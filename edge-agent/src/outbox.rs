@@ -19,6 +19,7 @@ mod open;
 mod state;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -333,6 +334,22 @@ impl Outbox {
             list.push(Waiting { position, id: state::hash_column(&row, 1)?, message });
         }
         Ok(list)
+    }
+
+    /// Positions in `from..=to` that have no receipt.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`].
+    pub async fn waiting_positions(&self, from: i64, to: i64) -> Result<BTreeSet<i64>, OutboxError> {
+        let positions: Vec<i64> = sqlx::query_scalar(
+            "SELECT position FROM statements
+             WHERE receipt IS NULL AND position BETWEEN $1 AND $2",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(positions.into_iter().collect())
     }
 
     /// Position of the newest statement, for whoever sends.

@@ -36,6 +36,8 @@ pub struct Status {
     pub alarms: u64,
     /// Time of the newest verified receipt, by the platform's clock.
     pub last_receipt: Option<Instant>,
+    /// When something was signed last, by the agent's clock.
+    pub last_said: Option<Instant>,
     /// Newest statement or note.
     pub head: Option<Head>,
     /// Newest checkpoint that this device has verified: its size.

@@ -201,6 +201,7 @@ impl State {
             events_refused: counts.events_refused,
             alarms: counts.alarms + self.queues.late,
             last_receipt: counts.last_receipt,
+            last_said: self.head.map(|_| self.last_said),
             head: self.head,
             seen_size: self.seen.map(|(size, _)| size),
             trouble: trouble.to_owned(),

@@ -1,0 +1,341 @@
+//! The running agent: sources, outbox, heartbeat and uplink, and the order in which they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::event::Source as Origin;
+use schemas::ids::DeviceAddress;
+use schemas::time::{Clock, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, SensorRule, SourceConfig};
+use crate::identity::{self, IdentityError};
+use crate::outbox::{self, Opening, Outbox, OutboxError};
+use crate::source::modbus::ModbusSource;
+use crate::source::scan::ScanSource;
+use crate::source::{CatchUp, Source, SourceContext};
+use crate::status::Status;
+use crate::tls::TlsError;
+use crate::trust::{Enrolment, Trust, TrustError};
+use crate::uplink::Uplink;
+
+/// Why the agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No key or no enrolment in the state directory.
+    #[error("this device is not enrolled: run `edge-agent enrol` with a claim of its organisation")]
+    NotEnrolled,
+    /// The key.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The enrolment.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The CA.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The configuration asks for what the device's record does not allow.
+    #[error("source {number}: the device's record does not allow {what}")]
+    NotAllowed {
+        /// Number of the source, from 1.
+        number: usize,
+        /// The place, step or kind.
+        what: String,
+    },
+    /// A task of the agent has panicked.
+    #[error("a task of the agent has failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// A running agent. Dropping it does not end the agent; its shutdown token does.
+pub struct Handle {
+    device: DeviceAddress,
+    outbox: Outbox,
+    connected: watch::Receiver<bool>,
+    status: watch::Receiver<Status>,
+    catch_up: Vec<mpsc::Sender<CatchUp>>,
+    supervisor: JoinHandle<Result<(), RunError>>,
+}
+
+impl Handle {
+    /// The device's address.
+    #[must_use]
+    pub const fn device(&self) -> &DeviceAddress {
+        &self.device
+    }
+
+    /// The agent's picture of itself, as it changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// The agent's picture of itself now.
+    #[must_use]
+    pub fn snapshot(&self) -> Status {
+        let status = self.outbox.status().borrow().clone();
+        Status { connected: *self.connected.borrow(), ..status }
+    }
+
+    /// Makes every source hand on what it has (a scan file to its end, a reading that is due) and
+    /// closes the open statement; all of it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`OutboxError`] if the outbox cannot write or the agent has ended.
+    pub async fn flush(&self) -> Result<(), OutboxError> {
+        for source in &self.catch_up {
+            let (done, answer) = oneshot::channel();
+            if source.send(done).await.is_ok() {
+                // A source that ends instead has nothing more to hand on.
+                let _ = answer.await;
+            }
+        }
+        self.outbox.flush().await
+    }
+
+    /// [`Handle::flush`], and readings that wait for more of their kind become events now: the end
+    /// of a shift, of a lot, of a run.
+    ///
+    /// # Errors
+    /// As [`Handle::flush`].
+    pub async fn drain(&self) -> Result<(), OutboxError> {
+        self.flush().await?;
+        self.outbox.drain().await
+    }
+
+    /// Waits until everything said has its receipt and its verified inclusion; the caller sets the
+    /// deadline. False if the agent ends before.
+    pub async fn taken_over(&self) -> bool {
+        let mut status = self.outbox.status();
+        status.wait_for(Status::is_drained).await.is_ok()
+    }
+
+    /// Waits for the agent's end, after its shutdown token has been cancelled.
+    ///
+    /// # Errors
+    /// [`RunError::Task`] if one of its tasks has panicked.
+    pub async fn join(self) -> Result<(), RunError> {
+        let Self { outbox, catch_up, supervisor, .. } = self;
+        drop((outbox, catch_up));
+        supervisor.await?
+    }
+}
+
+/// Starts the agent. It runs until `shutdown`: then sources stop, waiting readings become events,
+/// the open statement is closed and stored, and the connection ends.
+///
+/// # Errors
+/// [`RunError`]; nothing runs then.
+pub async fn run(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<Handle, RunError> {
+    let key = identity::load(&config.state)?.ok_or(RunError::NotEnrolled)?;
+    let enrolment = Enrolment::load(&config.state)?.ok_or(RunError::NotEnrolled)?;
+    let trust = enrolment.trust(&key.public())?;
+    check_allowed(&config, &trust)?;
+    let (outbox, writer) = outbox::open(Opening {
+        state: config.state.clone(),
+        key,
+        trust: trust.clone(),
+        clock: clock.clone(),
+        clock_state: config.device.clock,
+        rules: rules(&config),
+        time_zone_minutes: config.device.time_zone_minutes,
+    })
+    .await?;
+    let (connected, is_connected) = watch::channel(false);
+    let uplink_shutdown = CancellationToken::new();
+    let uplink = Uplink::new(
+        config.uplink.clone(),
+        &enrolment,
+        &trust,
+        outbox.clone(),
+        connected,
+        uplink_shutdown.clone(),
+    )?;
+    let (sources, catch_up) = start_sources(&config, &outbox, &clock, &shutdown);
+    let heartbeat = heartbeat_interval(&config, &trust)
+        .map(|interval| tokio::spawn(beat(outbox.clone(), clock, interval, shutdown.clone())));
+    let (status, seen) = watch::channel(Status::default());
+    let reporter = tokio::spawn(report(outbox.status(), is_connected.clone(), status));
+    let tasks = Tasks {
+        sources: sources.into_iter().chain(heartbeat).collect(),
+        uplink: tokio::spawn(uplink.run()),
+        uplink_shutdown,
+        reporter,
+        writer,
+        outbox: outbox.clone(),
+    };
+    Ok(Handle {
+        device: trust.device,
+        outbox,
+        connected: is_connected,
+        status: seen,
+        catch_up,
+        supervisor: tokio::spawn(tasks.supervise(shutdown)),
+    })
+}
+
+fn rules(config: &Config) -> Vec<SensorRule> {
+    let rule = |source: &SourceConfig| match source {
+        SourceConfig::Modbus(modbus) => Some(modbus.rule.clone()),
+        SourceConfig::Scan(_) => None,
+    };
+    config.sources.iter().filter_map(rule).collect()
+}
+
+/// What the platform would refuse event by event is refused here at once.
+fn check_allowed(config: &Config, trust: &Trust) -> Result<(), RunError> {
+    let record = &trust.record;
+    for (index, source) in config.sources.iter().enumerate() {
+        let refuse = |what: String| Err(RunError::NotAllowed { number: index + 1, what });
+        let (place, step, origin) = match source {
+            SourceConfig::Modbus(modbus) => {
+                (&modbus.rule.place, Some(&modbus.rule.step), Origin::Sensor)
+            }
+            SourceConfig::Scan(scan) => (&scan.place, None, Origin::Scan),
+        };
+        if !record.places.contains(place) {
+            return refuse(format!("the place {place}"));
+        }
+        if let Some(step) = step.filter(|step| !record.steps.contains(step)) {
+            return refuse(format!("the step {step}"));
+        }
+        if !record.sources.contains(&origin.number()) {
+            return refuse(format!("the source {}", origin.word()));
+        }
+    }
+    Ok(())
+}
+
+type Started = (Vec<JoinHandle<()>>, Vec<mpsc::Sender<CatchUp>>);
+
+fn start_sources(
+    config: &Config,
+    outbox: &Outbox,
+    clock: &Arc<dyn Clock>,
+    shutdown: &CancellationToken,
+) -> Started {
+    let start = |source: &SourceConfig| {
+        let (ask, catch_up) = mpsc::channel(1);
+        let context = SourceContext {
+            outbox: outbox.clone(),
+            clock: clock.clone(),
+            shutdown: shutdown.clone(),
+            catch_up,
+        };
+        let source: Box<dyn Source> = match source {
+            SourceConfig::Modbus(modbus) => Box::new(ModbusSource::new(modbus.clone())),
+            SourceConfig::Scan(scan) => {
+                Box::new(ScanSource::new(scan.clone(), config.device.time_zone_minutes))
+            }
+        };
+        (tokio::spawn(source.run(context)), ask)
+    };
+    config.sources.iter().map(start).unzip()
+}
+
+/// The shorter of what the configuration and what the device's record ask for.
+fn heartbeat_interval(config: &Config, trust: &Trust) -> Option<Duration> {
+    let recorded = Some(Duration::from_secs(trust.record.heartbeat)).filter(|time| !time.is_zero());
+    [config.device.heartbeat, recorded].into_iter().flatten().min()
+}
+
+/// Speaks when nothing was said for half a heartbeat.
+async fn beat(
+    outbox: Outbox,
+    clock: Arc<dyn Clock>,
+    interval: Duration,
+    shutdown: CancellationToken,
+) {
+    let half = interval / 2;
+    // A little after sources that are due at the same instant, so that they speak for it.
+    let grace = (half / 8).min(Duration::from_secs(1));
+    let started = clock.now();
+    let mut status = outbox.status();
+    loop {
+        let last = status.borrow_and_update().last_said.unwrap_or(started).max(started);
+        let due = last + half + grace;
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = clock.sleep_until(due) => {}
+        }
+        if newest(&status, started) == last {
+            speak(&outbox, last).await;
+            // An outbox that cannot write is tried again, not hammered.
+            if newest(&status, started) == last {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn newest(status: &watch::Receiver<Status>, started: Instant) -> Instant {
+    status.borrow().last_said.unwrap_or(started).max(started)
+}
+
+async fn speak(outbox: &Outbox, since: Instant) {
+    if let Err(error) = outbox.heartbeat(since).await {
+        tracing::warn!(%error, "no heartbeat");
+    }
+}
+
+/// Joins the outbox's counts with the uplink's state.
+async fn report(
+    mut counts: watch::Receiver<Status>,
+    mut connected: watch::Receiver<bool>,
+    status: watch::Sender<Status>,
+) {
+    loop {
+        let joined = Status {
+            connected: *connected.borrow_and_update(),
+            ..counts.borrow_and_update().clone()
+        };
+        status.send_replace(joined);
+        let more = tokio::select! {
+            more = counts.changed() => more,
+            more = connected.changed() => more,
+        };
+        if more.is_err() {
+            return;
+        }
+    }
+}
+
+struct Tasks {
+    sources: Vec<JoinHandle<()>>,
+    uplink: JoinHandle<()>,
+    uplink_shutdown: CancellationToken,
+    reporter: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    outbox: Outbox,
+}
+
+impl Tasks {
+    async fn supervise(self, shutdown: CancellationToken) -> Result<(), RunError> {
+        shutdown.cancelled().await;
+        let mut failed = None;
+        for source in self.sources {
+            failed = source.await.err().or(failed);
+        }
+        if let Err(error) = self.outbox.drain().await {
+            tracing::error!(%error, "the open statement is not stored; its events are");
+        }
+        self.uplink_shutdown.cancel();
+        failed = self.uplink.await.err().or(failed);
+        drop(self.outbox);
+        failed = self.writer.await.err().or(failed);
+        self.reporter.abort();
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}
