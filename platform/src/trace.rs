@@ -15,6 +15,7 @@
 //! | [`collect`] | the breadth-first walk |
 //! | [`journey`] | steps in time order and what follows from them |
 //! | [`curve`] | sensor series: excursions, breaks, marks |
+//! | [`stored`] | the port to the store |
 //! | [`gap`] | what devices of the holders kept back during the journey |
 //! | [`verdict`] | the one rule that turns all this into a word |
 
@@ -37,7 +38,8 @@ pub use event::{Stated, Thing};
 pub use gap::{Gap, GapKind};
 pub use item::Item;
 pub use journey::{Ancestor, Correction, Entry, Holder, Journey, Step};
-pub use stored::{Anchor, JourneySource, Source, SourceError, StoredEvent};
+pub use schemas::event::Source;
+pub use stored::JourneySource;
 pub use verdict::{Facts, Finding, Proof, Reason, Standing, Verdict, Witness};
 
 /// Why no journey could be read.
@@ -45,15 +47,19 @@ pub use verdict::{Facts, Finding, Proof, Reason, Standing, Verdict, Witness};
 pub enum TraceError {
     /// The store failed; try again later.
     #[error("the store could not be read")]
-    Source(#[source] SourceError),
+    Store(#[from] crate::store::StoreError),
 }
 
 /// Reads the journey of `item`: `None` if no accepted event names it (an unknown code).
 ///
 /// Costs one query for the item, one for each level of containers (at most
-/// [`collect::MAX_DEPTH`]) and one for the names of what it was made from.
-pub async fn journey_of(
-    source: &dyn JourneySource,
+/// [`collect::MAX_DEPTH`]), one for the names of what it was made from, and a look-up by key for
+/// each statement of sensor events.
+///
+/// # Errors
+/// When the store fails.
+pub async fn journey_of<S: JourneySource + ?Sized>(
+    source: &S,
     item: &Item,
 ) -> Result<Option<Journey>, TraceError> {
     let gathered = collect::gather(source, item).await?;

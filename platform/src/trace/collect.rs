@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::hash::Hash;
 use schemas::ids::Slug;
+use schemas::statement::Position;
 use schemas::time::Instant;
 
 use super::TraceError;
 use super::event::{Action, View};
 use super::item::Item;
 use super::journey::Journey;
-use super::stored::{JourneySource, StoredEvent};
+use super::stored::JourneySource;
+use crate::store::StoredEvent;
 
 /// Most levels of containers that are followed: piece, case, pallet, container, vehicle, and one.
 pub const MAX_DEPTH: usize = 6;
@@ -63,7 +65,7 @@ pub struct Followed {
 }
 
 /// An event of the journey.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Found {
     /// As stored.
     pub stored: StoredEvent,
@@ -80,6 +82,8 @@ pub struct Gathered {
     pub events: BTreeMap<Hash, Found>,
     /// Containers in the order in which they were reached.
     pub containers: Vec<Followed>,
+    /// Places of the statements of sensor events in their chains.
+    pub positions: BTreeMap<Hash, Position>,
     /// A limit was reached: there may be more.
     pub truncated: bool,
 }
@@ -93,7 +97,10 @@ struct Read {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn gather(source: &dyn JourneySource, item: &Item) -> Result<Gathered, TraceError> {
+pub async fn gather<S: JourneySource + ?Sized>(
+    source: &S,
+    item: &Item,
+) -> Result<Gathered, TraceError> {
     let mut gathered = Gathered::default();
     let mut frontier = vec![Followed {
         key: item.key().to_owned(),
@@ -115,11 +122,18 @@ pub async fn gather(source: &dyn JourneySource, item: &Item) -> Result<Gathered,
         }
         frontier = next;
     }
+    let measured = gathered
+        .events
+        .values()
+        .filter(|one| !one.view.readings.is_empty());
+    let statements: BTreeSet<Hash> = measured.map(|one| one.stored.statement).collect();
+    let statements: Vec<Hash> = statements.into_iter().collect();
+    gathered.positions = source.positions(&statements).await?;
     Ok(gathered)
 }
 
-async fn fetch(
-    source: &dyn JourneySource,
+async fn fetch<S: JourneySource + ?Sized>(
+    source: &S,
     frontier: &[Followed],
     truncated: &mut bool,
 ) -> Result<Vec<Read>, TraceError> {
@@ -128,10 +142,7 @@ async fn fetch(
         .map(|followed| followed.key.clone())
         .collect();
     let keys: Vec<String> = keys.into_iter().collect();
-    let found = source
-        .events_of_items(&keys, MAX_EVENTS)
-        .await
-        .map_err(TraceError::Source)?;
+    let found = source.events_of_items(&keys, MAX_EVENTS).await?;
     *truncated |= found.len() >= MAX_EVENTS as usize;
     let accepted = found.into_iter().filter(|stored| stored.refused.is_none());
     Ok(accepted
@@ -148,10 +159,7 @@ fn close(frontier: &mut [Followed], events: &[Read]) {
     let wrong = declared_wrong(events);
     for followed in frontier {
         let emptied = |read: &&Read| {
-            read.view.action == Some(Action::Delete)
-                && read.view.is_containment()
-                && read.view.children.is_empty()
-                && read.view.parent.as_deref() == Some(&followed.key)
+            empties(&read.view, &followed.key)
                 && followed.span.holds(read.view.time.instant)
                 && !wrong.contains(&read.stored.leaf)
         };
@@ -162,6 +170,14 @@ fn close(frontier: &mut [Followed], events: &[Read]) {
             .min();
         followed.span.until = end.or(followed.span.until);
     }
+}
+
+/// True if the event takes everything out of this container.
+fn empties(view: &View, container: &str) -> bool {
+    view.action == Some(Action::Delete)
+        && view.is_containment()
+        && view.children.is_empty()
+        && view.parent.as_deref() == Some(container)
 }
 
 /// The containers of the next level with the spans in which the followed things were in them.
@@ -215,7 +231,9 @@ fn of_child(followed: &Followed, moves: &[&View]) -> Vec<Followed> {
 fn keep(gathered: &mut Gathered, frontier: &[Followed], events: &mut Vec<Read>) {
     for Read { stored, view } in events.drain(..) {
         let concerned = |followed: &&Followed| {
-            followed.span.holds(view.time.instant) && concerns(&view, &followed.key)
+            let at = view.time.instant;
+            (followed.span.holds(at) && concerns(&view, &followed.key))
+                || (followed.span.until == Some(at) && empties(&view, &followed.key))
         };
         if let Some(via) = frontier
             .iter()
@@ -278,8 +296,8 @@ pub fn corrects(first: (&StoredEvent, &View), second: (&StoredEvent, &View)) -> 
 ///
 /// # Errors
 /// When the store fails.
-pub async fn name_ancestors(
-    source: &dyn JourneySource,
+pub async fn name_ancestors<S: JourneySource + ?Sized>(
+    source: &S,
     journey: &mut Journey,
 ) -> Result<(), TraceError> {
     let keys: Vec<String> = journey
@@ -291,10 +309,7 @@ pub async fn name_ancestors(
     if keys.is_empty() {
         return Ok(());
     }
-    let found = source
-        .events_of_items(&keys, MAX_EVENTS)
-        .await
-        .map_err(TraceError::Source)?;
+    let found = source.events_of_items(&keys, MAX_EVENTS).await?;
     for stored in found.iter().filter(|stored| stored.refused.is_none()) {
         let Some(view) = View::read(&stored.bytes, stored.leaf) else {
             continue;

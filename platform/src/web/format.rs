@@ -240,8 +240,8 @@ mod tests {
         let en = Text::of(Lang::En);
         let of = |uri| identifier(&en, uri);
         assert_eq!(
-            of("https://id.gs1.org/01/09521001000015/10/L1"),
-            "GTIN 09521001000015 · Lot L1"
+            of("https://id.gs1.org/01/09521001000017/10/L1"),
+            "GTIN 09521001000017 · Lot L1"
         );
         assert_eq!(of("https://example.org/x"), "https://example.org/x");
     }

@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_code_draws_every_dark_module() {
-        let url = "https://example.org/01/09521001000015/10/L1";
+        let url = "https://example.org/01/09521001000017/10/L1";
         let code = QrCode::with_error_correction_level(url, EcLevel::M).unwrap();
         let colors = code.to_colors();
         let dark = colors.iter().filter(|color| **color == Color::Dark).count();

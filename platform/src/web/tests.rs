@@ -1,1 +1,258 @@
+//! What every page must hold.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::samples::{pages, products};
+use super::*;
+use crate::trace::{Item, Standing};
+
+#[test]
+fn every_state_renders_in_both_languages() {
+    for lang in Lang::ALL {
+        for (name, page) in pages(lang) {
+            assert!(
+                page.contains(&format!("<html lang=\"{}\">", lang.tag())),
+                "{name}"
+            );
+            assert!(
+                page.contains(&format!("?lang={}", lang.other().tag())),
+                "{name}"
+            );
+            assert!(
+                !page.contains(" style=") && !page.contains("<script"),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn states_are_named_as_they_are() {
+    let expected = [
+        ("verified", "Verified", "已验证"),
+        ("excursion", "Doubtful", "有疑点"),
+        ("gap", "Doubtful", "有疑点"),
+        ("late", "Doubtful", "有疑点"),
+        ("waiting", "Doubtful", "有疑点"),
+        ("recalled", "Recalled", "已召回"),
+        ("unchecked", "Not checked", "未核验"),
+        ("refused", "Doubtful", "有疑点"),
+    ];
+    let (en, zh) = (
+        BTreeMap::from_iter(pages(Lang::En)),
+        BTreeMap::from_iter(pages(Lang::ZhCn)),
+    );
+    for (name, english, chinese) in expected {
+        assert!(en[name].contains(&format!("</svg>{english}</p>")), "{name}");
+        assert!(zh[name].contains(&format!("</svg>{chinese}</p>")), "{name}");
+    }
+}
+
+#[test]
+fn reasons_name_the_actor() {
+    let en = BTreeMap::from_iter(pages(Lang::En));
+    let holds =
+        |name: &str, sentence: &str| assert!(en[name].contains(sentence), "{name}: {sentence}");
+    holds(
+        "excursion",
+        "The sensor at Truck 7 measured 9.8 °C and was outside the limits for 35 minutes. Allowed: 0.0 °C to 8.0 °C.",
+    );
+    holds(
+        "gap",
+        "Records of Qinghe Fresh are missing: device cold-1 left statements out (2026-07-11 07:50 +08:00 to 2026-07-11 08:50 +08:00). One more gap.",
+    );
+    holds(
+        "recalled",
+        "Qinghe Fresh recalled it on 2026-07-12 15:20 +08:00.",
+    );
+    holds(
+        "refused",
+        "The proofs of 2 records do not hold (first: place in the batch).",
+    );
+    holds("waiting", "One record is not yet witnessed.");
+    holds("replay", "Historical replay");
+    holds("replay", "Time jumps back once");
+    holds("replay", "12 times repeat");
+    holds(
+        "replay",
+        "Assumed, not in the data: the unit is degrees Celsius",
+    );
+    assert!(!en["verified"].contains("Historical replay"));
+}
+
+#[test]
+fn evidence_names_statement_log_place_and_witnesses() {
+    let en = BTreeMap::from_iter(pages(Lang::En));
+    for text in [
+        "<dt>Log index</dt>",
+        "<dt>Batch</dt>",
+        "bank.example, run by Lakeside Bank",
+        "local-1, run by this platform&#39;s operator",
+        "UTC)",
+        "class=\"full\"",
+        "href=\"/v1/bundles/item?key=https%3A%2F%2Fid.gs1.org%2F01%2F09521001000017%2F10%2FQH-0711\"",
+        "href=\"/log/checkpoint\"",
+        "by the platform itself",
+        "What this does not prove",
+    ] {
+        assert!(en["verified"].contains(text), "{text}");
+    }
+}
+
+/// Every text that a stranger can write, on every page.
+#[test]
+fn no_text_of_a_stranger_becomes_markup() {
+    const EVIL: &str = "<script>alert(1)</script>\"'&{{7*7}}";
+    let evil = || ByLanguage::from([("en".to_owned(), EVIL.to_owned())]);
+    for (_, mut view) in products() {
+        poison(&mut view, EVIL);
+        view.journey.names = evil();
+        for ancestor in &mut view.journey.ancestors {
+            ancestor.names = evil();
+        }
+        view.names
+            .organisations
+            .values_mut()
+            .for_each(|names| *names = evil());
+        view.names
+            .places
+            .values_mut()
+            .for_each(|names| *names = evil());
+        view.links = Links {
+            bundle: EVIL.into(),
+            checkpoint: EVIL.into(),
+            page: EVIL.into(),
+        };
+        for lang in Lang::ALL {
+            assert_clean(&render_product(&view, lang).unwrap());
+        }
+    }
+    let item = Item::parse("(01)09521001000017(10)L1").unwrap();
+    let home = HomeView {
+        examples: vec![Example {
+            item,
+            names: evil(),
+        }],
+        bad_code: Some(EVIL.to_owned()),
+        is_replay: true,
+    };
+    assert_clean(&render_home(&home, Lang::En).unwrap());
+    let unknown = UnknownView {
+        code: EVIL.to_owned(),
+        is_replay: true,
+    };
+    assert_clean(&render_unknown(&unknown, Lang::En).unwrap());
+    let error = ErrorView {
+        kind: ErrorKind::Internal,
+        reference: EVIL.to_owned(),
+    };
+    assert_clean(&render_error(&error, Lang::En).unwrap());
+}
+
+fn assert_clean(page: &str) {
+    assert!(
+        !page.contains("<script") && !page.contains("alert(1)</script>"),
+        "{page}"
+    );
+    assert!(page.contains("alert(1)") && !page.contains("\"'&"));
+}
+
+fn poison(view: &mut ProductView, evil: &str) {
+    for step in &mut view.journey.steps {
+        let evil = || Some(evil.to_owned());
+        step.step = evil();
+        step.disposition = evil();
+        step.place = evil();
+        step.parent = evil();
+        step.container = evil();
+        step.assumptions.extend(evil());
+        for thing in step
+            .thing
+            .iter_mut()
+            .chain(&mut step.inputs)
+            .chain(&mut step.outputs)
+        {
+            (thing.item, thing.uom, thing.quantity) = (evil().unwrap(), evil(), evil());
+        }
+        for curve in &mut step.curves {
+            curve.place = evil();
+            (curve.kind, curve.uom) = (evil().unwrap(), evil().unwrap());
+        }
+        if let Some(crate::trace::Correction::Declares { reason, .. }) = &mut step.correction {
+            *reason = evil();
+        }
+    }
+    if let Some(proof) = &mut view.proof {
+        proof.origin = evil.to_owned();
+        for witness in &mut proof.witnesses {
+            (witness.name, witness.owner) = (evil.to_owned(), Some(evil.to_owned()));
+        }
+        for standing in proof.standings.values_mut().take(3) {
+            *standing = Standing::Refused(evil.to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_page_is_well_formed() {
+    for lang in Lang::ALL {
+        for (name, page) in pages(lang) {
+            for tag in [
+                "div", "dl", "ul", "ol", "li", "section", "details", "summary", "figure", "svg",
+                "p", "a", "table", "main",
+            ] {
+                let opened = page.matches(&format!("<{tag}>")).count()
+                    + page.matches(&format!("<{tag} ")).count();
+                let closed = page.matches(&format!("</{tag}>")).count();
+                assert_eq!(opened, closed, "{name}: <{tag}>");
+            }
+            let mut ids: Vec<&str> = page
+                .split(" id=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+                .collect();
+            let all = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), all, "{name}: an id twice");
+        }
+    }
+}
+
+#[test]
+fn assets_are_served_by_their_path() {
+    assert_eq!(
+        asset("tracebond.css"),
+        Some(("text/css; charset=utf-8", css().as_bytes()))
+    );
+    assert_eq!(
+        asset("icon.svg").map(|(kind, _)| kind),
+        Some("image/svg+xml")
+    );
+    assert_eq!(asset("../Cargo.toml"), None);
+}
+
+/// Writes every page in both languages and themes to `TRACEBOND_SAMPLES`, to be looked at.
+#[test]
+fn samples_can_be_looked_at() {
+    let Some(folder) = std::env::var_os("TRACEBOND_SAMPLES") else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    for (theme, query) in [("light", "not all"), ("dark", "all")] {
+        let sheet = css().replace("(prefers-color-scheme: dark)", query);
+        std::fs::write(folder.join(format!("{theme}.css")), sheet).unwrap();
+        for lang in Lang::ALL {
+            for (name, page) in pages(lang) {
+                let href = format!("href=\"{theme}.css");
+                let page = page.replace("href=\"/assets/tracebond.css", &href);
+                std::fs::write(
+                    folder.join(format!("{name}.{}.{theme}.html", lang.tag())),
+                    page,
+                )
+                .unwrap();
+            }
+        }
+    }
+}

@@ -53,7 +53,7 @@ impl Links {
 }
 
 /// Everything that a product page shows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ProductView {
     /// The journey.
     pub journey: Journey,

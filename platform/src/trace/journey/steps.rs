@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemas::event::Source;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
+use schemas::statement::Position;
 
 use super::{Entry, LATE_AFTER, Step, correction, is_same};
+use crate::store::StoredEvent;
 use crate::trace::collect::Found;
 use crate::trace::curve::{Limits, Reading, curves};
 use crate::trace::item::Item;
-use crate::trace::stored::{Source, StoredEvent};
 
 /// A step in the making: the events behind it.
 struct Draft<'f> {
@@ -17,13 +19,27 @@ struct Draft<'f> {
     is_run: bool,
 }
 
+/// What all steps of a journey share.
+pub(super) struct Ground<'g> {
+    pub(super) item: &'g Item,
+    pub(super) wrong: &'g BTreeSet<Hash>,
+    pub(super) positions: &'g BTreeMap<Hash, Position>,
+    pub(super) limits: Option<Limits>,
+}
+
+impl Ground<'_> {
+    /// The order in which a device spoke: the places of its statements in its chain, not its clock.
+    fn order(&self, stored: &StoredEvent) -> impl Ord + use<> {
+        let place = self
+            .positions
+            .get(&stored.statement)
+            .map(|place| (place.epoch, place.seq));
+        (place, stored.made, stored.statement, stored.index)
+    }
+}
+
 /// Steps of events that are sorted by time.
-pub(super) fn build(
-    item: &Item,
-    found: &[Found],
-    wrong: &BTreeSet<Hash>,
-    limits: Option<Limits>,
-) -> Vec<Step> {
+pub(super) fn build(ground: &Ground<'_>, found: &[Found]) -> Vec<Step> {
     let mut drafts: Vec<Draft<'_>> = Vec::new();
     let mut runs: BTreeMap<&DeviceAddress, usize> = BTreeMap::new();
     for one in found {
@@ -41,7 +57,7 @@ pub(super) fn build(
     }
     drafts
         .into_iter()
-        .map(|draft| step(item, draft, wrong, limits))
+        .map(|draft| step(ground, draft))
         .collect()
 }
 
@@ -91,10 +107,16 @@ fn same(drafts: &[Draft<'_>], one: &Found) -> Option<usize> {
         .rposition(|draft| !draft.is_run && near(draft) && holds(draft))
 }
 
-fn step(item: &Item, draft: Draft<'_>, wrong: &BTreeSet<Hash>, limits: Option<Limits>) -> Step {
+fn step(ground: &Ground<'_>, draft: Draft<'_>) -> Step {
+    let Ground {
+        item,
+        wrong,
+        limits,
+        ..
+    } = *ground;
     let mut events = draft.events;
     if draft.is_run {
-        events.sort_by_key(|one| device_order(&one.stored));
+        events.sort_by_key(|one| ground.order(&one.stored));
     }
     let shown = events
         .iter()
@@ -141,11 +163,6 @@ fn step(item: &Item, draft: Draft<'_>, wrong: &BTreeSet<Hash>, limits: Option<Li
             .collect(),
         entries: events.iter().map(|one| entry(one)).collect(),
     }
-}
-
-/// The order in which the device spoke.
-fn device_order(stored: &StoredEvent) -> impl Ord + use<> {
-    (stored.made, stored.received, stored.statement, stored.index)
 }
 
 fn entry(one: &Found) -> Entry {

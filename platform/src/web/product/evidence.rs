@@ -6,7 +6,8 @@ use schemas::hash::Hash;
 use schemas::time::Instant;
 
 use super::Scene;
-use crate::trace::{Anchor, Entry, Stated, Step, Witness};
+use crate::store::Anchor;
+use crate::trace::{Entry, Stated, Step, Witness};
 use crate::web::format::{local_exact, short, utc};
 
 /// Most statements that are named; the rest is counted.

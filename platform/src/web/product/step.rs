@@ -1,8 +1,8 @@
 //! One step as a card.
 
 use super::{Fact, Scene, Sign, curve, evidence, page_of};
+use crate::trace::Source;
 use crate::trace::event::{Action, Kind};
-use crate::trace::stored::Source;
 use crate::trace::{Correction, Standing, Stated, Step, Thing};
 use crate::web::format::{clock, day, identifier, iso, local, quantity};
 
