@@ -88,7 +88,10 @@ impl Config {
     /// # Errors
     /// [`LoadError`].
     pub fn load(file: &Path) -> Result<Self, LoadError> {
-        let wrong = |source| LoadError::File { file: file.to_owned(), source };
+        let wrong = |source| LoadError::File {
+            file: file.to_owned(),
+            source,
+        };
         let text = std::fs::read_to_string(file).map_err(wrong)?;
         let mut config = Self::parse(&file.display().to_string(), &text)?;
         let folder = file.parent().unwrap_or(Path::new(""));
@@ -104,18 +107,24 @@ impl Config {
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
         let raw: Raw = config::parse(file, text)?;
         let at = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
-        let sandbox = raw.sandbox.read().map_err(|(field, problem)| {
-            at(&format!("sandbox.{field}"), problem)
-        })?;
+        let sandbox = raw
+            .sandbox
+            .read()
+            .map_err(|(field, problem)| at(&format!("sandbox.{field}"), problem))?;
         let mut products = BTreeMap::new();
         for product in &raw.products {
             let read = product.read(sandbox.outstanding.currency());
-            let read = read.map_err(|(field, problem)| at(&format!("products.{field}"), problem))?;
+            let read =
+                read.map_err(|(field, problem)| at(&format!("products.{field}"), problem))?;
             if products.insert(product.id.clone(), read).is_some() {
                 return Err(at("products.id", format!("`{}` stands twice", product.id)));
             }
         }
-        if raw.event_page.as_ref().is_some_and(|page| !is_event_page(page)) {
+        if raw
+            .event_page
+            .as_ref()
+            .is_some_and(|page| !is_event_page(page))
+        {
             let problem = format!("an http or https address with {LEAF} in it is needed");
             return Err(at("event_page", problem));
         }
@@ -174,7 +183,9 @@ impl RawEvidence {
             base: self.base,
             timeout: self.timeout_s.map_or(usual.timeout, |s| seconds(s.into())),
             max_bytes: self.max_bytes.unwrap_or(usual.max_bytes).min(PACK_MAX),
-            max_age: self.max_age_h.map_or(usual.max_age, |h| seconds(u64::from(h) * 3600)),
+            max_age: self
+                .max_age_h
+                .map_or(usual.max_age, |h| seconds(u64::from(h) * 3600)),
         }
     }
 }
@@ -190,7 +201,9 @@ impl RawFacts {
     fn read(&self) -> Rules {
         let usual = Rules::default();
         let long = |number: Option<u32>, unit: u64, usual: Duration| {
-            number.map_or(usual, |number| Duration::from_secs(u64::from(number) * unit))
+            number.map_or(usual, |number| {
+                Duration::from_secs(u64::from(number) * unit)
+            })
         };
         Rules {
             late_after: long(self.late_after_h, 3600, usual.late_after),
@@ -223,7 +236,12 @@ impl RawSandbox {
         }
         let per_loan = money("per_loan", &self.per_loan, self.currency)?;
         let outstanding = money("outstanding", &self.outstanding, self.currency)?;
-        Ok(Limits { id: self.id.clone(), version: self.version, per_loan, outstanding })
+        Ok(Limits {
+            id: self.id.clone(),
+            version: self.version,
+            per_loan,
+            outstanding,
+        })
     }
 }
 
@@ -251,7 +269,12 @@ impl RawProduct {
         if multiple.is_sign_negative() || multiple > Decimal::TEN {
             return Err(("turnover_multiple", "0 to 10 is possible".to_owned()));
         }
-        Ok(Product { id: self.id.clone(), minimum, cap, turnover_multiple: multiple })
+        Ok(Product {
+            id: self.id.clone(),
+            minimum,
+            cap,
+            turnover_multiple: multiple,
+        })
     }
 }
 
@@ -300,23 +323,38 @@ turnover_multiple = "0.6"
     #[test]
     fn an_error_names_file_line_and_field() {
         let broken = |from: &str, to: &str| {
-            Config::parse("credit.toml", &GOOD.replace(from, to)).unwrap_err().to_string()
+            Config::parse("credit.toml", &GOOD.replace(from, to))
+                .unwrap_err()
+                .to_string()
         };
         let error = broken("500000.00", "-1.00");
-        assert_eq!(error, "credit.toml:18: sandbox.per_loan: an amount is never negative");
+        assert_eq!(
+            error,
+            "credit.toml:18: sandbox.per_loan: an amount is never negative"
+        );
         let error = broken("minimum = \"1000.00\"", "minimum = \"900000.00\"");
-        assert_eq!(error, "credit.toml:24: products.minimum: it is above the cap");
+        assert_eq!(
+            error,
+            "credit.toml:24: products.minimum: it is above the cap"
+        );
         let error = broken("timeout_s = 5", "timeout_s = \"soon\"");
         assert!(error.starts_with("credit.toml:9: timeout_s: "), "{error}");
         let error = broken("late_after_h", "late_after_d");
-        assert!(error.starts_with("credit.toml:12: late_after_d: unknown field"), "{error}");
+        assert!(
+            error.starts_with("credit.toml:12: late_after_d: unknown field"),
+            "{error}"
+        );
         let error = broken("{leaf}", "leaf");
         assert!(error.starts_with("credit.toml:5: event_page: "), "{error}");
     }
 
     #[test]
     fn product_and_sandbox_share_a_currency() {
-        let text = GOOD.replacen("currency = \"CNY\"\nminimum", "currency = \"EUR\"\nminimum", 1);
+        let text = GOOD.replacen(
+            "currency = \"CNY\"\nminimum",
+            "currency = \"EUR\"\nminimum",
+            1,
+        );
         let error = Config::parse("credit.toml", &text).unwrap_err();
         assert_eq!(error.problem, "the sandbox's currency is CNY");
     }

@@ -85,7 +85,11 @@ impl InProcess {
 impl EvidencePort for InProcess {
     async fn evidence(&self, organisation: &Slug) -> Result<EvidencePack, EvidenceError> {
         let pack = (self.0)(organisation.clone()).await?;
-        if pack.bundle.len() > PACK_MAX { Err(EvidenceError::TooLarge(PACK_MAX)) } else { Ok(pack) }
+        if pack.bundle.len() > PACK_MAX {
+            Err(EvidenceError::TooLarge(PACK_MAX))
+        } else {
+            Ok(pack)
+        }
     }
 }
 
@@ -97,7 +101,9 @@ mod tests {
         InProcess::new(move |organisation| {
             Box::pin(async move {
                 match organisation.as_str() {
-                    "qinghe" => Ok(EvidencePack { bundle: vec![b'x'; size] }),
+                    "qinghe" => Ok(EvidencePack {
+                        bundle: vec![b'x'; size],
+                    }),
                     _ => Err(EvidenceError::Unknown(organisation)),
                 }
             })

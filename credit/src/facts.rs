@@ -66,10 +66,19 @@ pub struct Share {
 
 impl Share {
     fn of(part: u64, whole: u64, leaves: BTreeSet<Hash>) -> Self {
-        let share = Decimal::from(part).checked_div(Decimal::from(whole)).map(|exact| {
-            exact.round_dp_with_strategy(SHARE_PLACES, RoundingStrategy::ToZero).normalize()
-        });
-        Self { part, whole, share, leaves }
+        let share = Decimal::from(part)
+            .checked_div(Decimal::from(whole))
+            .map(|exact| {
+                exact
+                    .round_dp_with_strategy(SHARE_PLACES, RoundingStrategy::ToZero)
+                    .normalize()
+            });
+        Self {
+            part,
+            whole,
+            share,
+            leaves,
+        }
     }
 }
 
@@ -158,7 +167,10 @@ impl Facts {
         rules: Rules,
     ) -> Result<Self, MoneyError> {
         let observations = event::observe(evidence, as_of, rules.late_after);
-        let own: Vec<_> = observations.iter().filter(|seen| seen.is_of(supplier)).collect();
+        let own: Vec<_> = observations
+            .iter()
+            .filter(|seen| seen.is_of(supplier))
+            .collect();
         let goods = Goods::read(&observations, supplier);
         let deliveries = delivery::deliveries(&observations, supplier);
         let punctuality = delivery::punctuality(&deliveries, as_of);
@@ -200,12 +212,17 @@ fn sources(own: &[&Observation]) -> BTreeMap<String, Share> {
     use schemas::event::Source;
     let all = [Source::Declared, Source::File, Source::Scan, Source::Sensor];
     let of = |source: Source| portion(own, |seen| seen.source == source);
-    all.into_iter().map(|source| (source.word().to_owned(), of(source))).collect()
+    all.into_iter()
+        .map(|source| (source.word().to_owned(), of(source)))
+        .collect()
 }
 
 fn portion(own: &[&Observation], which: impl Fn(&Observation) -> bool) -> Share {
-    let leaves: BTreeSet<Hash> =
-        own.iter().filter(|seen| which(seen)).map(|seen| seen.leaf).collect();
+    let leaves: BTreeSet<Hash> = own
+        .iter()
+        .filter(|seen| which(seen))
+        .map(|seen| seen.leaf)
+        .collect();
     Share::of(leaves.len() as u64, own.len() as u64, leaves)
 }
 
@@ -233,7 +250,12 @@ fn excursions(cold: ColdChain) -> Excursions {
         suspect: cold.suspect,
         unreadable: cold.unreadable,
         minutes: cold.episodes.iter().map(|episode| episode.minutes).sum(),
-        longest_minutes: cold.episodes.iter().map(|episode| episode.minutes).max().unwrap_or(0),
+        longest_minutes: cold
+            .episodes
+            .iter()
+            .map(|episode| episode.minutes)
+            .max()
+            .unwrap_or(0),
         episodes: cold.episodes,
         leaves: cold.leaves,
     }

@@ -37,7 +37,10 @@ pub(crate) struct Desk {
 
 /// The service's routes.
 pub fn router(credit: Arc<Credit>, event_page: Option<String>) -> Router {
-    let desk = Desk { credit, event_page: event_page.map(Arc::from) };
+    let desk = Desk {
+        credit,
+        event_page: event_page.map(Arc::from),
+    };
     Router::new()
         .route("/", get(pages::list))
         .route("/decisions/{id}", get(pages::decision))

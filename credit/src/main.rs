@@ -9,7 +9,11 @@ use credit::config::Config;
 use credit::evidence::Http;
 
 #[derive(Parser)]
-#[command(name = "credit", version, about = "Lends against evidence that it has verified itself")]
+#[command(
+    name = "credit",
+    version,
+    about = "Lends against evidence that it has verified itself"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -85,7 +85,9 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -115,7 +117,10 @@ impl TryFrom<Written> for Money {
 
 impl From<Money> for Written {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount(), currency: money.currency }
+        Self {
+            amount: money.amount(),
+            currency: money.currency,
+        }
     }
 }
 
@@ -131,7 +136,11 @@ impl Money {
     /// # Errors
     /// [`MoneyError::Negative`] below zero.
     pub fn from_fen(fen: i64, currency: Currency) -> Result<Self, MoneyError> {
-        if fen < 0 { Err(MoneyError::Negative) } else { Ok(Self { fen, currency }) }
+        if fen < 0 {
+            Err(MoneyError::Negative)
+        } else {
+            Ok(Self { fen, currency })
+        }
     }
 
     /// Reads an amount such as `1234.56`: digits, a point, exactly two digits; no sign, no
@@ -149,8 +158,14 @@ impl Money {
         if !is_whole(whole) || hundredths.len() != 2 || !is_digits(hundredths) {
             return Err(form());
         }
-        let fen = format!("{whole}{hundredths}").parse().map_err(|_| MoneyError::Overflow)?;
-        if fen > MAX_AMOUNT_FEN { Err(MoneyError::Overflow) } else { Self::from_fen(fen, currency) }
+        let fen = format!("{whole}{hundredths}")
+            .parse()
+            .map_err(|_| MoneyError::Overflow)?;
+        if fen > MAX_AMOUNT_FEN {
+            Err(MoneyError::Overflow)
+        } else {
+            Self::from_fen(fen, currency)
+        }
     }
 
     /// Whole fen, zero or more.
@@ -177,7 +192,10 @@ impl Money {
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         let currency = self.common(other)?;
-        let fen = self.fen.checked_add(other.fen).ok_or(MoneyError::Overflow)?;
+        let fen = self
+            .fen
+            .checked_add(other.fen)
+            .ok_or(MoneyError::Overflow)?;
         Ok(Self { fen, currency })
     }
 
@@ -190,7 +208,10 @@ impl Money {
         if other.fen > self.fen {
             return Err(MoneyError::Negative);
         }
-        Ok(Self { fen: self.fen - other.fen, currency })
+        Ok(Self {
+            fen: self.fen - other.fen,
+            currency,
+        })
     }
 
     /// The smaller of the two.
@@ -199,7 +220,10 @@ impl Money {
     /// [`MoneyError::CurrencyMismatch`].
     pub fn min(self, other: Self) -> Result<Self, MoneyError> {
         let currency = self.common(other)?;
-        Ok(Self { fen: self.fen.min(other.fen), currency })
+        Ok(Self {
+            fen: self.fen.min(other.fen),
+            currency,
+        })
     }
 
     /// This amount times a rate, **rounded down to a whole fen** (floor): a limit never grows by
@@ -211,10 +235,15 @@ impl Money {
         if rate.is_sign_negative() && !rate.is_zero() {
             return Err(MoneyError::Negative);
         }
-        let product = Decimal::from(self.fen).checked_mul(rate).ok_or(MoneyError::Overflow)?;
+        let product = Decimal::from(self.fen)
+            .checked_mul(rate)
+            .ok_or(MoneyError::Overflow)?;
         let whole = product.round_dp_with_strategy(0, RoundingStrategy::ToZero);
         let fen = whole.to_i64().ok_or(MoneyError::Overflow)?;
-        Ok(Self { fen, currency: self.currency })
+        Ok(Self {
+            fen,
+            currency: self.currency,
+        })
     }
 
     /// The currency of both sides, if it is the same.
@@ -225,7 +254,10 @@ impl Money {
         if self.currency == other.currency {
             Ok(self.currency)
         } else {
-            Err(MoneyError::CurrencyMismatch { left: self.currency, right: other.currency })
+            Err(MoneyError::CurrencyMismatch {
+                left: self.currency,
+                right: other.currency,
+            })
         }
     }
 }
@@ -233,9 +265,22 @@ impl Money {
 impl fmt::Display for Money {
     /// `¥1,234.56` for renminbi, `EUR 1,234.56` for others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.currency == Currency::CNY { "¥" } else { self.currency.as_str() };
-        let space = if self.currency == Currency::CNY { "" } else { " " };
-        write!(f, "{sign}{space}{}.{:02}", grouped(self.fen / 100), self.fen % 100)
+        let sign = if self.currency == Currency::CNY {
+            "¥"
+        } else {
+            self.currency.as_str()
+        };
+        let space = if self.currency == Currency::CNY {
+            ""
+        } else {
+            " "
+        };
+        write!(
+            f,
+            "{sign}{space}{}.{:02}",
+            grouped(self.fen / 100),
+            self.fen % 100
+        )
     }
 }
 
@@ -280,10 +325,14 @@ mod tests {
         let parse = |text: &str| Money::parse(text, Currency::CNY);
         assert_eq!(parse("-1.00"), Err(MoneyError::Negative));
         assert_eq!(parse("1000000000000.01"), Err(MoneyError::Overflow));
-        assert_eq!(parse(&format!("{}.00", "9".repeat(40))), Err(MoneyError::Overflow));
+        assert_eq!(
+            parse(&format!("{}.00", "9".repeat(40))),
+            Err(MoneyError::Overflow)
+        );
         assert_eq!(parse("1000000000000.00").unwrap().fen(), MAX_AMOUNT_FEN);
-        for text in ["", "1", "1.0", "1.000", "01.00", "1,000.00", "1e3.00", "+1.00", ".00", "٣.00"]
-        {
+        for text in [
+            "", "1", "1.0", "1.000", "01.00", "1,000.00", "1e3.00", "+1.00", ".00", "٣.00",
+        ] {
             assert!(matches!(parse(text), Err(MoneyError::Form(_))), "{text}");
         }
         assert_eq!(cny(i64::MAX).plus(cny(1)), Err(MoneyError::Overflow));
@@ -294,7 +343,10 @@ mod tests {
     fn two_currencies_never_meet() {
         let eur: Currency = "EUR".parse().unwrap();
         let other = Money::from_fen(1, eur).unwrap();
-        let wrong = MoneyError::CurrencyMismatch { left: Currency::CNY, right: eur };
+        let wrong = MoneyError::CurrencyMismatch {
+            left: Currency::CNY,
+            right: eur,
+        };
         assert_eq!(cny(1).plus(other), Err(wrong.clone()));
         assert_eq!(cny(1).min(other), Err(wrong));
         assert!("cny".parse::<Currency>().is_err() && "CNYX".parse::<Currency>().is_err());

@@ -83,13 +83,19 @@ pub async fn run(
         }
         store.close().await;
     });
-    Ok(Handle { address: served.address, credit, join })
+    Ok(Handle {
+        address: served.address,
+        credit,
+        join,
+    })
 }
 
 fn terms(config: &Config) -> Result<Terms, StartError> {
     let file = config.policy.clone();
-    let text = std::fs::read(&file)
-        .map_err(|source| StartError::PolicyFile { file: file.clone(), source })?;
+    let text = std::fs::read(&file).map_err(|source| StartError::PolicyFile {
+        file: file.clone(),
+        source,
+    })?;
     let policy =
         TrustedPolicy::parse(&text).map_err(|source| StartError::Policy { file, source })?;
     Ok(Terms {

@@ -157,7 +157,10 @@ pub fn measures(facts: &Facts, currency: Currency) -> Measures {
         FactName::ConfirmedTurnover => turnover_fen.map(|fen| Decimal::new(fen, 2)),
         FactName::Events => Some(Decimal::from(facts.events)),
     };
-    FactName::ALL.into_iter().map(|name| (name, value(name))).collect()
+    FactName::ALL
+        .into_iter()
+        .map(|name| (name, value(name)))
+        .collect()
 }
 
 /// Scores the numbers by the table.
@@ -169,7 +172,11 @@ pub fn score(model: &Model, measures: &Measures) -> Score {
         .map(|one| one.points_for(measures.get(&one.fact).copied().flatten()))
         .collect();
     let total = model.base + points.iter().map(|one| one.points).sum::<i32>();
-    let fired: Vec<_> = model.knock_outs.iter().filter(|rule| rule.fires(measures)).collect();
+    let fired: Vec<_> = model
+        .knock_outs
+        .iter()
+        .filter(|rule| rule.fires(measures))
+        .collect();
     let grade = model.grade_of(total);
     Score {
         total,
@@ -183,20 +190,30 @@ pub fn score(model: &Model, measures: &Measures) -> Score {
 }
 
 /// Reasons of knock-outs in their order, then what costs most, in the order of the table at a tie.
-fn reasons(
-    points: &[Points],
-    fired: impl Iterator<Item = (ReasonCode, FactName)>,
-) -> Vec<Reason> {
-    let short = |fact| points.iter().find(|one| one.fact == fact).map_or(0, |one| one.best - one.points);
+fn reasons(points: &[Points], fired: impl Iterator<Item = (ReasonCode, FactName)>) -> Vec<Reason> {
+    let short = |fact| {
+        points
+            .iter()
+            .find(|one| one.fact == fact)
+            .map_or(0, |one| one.best - one.points)
+    };
     let mut reasons: Vec<Reason> = fired
-        .map(|(code, fact)| Reason { code, fact: Some(fact), points: short(fact) })
+        .map(|(code, fact)| Reason {
+            code,
+            fact: Some(fact),
+            points: short(fact),
+        })
         .collect();
     let mut rest: Vec<&Points> = points.iter().filter(|one| one.best > one.points).collect();
     rest.sort_by_key(|one| std::cmp::Reverse(one.best - one.points));
     for one in rest {
         if reasons.iter().all(|reason| reason.fact != Some(one.fact)) {
             let points = one.best - one.points;
-            reasons.push(Reason { code: one.code, fact: Some(one.fact), points });
+            reasons.push(Reason {
+                code: one.code,
+                fact: Some(one.fact),
+                points,
+            });
         }
     }
     reasons.truncate(REASONS_MAX);

@@ -92,7 +92,13 @@ impl Credit {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let room = Semaphore::new(APPLICATIONS_AT_ONCE);
-        Self { terms: Arc::new(terms), store, evidence, clock, room }
+        Self {
+            terms: Arc::new(terms),
+            store,
+            evidence,
+            clock,
+            room,
+        }
     }
 
     /// What it keeps.
@@ -121,14 +127,24 @@ impl Credit {
     /// [`ApplyError`]; nothing is decided then, and the same application may be sent again.
     pub async fn apply(&self, application: Application) -> Result<Record, ApplyError> {
         let product = self.product(&application)?;
-        if let Some(before) = self.store.of_application(&application.application_id).await? {
+        if let Some(before) = self
+            .store
+            .of_application(&application.application_id)
+            .await?
+        {
             return same(before, &application);
         }
-        let _room = self.room.acquire().await.map_err(|_| ApplyError::Stopping)?;
+        let _room = self
+            .room
+            .acquire()
+            .await
+            .map_err(|_| ApplyError::Stopping)?;
         let pack = self.evidence.evidence(&application.supplier).await?;
         let now = self.clock.now();
         let facts = match self.facts(pack, application.supplier.clone(), now).await {
-            Err(ApplyError::Refused(refused)) => return Err(self.refuse(&application, refused, now).await?),
+            Err(ApplyError::Refused(refused)) => {
+                return Err(self.refuse(&application, refused, now).await?);
+            }
             facts => facts?,
         };
         self.decide(&application, &product, &facts, now).await
@@ -139,14 +155,22 @@ impl Credit {
     /// # Errors
     /// [`ApplyError`].
     pub async fn facts_of(&self, supplier: &Slug) -> Result<Facts, ApplyError> {
-        let _room = self.room.acquire().await.map_err(|_| ApplyError::Stopping)?;
+        let _room = self
+            .room
+            .acquire()
+            .await
+            .map_err(|_| ApplyError::Stopping)?;
         let pack = self.evidence.evidence(supplier).await?;
         self.facts(pack, supplier.clone(), self.clock.now()).await
     }
 
     fn product(&self, application: &Application) -> Result<Product, ApplicationError> {
         let unknown = || ApplicationError::Product(application.product.clone());
-        let product = self.terms.products.get(&application.product).ok_or_else(unknown)?;
+        let product = self
+            .terms
+            .products
+            .get(&application.product)
+            .ok_or_else(unknown)?;
         application.fits(product)?;
         Ok(product.clone())
     }
@@ -195,8 +219,15 @@ impl Credit {
         for _ in 0..TRIES {
             let sandbox = self.sandbox().await?;
             let policy = terms.policy.hash();
-            let record =
-                decide(application, facts, policy, &terms.model, product, &sandbox, now)?;
+            let record = decide(
+                application,
+                facts,
+                policy,
+                &terms.model,
+                product,
+                &sandbox,
+                now,
+            )?;
             match self.store.record(&terms.sandbox, &record).await? {
                 Recorded::New => return Ok(record),
                 Recorded::Before(before) => return same(*before, application),
@@ -222,6 +253,12 @@ fn fresh(evidence: &VerifiedEvidence, now: Instant, max_age: Duration) -> Result
     }
     Err(Refused {
         class: "stale".to_owned(),
-        detail: format!("the checkpoint was witnessed at {}, too long ago", evidence.anchored),
+        detail: format!(
+            "the checkpoint was witnessed at {}, too long ago",
+            evidence.anchored
+        ),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
-use crate::loan::{Decision, Record};
 use crate::loan::application::ApplicationId;
+use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
 pub use sqlite::Sqlite;
@@ -34,7 +34,9 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The same version of a sandbox's limits with other numbers, or a version that went back.
-    #[error("sandbox `{id}` has version {kept} of its limits; version {given} with these numbers cannot follow")]
+    #[error(
+        "sandbox `{id}` has version {kept} of its limits; version {given} with these numbers cannot follow"
+    )]
     LimitsVersion {
         /// The sandbox.
         id: Slug,

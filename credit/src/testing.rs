@@ -1,5 +1,7 @@
 //! A small log with real keys, signatures, trees and witnesses, from which tests make bundles.
 
+mod story;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use schemas::time::{Clock, Instant, Sleep};
 use schemas::tlog::LogTree;
 
 use crate::evidence::verify::TrustedPolicy;
+
+pub use story::*;
 
 /// An instant of the tests' day.
 pub fn at(hours: i64, minutes: i64) -> Instant {
@@ -86,7 +90,10 @@ fn key(name: &str) -> SecretKey {
 }
 
 fn party((name, key): &(String, SecretKey)) -> Party {
-    Party { name: name.clone(), key: key.public() }
+    Party {
+        name: name.clone(),
+        key: key.public(),
+    }
 }
 
 impl World {
@@ -97,8 +104,9 @@ impl World {
 
     pub fn with_origin(origin: &str, devices: &[(&str, u64)]) -> Self {
         let log_key = key("log");
-        let witnesses: Vec<_> =
-            (0..4).map(|n| (format!("witness-{n}"), key(&format!("witness {n}")))).collect();
+        let witnesses: Vec<_> = (0..4)
+            .map(|n| (format!("witness-{n}"), key(&format!("witness {n}"))))
+            .collect();
         let registrar = ("registrar".to_owned(), key("registrar"));
         let origin: schemas::ids::Origin = origin.parse().unwrap();
         let policy = Policy {
@@ -112,16 +120,38 @@ impl World {
             time: at(0, 0),
         };
         let (organisations, speakers, records) = admit(&policy, &registrar.1, devices);
-        let list = records.iter().map(|(kid, record)| (*kid, record.hash(&salt_of(kid)))).collect();
+        let list = records
+            .iter()
+            .map(|(kid, record)| (*kid, record.hash(&salt_of(kid))))
+            .collect();
         let registry = Registry::new(&list).unwrap();
-        let head = Head { version: 1, count: registry.count(), root: registry.root() };
+        let head = Head {
+            version: 1,
+            count: registry.count(),
+            root: registry.root(),
+        };
         let mut tree = LogTree::new();
-        for entry in [Entry::Policy(policy.clone()), Entry::Registry { head, time: at(0, 0) }] {
+        for entry in [
+            Entry::Policy(policy.clone()),
+            Entry::Registry {
+                head,
+                time: at(0, 0),
+            },
+        ] {
             tree.push(entry_hash(&entry.encode())).unwrap();
         }
         let spoken = Vec::new();
         Self {
-            log_key, witnesses, policy, tree, head, registry, records, organisations, speakers, spoken,
+            log_key,
+            witnesses,
+            policy,
+            tree,
+            head,
+            registry,
+            records,
+            organisations,
+            speakers,
+            spoken,
         }
     }
 
@@ -179,7 +209,10 @@ impl World {
         let speaker = self.speakers.get_mut(&device.parse().unwrap()).unwrap();
         let mut last = speaker.position;
         last.seq -= 1;
-        speaker.position = Position { epoch: last.epoch + 1, seq: 0 };
+        speaker.position = Position {
+            epoch: last.epoch + 1,
+            seq: 0,
+        };
         (last, speaker.prev)
     }
 
@@ -213,12 +246,21 @@ impl World {
         let header = self.header(&statement, made);
         let index = self.tree.size();
         self.tree.push(entry_hash(&header)).unwrap();
-        self.spoken.push(Spoken { statement, events, anchored, header, index });
+        self.spoken.push(Spoken {
+            statement,
+            events,
+            anchored,
+            header,
+            index,
+        });
         self.spoken.len() - 1
     }
 
     fn header(&self, statement: &Statement, time: Instant) -> Vec<u8> {
-        let before = self.spoken.last().map_or(Hash::ZERO, |before| entry_hash(&before.header));
+        let before = self
+            .spoken
+            .last()
+            .map_or(Hash::ZERO, |before| entry_hash(&before.header));
         Entry::Header(BatchHeader {
             log: self.policy.log,
             shard: 0,
@@ -237,7 +279,11 @@ impl World {
 
     fn checkpoint(&self, size: u64, anchored: Instant) -> Bytes {
         let root = self.tree.root(size).unwrap();
-        let checkpoint = Checkpoint { origin: self.policy.origin.clone(), size, root };
+        let checkpoint = Checkpoint {
+            origin: self.policy.origin.clone(),
+            size,
+            root,
+        };
         let mut note = Note::sign(checkpoint, &self.log_key);
         for (name, key) in &self.witnesses {
             note.lines.push(note.cosign(name, key, anchored));
@@ -247,7 +293,11 @@ impl World {
 
     /// A bundle of everything, whose newest checkpoint is witnessed at `until`.
     pub fn bundle(&mut self, until: Instant, hold_back: &HoldBack) -> Bundle {
-        let document = Entry::Document { kind: "end".into(), hash: Hash::ZERO, time: until };
+        let document = Entry::Document {
+            kind: "end".into(),
+            hash: Hash::ZERO,
+            time: until,
+        };
         self.tree.push(entry_hash(&document.encode())).unwrap();
         let size = self.tree.size();
         let spoken: Vec<(usize, &Spoken)> = self
@@ -257,8 +307,10 @@ impl World {
             .filter(|(order, _)| !hold_back.statements.contains(order))
             .collect();
         let (keys, places) = self.keys(&spoken);
-        let mut checkpoints: Vec<Bytes> =
-            spoken.iter().map(|(_, one)| self.checkpoint(one.index + 1, one.anchored)).collect();
+        let mut checkpoints: Vec<Bytes> = spoken
+            .iter()
+            .map(|(_, one)| self.checkpoint(one.index + 1, one.anchored))
+            .collect();
         checkpoints.push(self.checkpoint(size, until));
         Bundle {
             tracebond: "bundle/v1".into(),
@@ -268,7 +320,11 @@ impl World {
                 path: self.tree.inclusion(0, size).unwrap().into(),
             },
             checkpoints,
-            headers: spoken.iter().enumerate().map(|(n, (_, one))| self.header_row(n, one)).collect(),
+            headers: spoken
+                .iter()
+                .enumerate()
+                .map(|(n, (_, one))| self.header_row(n, one))
+                .collect(),
             keys,
             statements: spoken
                 .iter()
@@ -293,7 +349,11 @@ impl World {
             entry: Bytes(one.header.clone()),
             index: one.index,
             checkpoint,
-            path: self.tree.inclusion(one.index, one.index + 1).unwrap().into(),
+            path: self
+                .tree
+                .inclusion(one.index, one.index + 1)
+                .unwrap()
+                .into(),
             refused: None,
         }
     }
@@ -315,7 +375,10 @@ impl World {
             }
         };
         let rows = used.iter().map(row).collect();
-        (rows, used.iter().enumerate().map(|(n, kid)| (*kid, n)).collect())
+        (
+            rows,
+            used.iter().enumerate().map(|(n, kid)| (*kid, n)).collect(),
+        )
     }
 }
 
@@ -323,8 +386,11 @@ fn salt_of(kid: &Hash) -> Salt {
     Salt::from_slice(&kid.0[..16]).unwrap()
 }
 
-type Admitted =
-    (BTreeMap<Slug, SecretKey>, BTreeMap<DeviceAddress, Speaker>, BTreeMap<Hash, SignedRecord>);
+type Admitted = (
+    BTreeMap<Slug, SecretKey>,
+    BTreeMap<DeviceAddress, Speaker>,
+    BTreeMap<Hash, SignedRecord>,
+);
 
 fn admit(policy: &Policy, registrar: &SecretKey, devices: &[(&str, u64)]) -> Admitted {
     let (mut organisations, mut speakers, mut records) =
@@ -337,10 +403,23 @@ fn admit(policy: &Policy, registrar: &SecretKey, devices: &[(&str, u64)]) -> Adm
         let own = record(policy, &address.organisation, None, organisation, 0);
         records.insert(organisation.kid(), SignedRecord::sign(registrar, own));
         let device_key = key(device);
-        let own = record(policy, &address.organisation, Some(&address), &device_key, *heartbeat);
+        let own = record(
+            policy,
+            &address.organisation,
+            Some(&address),
+            &device_key,
+            *heartbeat,
+        );
         records.insert(device_key.kid(), SignedRecord::sign(organisation, own));
         let position = Position { epoch: 0, seq: 0 };
-        speakers.insert(address, Speaker { key: device_key, position, prev: Hash::ZERO });
+        speakers.insert(
+            address,
+            Speaker {
+                key: device_key,
+                position,
+                prev: Hash::ZERO,
+            },
+        );
     }
     (organisations, speakers, records)
 }
@@ -352,14 +431,26 @@ fn record(
     key: &SecretKey,
     heartbeat: u64,
 ) -> Record {
-    let steps = ["accepting", "commissioning", "inspecting", "packing", "receiving", "shipping", "storing"];
+    let steps = [
+        "accepting",
+        "commissioning",
+        "inspecting",
+        "packing",
+        "receiving",
+        "shipping",
+        "storing",
+    ];
     let mut record = Record {
         log: policy.log,
         version: 1,
         organisation: organisation.clone(),
         device: device.map(|address| address.device.clone()),
         key: key.public(),
-        role: if device.is_some() { Role::Capture } else { Role::Organisation },
+        role: if device.is_some() {
+            Role::Capture
+        } else {
+            Role::Organisation
+        },
         places: Vec::new(),
         steps: device.map_or_else(Vec::new, |_| steps.map(str::to_owned).to_vec()),
         sources: device.map_or_else(Vec::new, |_| vec![0, 1, 2, 3]),
@@ -392,7 +483,9 @@ fn statement_row(
 
 fn event_rows(position: usize, order: usize, one: &Spoken, hold_back: &HoldBack) -> Vec<EventRow> {
     let leaves: Vec<Hash> = one.events.iter().map(WireEvent::leaf).collect();
-    let Some(tree) = merkle::Tree::new(&leaves) else { return Vec::new() };
+    let Some(tree) = merkle::Tree::new(&leaves) else {
+        return Vec::new();
+    };
     let row = |(n, event): (usize, &WireEvent)| {
         let index = n as u64;
         let hidden = hold_back.events.contains(&(order, index));
@@ -408,99 +501,3 @@ fn event_rows(position: usize, order: usize, one: &Spoken, hold_back: &HoldBack)
     };
     one.events.iter().enumerate().map(row).collect()
 }
-
-/// Lot and pallet of the tests.
-pub const LOT: &str = "https://id.gs1.org/01/09521001000017/10/L1";
-/// The same lot as a URN.
-pub const LOT_URN: &str = "urn:epc:class:lgtin:9521001.000001.L1";
-/// A pallet.
-pub const PALLET: &str = "https://id.gs1.org/00/095210010000000015";
-
-fn head(kind: &str, time: Instant, step: &str) -> String {
-    let time = time.to_rfc3339();
-    format!(
-        r#""type":"{kind}","eventTime":"{time}","eventTimeZoneOffset":"+08:00","bizStep":"{step}""#
-    )
-}
-
-/// Commissioning of a lot with limits of 2 to 8 degrees.
-pub fn commissioning(time: Instant, lot: &str) -> String {
-    let head = head("ObjectEvent", time, "commissioning");
-    format!(
-        r#"{{{head},"action":"ADD","quantityList":[{{"epcClass":"{lot}","quantity":40}}],"ilmd":{{"tb:minTemperature":2,"tb:maxTemperature":8}}}}"#
-    )
-}
-
-/// An inspection of a lot.
-pub fn inspecting(time: Instant, lot: &str, disposition: &str) -> String {
-    let head = head("ObjectEvent", time, "inspecting");
-    format!(
-        r#"{{{head},"action":"OBSERVE","disposition":"{disposition}","quantityList":[{{"epcClass":"{lot}","quantity":1}}]}}"#
-    )
-}
-
-/// A lot goes onto a pallet.
-pub fn packing(time: Instant, pallet: &str, lot: &str) -> String {
-    let head = head("AggregationEvent", time, "packing");
-    format!(
-        r#"{{{head},"action":"ADD","parentID":"{pallet}","childQuantityList":[{{"epcClass":"{lot}","quantity":40}}]}}"#
-    )
-}
-
-/// A reading of goods.
-pub fn reading(time: Instant, item: &str, celsius: &str) -> String {
-    let head = head("ObjectEvent", time, "storing");
-    format!(
-        r#"{{{head},"action":"OBSERVE","epcList":["{item}"],"sensorElementList":[{{"sensorMetadata":{{"deviceID":"probe-1"}},"sensorReport":[{{"type":"Temperature","value":{celsius},"uom":"CEL"}}]}}]}}"#
-    )
-}
-
-/// A shipment with a promise and an invoice.
-pub fn shipping(time: Instant, pallet: &str, promised: Instant, amount: &str) -> String {
-    let head = head("ObjectEvent", time, "shipping");
-    let promised = promised.to_rfc3339();
-    format!(
-        r#"{{{head},"action":"OBSERVE","epcList":["{pallet}"],"tb:promisedDelivery":"{promised}","tb:invoiceAmount":"{amount}","tb:invoiceCurrency":"CNY"}}"#
-    )
-}
-
-/// A receipt of a pallet.
-pub fn receiving(time: Instant, pallet: &str) -> String {
-    let head = head("ObjectEvent", time, "receiving");
-    format!(r#"{{{head},"action":"OBSERVE","epcList":["{pallet}"]}}"#)
-}
-
-/// The usual devices: a supplier's line and cold store, a buyer's dock.
-pub const DEVICES: [(&str, u64); 3] =
-    [("qinghe/line-1", 0), ("qinghe/cold-1", 0), ("market/dock-1", 0)];
-
-/// A supplier without blame: made, inspected, packed, kept cold, shipped and received on time.
-/// `celsius` are readings ten minutes apart from 02:00 on.
-pub fn journey(celsius: &[&str]) -> World {
-    let mut world = World::new(&DEVICES);
-    tell_journey(&mut world, celsius);
-    world
-}
-
-pub fn tell_journey(world: &mut World, celsius: &[&str]) {
-    let line = [
-        (Source::Scan, commissioning(at(1, 0), LOT_URN)),
-        (Source::Scan, inspecting(at(1, 10), LOT, "conformant")),
-        (Source::Scan, packing(at(1, 20), PALLET, LOT)),
-    ];
-    world.say("qinghe/line-1", at(1, 30), &line);
-    for (n, value) in celsius.iter().enumerate() {
-        let time = at(2, 10 * i64::try_from(n).unwrap());
-        world.say("qinghe/cold-1", time, &[(Source::Sensor, reading(time, PALLET, value))]);
-    }
-    let shipment = shipping(at(6, 0), PALLET, at(12, 0), "12000.00");
-    world.say("qinghe/line-1", at(6, 0), &[(Source::Scan, shipment)]);
-    world.say("market/dock-1", at(11, 0), &[(Source::Scan, receiving(at(11, 0), PALLET))]);
-}
-
-/// Readings that never leave the limits.
-pub const COLD: [&str; 12] =
-    ["4.0", "4.1", "4.2", "4.0", "3.9", "4.4", "5.0", "4.8", "4.4", "4.1", "4.0", "4.0"];
-/// Readings of which four in a row are too warm, half an hour from first to last.
-pub const WARM: [&str; 12] =
-    ["4.0", "4.1", "7.9", "8.6", "9.4", "9.0", "8.1", "7.5", "5.0", "4.4", "4.0", "4.0"];

@@ -108,7 +108,10 @@ pub fn gaps(
         let mut missing = breaks(&chain);
         missing.extend(silence(&chain, end, grace));
         missing.extend(notes_and_withheld(&chain, &shown));
-        found.extend(missing.into_iter().map(|missing| Gap { device: device.clone(), missing }));
+        found.extend(missing.into_iter().map(|missing| Gap {
+            device: device.clone(),
+            missing,
+        }));
     }
     found.sort();
     found.dedup();
@@ -124,7 +127,10 @@ fn chains<'a>(
 ) -> BTreeMap<DeviceAddress, Chain<'a>> {
     let mut chains: BTreeMap<DeviceAddress, Chain<'a>> = BTreeMap::new();
     for statement in evidence.of(organisation, as_of) {
-        chains.entry(statement.device.clone()).or_default().push(statement);
+        chains
+            .entry(statement.device.clone())
+            .or_default()
+            .push(statement);
     }
     for chain in chains.values_mut() {
         chain.sort_by_key(|statement| (statement.epoch, statement.seq, statement.id));
@@ -165,7 +171,11 @@ fn step(before: Option<&Place>, statement: &VerifiedStatement, found: &mut Vec<M
                 found.push(Missing::EpochStart { epoch });
             }
             if seq > 0 {
-                found.push(Missing::Seqs { epoch, from: 0, to: seq - 1 });
+                found.push(Missing::Seqs {
+                    epoch,
+                    from: 0,
+                    to: seq - 1,
+                });
             } else if epoch == 0 && !statement.prev.is_zero() {
                 found.push(Missing::Link { epoch, seq });
             }
@@ -178,7 +188,11 @@ fn within_epoch(before: &Place, statement: &VerifiedStatement, found: &mut Vec<M
     if seq == before.seq {
         found.push(Missing::Fork { epoch, seq });
     } else if seq > before.seq + 1 {
-        found.push(Missing::Seqs { epoch, from: before.seq + 1, to: seq - 1 });
+        found.push(Missing::Seqs {
+            epoch,
+            from: before.seq + 1,
+            to: seq - 1,
+        });
     } else if statement.prev != before.id {
         found.push(Missing::Link { epoch, seq });
     }
@@ -190,7 +204,10 @@ fn silence(chain: &Chain<'_>, end: Instant, grace: Duration) -> Option<Missing> 
     let heartbeat = chain.iter().map(|statement| statement.heartbeat_s).min()?;
     if let Some((epoch, seq)) = last.retired_at {
         let short = (last.epoch, last.seq) < (epoch, seq);
-        return short.then_some(Missing::Silence { since: last.anchored, until: end });
+        return short.then_some(Missing::Silence {
+            since: last.anchored,
+            until: end,
+        });
     }
     let since = chain.iter().map(|statement| statement.anchored).max()?;
     let patience = Duration::from_secs(heartbeat).saturating_add(grace);
@@ -216,7 +233,10 @@ fn shown_events(evidence: &VerifiedEvidence) -> BTreeMap<Hash, u32> {
 }
 
 fn is_open(event: &VerifiedEvent) -> bool {
-    let hidden = event.members.iter().any(|(name, value)| value.is_none() && hides_a_fact(name));
+    let hidden = event
+        .members
+        .iter()
+        .any(|(name, value)| value.is_none() && hides_a_fact(name));
     event.source.is_some() && !hidden
 }
 
@@ -225,7 +245,11 @@ fn notes_and_withheld(chain: &Chain<'_>, shown: &BTreeMap<Hash, u32>) -> Vec<Mis
     for statement in chain {
         let (epoch, seq) = (statement.epoch, statement.seq);
         if let Some(dropped) = statement.thinned {
-            found.push(Missing::Thinned { epoch, seq, dropped });
+            found.push(Missing::Thinned {
+                epoch,
+                seq,
+                dropped,
+            });
         }
         let open = shown.get(&statement.id).copied().unwrap_or(0);
         let events = statement.accepted.saturating_sub(open);

@@ -32,20 +32,32 @@ impl Http {
             return Err(address());
         }
         let client = client(timeout).map_err(|error| unreachable_because(&error))?;
-        Ok(Self { base, client, max_bytes: max_bytes.min(PACK_MAX) })
+        Ok(Self {
+            base,
+            client,
+            max_bytes: max_bytes.min(PACK_MAX),
+        })
     }
 
     async fn ask(&self, organisation: &Slug) -> Result<Response, EvidenceError> {
         let path = format!("v1/evidence/{organisation}");
-        let url = self.base.join(&path).map_err(|_| EvidenceError::Address(path))?;
+        let url = self
+            .base
+            .join(&path)
+            .map_err(|_| EvidenceError::Address(path))?;
         let request = self.client.get(url).header(ACCEPT, "application/json");
-        request.send().await.map_err(|error| unreachable_because(&error))
+        request
+            .send()
+            .await
+            .map_err(|error| unreachable_because(&error))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, EvidenceError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| unreachable_because(&error))?
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| unreachable_because(&error))?
         {
             if bytes.len() + chunk.len() > self.max_bytes {
                 return Err(EvidenceError::TooLarge(self.max_bytes));
@@ -66,19 +78,32 @@ impl EvidencePort for Http {
             status => return Err(EvidenceError::Status(status.as_u16())),
         }
         media_type(&response)?;
-        Ok(EvidencePack { bundle: self.read(response).await? })
+        Ok(EvidencePack {
+            bundle: self.read(response).await?,
+        })
     }
 }
 
 fn client(timeout: Duration) -> reqwest::Result<Client> {
     // Another part of the process may have chosen the provider already; then that one serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none()).build()
+    Client::builder()
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
 
 fn media_type(response: &Response) -> Result<(), EvidenceError> {
-    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let value = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     if kind.eq_ignore_ascii_case("application/json") {
         Ok(())
     } else {
@@ -138,13 +163,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_pack_comes_as_it_was_sent() {
-        assert_eq!(ask("good").await.unwrap().bundle, br#"{"tracebond":"bundle/v1"}"#);
+        assert_eq!(
+            ask("good").await.unwrap().bundle,
+            br#"{"tracebond":"bundle/v1"}"#
+        );
     }
 
     #[tokio::test]
     async fn every_other_answer_is_an_error_of_its_own() {
         assert_eq!(ask("large").await, Err(EvidenceError::TooLarge(4096)));
-        assert_eq!(ask("page").await, Err(EvidenceError::MediaType("text/plain".into())));
+        assert_eq!(
+            ask("page").await,
+            Err(EvidenceError::MediaType("text/plain".into()))
+        );
         assert_eq!(ask("broken").await, Err(EvidenceError::Status(500)));
         assert_eq!(ask("moved").await, Err(EvidenceError::Status(307)));
         let unknown = "nobody".parse().unwrap();
@@ -160,13 +191,19 @@ mod tests {
         drop(listener);
         let port = Http::new(&base, Duration::from_secs(5), 4096).unwrap();
         let answer = port.evidence(&"good".parse().unwrap()).await;
-        assert_eq!(answer, Err(EvidenceError::Unreachable("no connection".into())));
+        assert_eq!(
+            answer,
+            Err(EvidenceError::Unreachable("no connection".into()))
+        );
     }
 
     #[test]
     fn the_base_is_an_http_address() {
         for base in ["", "trace.example", "ftp://trace.example"] {
-            assert!(Http::new(base, Duration::from_secs(1), 1).is_err(), "{base}");
+            assert!(
+                Http::new(base, Duration::from_secs(1), 1).is_err(),
+                "{base}"
+            );
         }
     }
 }

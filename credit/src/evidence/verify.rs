@@ -53,7 +53,10 @@ pub struct Refused {
 
 impl From<proof::Refusal> for Refused {
     fn from(refusal: proof::Refusal) -> Self {
-        Self { class: refusal.class.to_string(), detail: refusal.detail }
+        Self {
+            class: refusal.class.to_string(),
+            detail: refusal.detail,
+        }
     }
 }
 
@@ -65,14 +68,21 @@ impl From<proof::Refusal> for Refused {
 pub fn verify(bundle: &[u8], trusted: &TrustedPolicy) -> Result<VerifiedEvidence, Refused> {
     let report = proof::verify(bundle, Some(&trusted.entry))?;
     let refused = refused_events(&Bundle::parse(bundle)?)?;
-    let newest = report.checkpoints.last().ok_or_else(|| broken("there is no checkpoint"))?;
+    let newest = report
+        .checkpoints
+        .last()
+        .ok_or_else(|| broken("there is no checkpoint"))?;
     Ok(VerifiedEvidence {
         origin: report.policy.origin.to_string(),
         policy: report.policy_hash,
         log_size: newest.checkpoint.size,
         root: newest.checkpoint.root,
         anchored: newest.anchored,
-        statements: report.statements.iter().map(|one| statement(one, &refused)).collect(),
+        statements: report
+            .statements
+            .iter()
+            .map(|one| statement(one, &refused))
+            .collect(),
         events: report.events.into_iter().map(event).collect(),
     })
 }
@@ -93,12 +103,18 @@ fn refused_events(bundle: &Bundle) -> Result<RefusedEvents, Refused> {
 }
 
 fn broken(detail: &str) -> Refused {
-    Refused { class: "header".to_owned(), detail: detail.to_owned() }
+    Refused {
+        class: "header".to_owned(),
+        detail: detail.to_owned(),
+    }
 }
 
 fn statement(one: &proof::VerifiedStatement, refused: &RefusedEvents) -> VerifiedStatement {
     let payload = &one.statement.payload;
-    let refused = refused.get(&(one.log_index, one.batch_index)).copied().unwrap_or(0);
+    let refused = refused
+        .get(&(one.log_index, one.batch_index))
+        .copied()
+        .unwrap_or(0);
     VerifiedStatement {
         id: one.id,
         device: payload.device.clone(),
@@ -108,7 +124,9 @@ fn statement(one: &proof::VerifiedStatement, refused: &RefusedEvents) -> Verifie
         anchored: one.anchored,
         heartbeat_s: one.record.heartbeat,
         retired_at: match &one.record.state {
-            State::Retired { last: Some((last, _)) } => Some((last.epoch, last.seq)),
+            State::Retired {
+                last: Some((last, _)),
+            } => Some((last.epoch, last.seq)),
             _ => None,
         },
         thinned: match &payload.note {
@@ -120,7 +138,10 @@ fn statement(one: &proof::VerifiedStatement, refused: &RefusedEvents) -> Verifie
 }
 
 fn event(one: proof::VerifiedEvent) -> VerifiedEvent {
-    let members = one.members.into_iter().map(|member| (member.name, member.value));
+    let members = one
+        .members
+        .into_iter()
+        .map(|member| (member.name, member.value));
     VerifiedEvent {
         statement: one.statement,
         leaf: one.leaf,

@@ -74,11 +74,16 @@ pub fn cold_chain(
                 let over = handed_over.get(key).is_some_and(|at| raw.at > *at);
                 seen.is_of(supplier) || !over
             };
-            let Some((limits, declared)) = limits(seen, goods, raw.at, responsible) else { continue };
+            let Some((limits, declared)) = limits(seen, goods, raw.at, responsible) else {
+                continue;
+            };
             found.leaves.extend(declared);
             found.leaves.insert(seen.leaf);
             if let Some(reading) = judge(&raw, limits, seen.leaf, &mut found) {
-                series.entry((seen.device.clone(), raw.sensor)).or_default().push(reading);
+                series
+                    .entry((seen.device.clone(), raw.sensor))
+                    .or_default()
+                    .push(reading);
             }
         }
     }
@@ -92,9 +97,14 @@ pub fn cold_chain(
 fn handed_over(deliveries: &[Delivery<'_>], goods: &Goods) -> BTreeMap<String, Instant> {
     let mut times = BTreeMap::new();
     for delivery in deliveries {
-        let Some((_, at)) = delivery.arrival else { continue };
+        let Some((_, at)) = delivery.arrival else {
+            continue;
+        };
         let key = &delivery.item.key;
-        let inside = goods.inside(key, delivery.shipment.time).into_iter().map(|item| &item.key);
+        let inside = goods
+            .inside(key, delivery.shipment.time)
+            .into_iter()
+            .map(|item| &item.key);
         for key in std::iter::once(key).chain(inside) {
             let first = times.entry(key.clone()).or_insert(at);
             *first = at.min(*first);
@@ -141,7 +151,10 @@ fn raw_readings(seen: &Observation) -> Vec<Raw> {
 }
 
 fn is_temperature(report: &Value) -> bool {
-    let kind = report.get("type").and_then(Value::as_str).unwrap_or_default();
+    let kind = report
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     kind.rsplit(['/', ':']).next() == Some("Temperature")
 }
 
@@ -152,7 +165,9 @@ fn raw(report: &Value, element: &Value, event_time: Instant) -> Raw {
         value.and_then(Value::as_str)
     };
     Raw {
-        at: text("time").and_then(Instant::parse_rfc3339).unwrap_or(event_time),
+        at: text("time")
+            .and_then(Instant::parse_rfc3339)
+            .unwrap_or(event_time),
         sensor: text("deviceID").unwrap_or_default().to_owned(),
         suspect: report.get("tb:quality").and_then(Value::as_str) == Some("suspect"),
         range: range(report),
@@ -162,7 +177,9 @@ fn raw(report: &Value, element: &Value, event_time: Instant) -> Raw {
 fn range(report: &Value) -> Option<(Decimal, Decimal)> {
     let unit = report.get("uom").and_then(Value::as_str);
     let names = ["value", "minValue", "maxValue"];
-    let numbers = names.iter().filter_map(|name| report.get(*name).and_then(decimal));
+    let numbers = names
+        .iter()
+        .filter_map(|name| report.get(*name).and_then(decimal));
     let celsius: Option<Vec<Decimal>> = numbers.map(|number| to_celsius(number, unit)).collect();
     let celsius = celsius?;
     Some((*celsius.iter().min()?, *celsius.iter().max()?))
@@ -200,18 +217,30 @@ fn judge(raw: &Raw, limits: Limits, leaf: Hash, found: &mut ColdChain) -> Option
         return None;
     };
     found.readings += 1;
-    let below = limits.min.map_or(Decimal::ZERO, |min| min.saturating_sub(low));
-    let above = limits.max.map_or(Decimal::ZERO, |max| high.saturating_sub(max));
+    let below = limits
+        .min
+        .map_or(Decimal::ZERO, |min| min.saturating_sub(low));
+    let above = limits
+        .max
+        .map_or(Decimal::ZERO, |max| high.saturating_sub(max));
     let extreme = if below > above { low } else { high };
     let outside = limits.broken_by(low, high);
-    Some(Reading { at: raw.at, leaf, outside, extreme, distance: below.max(above) })
+    Some(Reading {
+        at: raw.at,
+        leaf,
+        outside,
+        extreme,
+        distance: below.max(above),
+    })
 }
 
 fn episodes(device: &DeviceAddress, sensor: &str, mut readings: Vec<Reading>) -> Vec<Episode> {
     readings.sort_by_key(|reading| (reading.at, reading.leaf));
     let runs = readings.chunk_by(|a, b| a.outside == b.outside);
     let outside = runs.filter(|run| run.first().is_some_and(|reading| reading.outside));
-    outside.filter_map(|run| episode(device, sensor, run)).collect()
+    outside
+        .filter_map(|run| episode(device, sensor, run))
+        .collect()
 }
 
 fn episode(device: &DeviceAddress, sensor: &str, run: &[Reading]) -> Option<Episode> {

@@ -64,10 +64,17 @@ pub fn deliveries<'a>(observations: &'a [Observation], supplier: &Slug) -> Vec<D
         .filter(|seen| seen.is_of(supplier) && seen.step == "shipping" && !seen.withdrawn);
     let mut all = Vec::new();
     for shipment in shipped {
-        let promised = shipment.text("tb:promisedDelivery").and_then(Instant::parse_rfc3339);
+        let promised = shipment
+            .text("tb:promisedDelivery")
+            .and_then(Instant::parse_rfc3339);
         for item in shipped_items(shipment) {
             let arrival = take(&mut receipts, &item.key, shipment.time);
-            all.push(Delivery { shipment, item, promised, arrival });
+            all.push(Delivery {
+                shipment,
+                item,
+                promised,
+                arrival,
+            });
         }
     }
     all
@@ -138,7 +145,9 @@ pub fn punctuality(deliveries: &[Delivery<'_>], as_of: Instant) -> Punctuality {
 pub fn volume(deliveries: &[Delivery<'_>], goods: &Goods) -> Result<Volume, MoneyError> {
     let mut found = Volume::default();
     for delivery in deliveries {
-        let Some((receipt, _)) = delivery.arrival else { continue };
+        let Some((receipt, _)) = delivery.arrival else {
+            continue;
+        };
         found.deliveries += 1;
         found.leaves.extend([delivery.shipment.leaf, receipt.leaf]);
         count(&mut found, delivery, goods);
@@ -152,7 +161,10 @@ fn count(found: &mut Volume, delivery: &Delivery<'_>, goods: &Goods) {
     let inside = goods.inside(&item.key, shipment.time);
     if !inside.is_empty() {
         // A lot that is listed beside the pallet that holds it is counted with the pallet.
-        inside.into_iter().filter(|item| !goods.is_container(&item.key)).for_each(|item| add(found, item));
+        inside
+            .into_iter()
+            .filter(|item| !goods.is_container(&item.key))
+            .for_each(|item| add(found, item));
     } else if !is_packed_beside(delivery, goods) {
         add(found, item);
     }
@@ -160,7 +172,10 @@ fn count(found: &mut Volume, delivery: &Delivery<'_>, goods: &Goods) {
 
 /// True if the same shipment names a container that holds this thing.
 fn is_packed_beside(delivery: &Delivery<'_>, goods: &Goods) -> bool {
-    let others = delivery.shipment.named().filter(|key| *key != delivery.item.key);
+    let others = delivery
+        .shipment
+        .named()
+        .filter(|key| *key != delivery.item.key);
     let holds = |key: &str| {
         let inside = goods.inside(key, delivery.shipment.time);
         inside.iter().any(|item| item.key == delivery.item.key)
@@ -185,9 +200,14 @@ fn add(found: &mut Volume, item: &Item) {
 fn invoice(found: &mut Volume, deliveries: &[Delivery<'_>]) -> Result<(), MoneyError> {
     for group in deliveries.chunk_by(|a, b| a.shipment.leaf == b.shipment.leaf) {
         let whole = group.iter().all(|delivery| delivery.arrival.is_some());
-        let Some(amount) = group.first().and_then(|one| invoiced(one.shipment)) else { continue };
+        let Some(amount) = group.first().and_then(|one| invoiced(one.shipment)) else {
+            continue;
+        };
         if whole {
-            let sum = found.turnover.entry(amount.currency()).or_insert(Money::zero(amount.currency()));
+            let sum = found
+                .turnover
+                .entry(amount.currency())
+                .or_insert(Money::zero(amount.currency()));
             *sum = sum.plus(amount)?;
         }
     }

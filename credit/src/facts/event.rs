@@ -128,12 +128,20 @@ impl Observation {
 /// stays two: joining them would let a supplier hide the worse one. An event that its organisation
 /// declared an error is marked withdrawn and its declaration left out.
 #[must_use]
-pub fn observe(evidence: &VerifiedEvidence, as_of: Instant, late_after: Duration) -> Vec<Observation> {
+pub fn observe(
+    evidence: &VerifiedEvidence,
+    as_of: Instant,
+    late_after: Duration,
+) -> Vec<Observation> {
     let mut joined: BTreeMap<(Slug, Hash), Observation> = BTreeMap::new();
     let mut withdrawn = BTreeSet::new();
     for event in &evidence.events {
-        let statement = evidence.statement_of(event).filter(|of| of.anchored <= as_of);
-        let Some(seen) = statement.and_then(|of| read(event, of, late_after)) else { continue };
+        let statement = evidence
+            .statement_of(event)
+            .filter(|of| of.anchored <= as_of);
+        let Some(seen) = statement.and_then(|of| read(event, of, late_after)) else {
+            continue;
+        };
         if seen.values.contains_key("errorDeclaration") {
             withdrawn.insert(seen.join);
         } else {
@@ -174,7 +182,11 @@ fn read(
     let values = values(event);
     let time = Instant::parse_rfc3339(values.get("eventTime")?.as_str()?)?;
     let late = statement.anchored.since(time) > late_after;
-    let source = if late { Source::Declared } else { event.source? };
+    let source = if late {
+        Source::Declared
+    } else {
+        event.source?
+    };
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default();
     Some(Observation {
         leaf: event.leaf,
@@ -198,9 +210,10 @@ fn read(
 
 fn values(event: &VerifiedEvent) -> BTreeMap<String, Value> {
     let parse = |bytes: &Vec<u8>| serde_json::from_slice(bytes).ok();
-    let shown = event.members.iter().filter_map(|(name, value)| {
-        Some((name.clone(), parse(value.as_ref()?)?))
-    });
+    let shown = event
+        .members
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), parse(value.as_ref()?)?)));
     shown.collect()
 }
 
@@ -221,22 +234,39 @@ fn content(event: &VerifiedEvent) -> Hash {
 
 /// A CBV value by its bare name: `shipping` for `https://ref.gs1.org/cbv/BizStep-shipping`.
 fn bare(value: &str, web: &str, urn: &str) -> String {
-    let web = value.strip_prefix("https://ref.gs1.org/cbv/").and_then(|rest| rest.strip_prefix(web));
-    let urn = value.strip_prefix("urn:epcglobal:cbv:").and_then(|rest| rest.strip_prefix(urn));
+    let web = value
+        .strip_prefix("https://ref.gs1.org/cbv/")
+        .and_then(|rest| rest.strip_prefix(web));
+    let urn = value
+        .strip_prefix("urn:epcglobal:cbv:")
+        .and_then(|rest| rest.strip_prefix(urn));
     web.or(urn).unwrap_or(value).to_owned()
 }
 
 fn items(values: &BTreeMap<String, Value>, single: &str, quantities: &str) -> Vec<Item> {
-    let list = |name: &str| values.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let list = |name: &str| {
+        values
+            .get(name)
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice)
+    };
     let mut items: Vec<Item> = list(single)
         .iter()
         .filter_map(|value| Some(item_key(value.as_str()?)))
-        .map(|key| Item { key, quantity: None, unit: None })
+        .map(|key| Item {
+            key,
+            quantity: None,
+            unit: None,
+        })
         .collect();
     items.extend(list(quantities).iter().filter_map(|value| {
         let unit = value.get("uom").and_then(Value::as_str).map(str::to_owned);
         let quantity = value.get("quantity").and_then(decimal);
-        Some(Item { key: item_key(value.get("epcClass")?.as_str()?), quantity, unit })
+        Some(Item {
+            key: item_key(value.get("epcClass")?.as_str()?),
+            quantity,
+            unit,
+        })
     }));
     items
 }
@@ -250,7 +280,11 @@ fn item_key(text: &str) -> String {
 /// A JSON number as a decimal; `None` for anything else and for what a decimal cannot hold.
 #[must_use]
 pub fn decimal(value: &Value) -> Option<Decimal> {
-    let Value::Number(number) = value else { return None };
+    let Value::Number(number) = value else {
+        return None;
+    };
     let text = number.to_string();
-    Decimal::from_str(&text).or_else(|_| Decimal::from_scientific(&text)).ok()
+    Decimal::from_str(&text)
+        .or_else(|_| Decimal::from_scientific(&text))
+        .ok()
 }

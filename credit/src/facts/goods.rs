@@ -91,7 +91,10 @@ impl Goods {
             self.known.insert(item.key.clone());
             let Some(limits) = limits else { continue };
             let leaves = BTreeSet::from([seen.leaf]);
-            let entry = self.limits.entry(item.key.clone()).or_insert((limits, leaves));
+            let entry = self
+                .limits
+                .entry(item.key.clone())
+                .or_insert((limits, leaves));
             entry.0 = entry.0.and(limits);
             entry.1.insert(seen.leaf);
         }
@@ -116,7 +119,10 @@ impl Goods {
     pub fn includes<'a>(&self, mut named: impl Iterator<Item = &'a str>, at: Instant) -> bool {
         named.any(|key| {
             self.known.contains(key)
-                || self.inside(key, at).iter().any(|item| self.known.contains(&item.key))
+                || self
+                    .inside(key, at)
+                    .iter()
+                    .any(|item| self.known.contains(&item.key))
         })
     }
 
@@ -150,8 +156,13 @@ impl Goods {
     /// The limits of a thing and of all that is in it, with the events that declared them.
     #[must_use]
     pub fn limits_of(&self, key: &str, at: Instant) -> Option<(Limits, BTreeSet<Hash>)> {
-        let inside = self.inside(key, at).into_iter().map(|item| item.key.as_str());
-        let mut all = std::iter::once(key).chain(inside).filter_map(|key| self.limits.get(key));
+        let inside = self
+            .inside(key, at)
+            .into_iter()
+            .map(|item| item.key.as_str());
+        let mut all = std::iter::once(key)
+            .chain(inside)
+            .filter_map(|key| self.limits.get(key));
         let (mut limits, mut leaves) = all.next()?.clone();
         for (more, of) in all {
             limits = limits.and(*more);
@@ -169,7 +180,10 @@ fn end(stays: &mut [Stay], children: &[Item], at: Instant) {
     let meant = |stay: &Stay| {
         children.is_empty() || children.iter().any(|child| child.key == stay.item.key)
     };
-    for stay in stays.iter_mut().filter(|stay| stay.until.is_none() && meant(stay)) {
+    for stay in stays
+        .iter_mut()
+        .filter(|stay| stay.until.is_none() && meant(stay))
+    {
         stay.until = Some(at);
     }
 }
@@ -177,7 +191,10 @@ fn end(stays: &mut [Stay], children: &[Item], at: Instant) {
 fn declared_limits(seen: &Observation) -> Option<Limits> {
     let ilmd = seen.value("ilmd")?;
     let read = |name: &str| ilmd.get(name).and_then(number);
-    let limits = Limits { min: read("tb:minTemperature"), max: read("tb:maxTemperature") };
+    let limits = Limits {
+        min: read("tb:minTemperature"),
+        max: read("tb:maxTemperature"),
+    };
     (limits.min.is_some() || limits.max.is_some()).then_some(limits)
 }
 

@@ -28,10 +28,16 @@ fn a_good_journey_gives_good_facts_with_their_leaves() {
     assert_eq!((facts.on_time.part, facts.on_time.whole), (1, 1));
     assert_eq!(facts.on_time.leaves.len(), 2);
     assert_eq!((facts.inspection.part, facts.inspection.whole), (1, 1));
-    assert_eq!((facts.excursions.readings, facts.excursions.minutes), (12, 0));
+    assert_eq!(
+        (facts.excursions.readings, facts.excursions.minutes),
+        (12, 0)
+    );
     assert_eq!(facts.volume.deliveries, 1);
     assert_eq!(facts.volume.units, Decimal::from(40));
-    assert_eq!(facts.volume.turnover_fen, BTreeMap::from([(Currency::CNY, 1_200_000)]));
+    assert_eq!(
+        facts.volume.turnover_fen,
+        BTreeMap::from([(Currency::CNY, 1_200_000)])
+    );
     assert_eq!(facts.gaps, []);
     assert_eq!(facts.events, 16);
     assert_eq!(facts.sources["sensor"].part, 12);
@@ -58,18 +64,31 @@ fn the_same_evidence_and_instant_give_the_same_bytes() {
 #[test]
 fn consecutive_readings_outside_are_one_episode() {
     let facts = facts(&mut journey(&WARM));
-    let [episode] = facts.excursions.episodes.as_slice() else { panic!("one episode") };
+    let [episode] = facts.excursions.episodes.as_slice() else {
+        panic!("one episode")
+    };
     assert_eq!((episode.minutes, episode.readings), (30, 4));
     assert_eq!(episode.extreme, Decimal::new(94, 1));
     assert_eq!((episode.from, episode.until), (at(2, 30), at(3, 0)));
-    assert_eq!((episode.sensor.as_str(), episode.leaves.len()), ("probe-1", 4));
-    assert_eq!((facts.excursions.longest_minutes, facts.excursions.minutes), (30, 30));
+    assert_eq!(
+        (episode.sensor.as_str(), episode.leaves.len()),
+        ("probe-1", 4)
+    );
+    assert_eq!(
+        (facts.excursions.longest_minutes, facts.excursions.minutes),
+        (30, 30)
+    );
 }
 
 #[test]
 fn a_single_reading_outside_is_a_minute_and_breaks_make_two_episodes() {
     let facts = facts(&mut journey(&["9.0", "4.0", "1.5"]));
-    let minutes: Vec<u64> = facts.excursions.episodes.iter().map(|one| one.minutes).collect();
+    let minutes: Vec<u64> = facts
+        .excursions
+        .episodes
+        .iter()
+        .map(|one| one.minutes)
+        .collect();
     assert_eq!(minutes, [1, 1]);
     assert_eq!(facts.excursions.episodes[1].extreme, Decimal::new(15, 1));
 }
@@ -77,10 +96,15 @@ fn a_single_reading_outside_is_a_minute_and_breaks_make_two_episodes() {
 #[test]
 fn a_suspect_reading_and_an_unknown_unit_are_shown_and_not_judged() {
     let mut world = World::new(&DEVICES);
-    let suspect = reading(at(2, 0), LOT, "-127").replace(r#""uom""#, r#""tb:quality":"suspect","uom""#);
+    let suspect =
+        reading(at(2, 0), LOT, "-127").replace(r#""uom""#, r#""tb:quality":"suspect","uom""#);
     let unknown = reading(at(2, 10), LOT, "99").replace("CEL", "XYZ");
     let kelvin = reading(at(2, 20), LOT, "277.15").replace("CEL", "KEL");
-    world.say("qinghe/line-1", at(1, 0), &[(Source::Scan, commissioning(at(1, 0), LOT))]);
+    world.say(
+        "qinghe/line-1",
+        at(1, 0),
+        &[(Source::Scan, commissioning(at(1, 0), LOT))],
+    );
     let readings = [suspect, unknown, kelvin].map(|event| (Source::Sensor, event));
     world.say("qinghe/cold-1", at(2, 30), &readings);
     let found = facts(&mut world).excursions;
@@ -93,7 +117,11 @@ fn what_happens_after_somebody_else_received_it_is_not_the_suppliers() {
     let mut world = journey(&COLD);
     for (hour, item) in [(12, PALLET), (13, LOT)] {
         let time = at(hour, 0);
-        world.say("market/dock-1", time, &[(Source::Sensor, reading(time, item, "20"))]);
+        world.say(
+            "market/dock-1",
+            time,
+            &[(Source::Sensor, reading(time, item, "20"))],
+        );
     }
     assert_eq!(facts(&mut world).excursions.episodes, []);
     let before = reading(at(10, 0), PALLET, "20");
@@ -126,7 +154,11 @@ fn a_late_and_an_unconfirmed_delivery_are_not_on_time() {
         let shipment = shipping(at(6, 0), pallet, at(8, 0), "100.00");
         world.say("qinghe/line-1", at(6, 0), &[(Source::Scan, shipment)]);
     }
-    world.say("market/dock-1", at(9, 0), &[(Source::Scan, receiving(at(9, 0), PALLET))]);
+    world.say(
+        "market/dock-1",
+        at(9, 0),
+        &[(Source::Scan, receiving(at(9, 0), PALLET))],
+    );
     let facts = facts(&mut world);
     assert_eq!((facts.on_time.part, facts.on_time.whole), (0, 2));
     assert_eq!(facts.volume.turnover_fen[&Currency::CNY], 10_000);
@@ -137,7 +169,11 @@ fn the_suppliers_own_receipt_confirms_nothing() {
     let mut world = World::new(&DEVICES);
     let shipment = shipping(at(6, 0), PALLET, at(8, 0), "100.00");
     world.say("qinghe/line-1", at(6, 0), &[(Source::Scan, shipment)]);
-    world.say("qinghe/cold-1", at(7, 0), &[(Source::Scan, receiving(at(7, 0), PALLET))]);
+    world.say(
+        "qinghe/cold-1",
+        at(7, 0),
+        &[(Source::Scan, receiving(at(7, 0), PALLET))],
+    );
     let facts = facts(&mut world);
     assert_eq!((facts.on_time.part, facts.volume.deliveries), (0, 0));
     assert!(facts.volume.turnover_fen.is_empty());
@@ -150,7 +186,11 @@ fn one_receipt_confirms_one_shipment() {
         let shipment = shipping(at(hour, 0), PALLET, at(12, 0), "100.00");
         world.say("qinghe/line-1", at(hour, 0), &[(Source::Scan, shipment)]);
     }
-    world.say("market/dock-1", at(9, 0), &[(Source::Scan, receiving(at(9, 0), PALLET))]);
+    world.say(
+        "market/dock-1",
+        at(9, 0),
+        &[(Source::Scan, receiving(at(9, 0), PALLET))],
+    );
     assert_eq!(facts(&mut world).volume.deliveries, 1);
 }
 
@@ -158,11 +198,24 @@ fn one_receipt_confirms_one_shipment() {
 fn what_was_anchored_long_afterwards_weighs_as_declared_and_arrives_then() {
     let mut world = World::new(&DEVICES);
     let shipment = shipping(at(6, 0), PALLET, at(12, 0), "100.00");
-    world.say_later("qinghe/line-1", at(6, 0), at(60, 0), &[(Source::Scan, shipment)]);
+    world.say_later(
+        "qinghe/line-1",
+        at(6, 0),
+        at(60, 0),
+        &[(Source::Scan, shipment)],
+    );
     let receipt = receiving(at(9, 0), PALLET);
-    world.say_later("market/dock-1", at(9, 0), at(61, 0), &[(Source::Scan, receipt)]);
+    world.say_later(
+        "market/dock-1",
+        at(9, 0),
+        at(61, 0),
+        &[(Source::Scan, receipt)],
+    );
     let facts = facts_at(&mut world, at(72, 0), at(72, 0), &HoldBack::default());
-    assert_eq!((facts.sources["declared"].part, facts.late_records.part), (1, 1));
+    assert_eq!(
+        (facts.sources["declared"].part, facts.late_records.part),
+        (1, 1)
+    );
     assert_eq!((facts.on_time.part, facts.on_time.whole), (0, 1));
 }
 
@@ -171,7 +224,11 @@ fn the_same_event_twice_is_counted_once() {
     let mut world = World::new(&DEVICES);
     let event = inspecting(at(1, 0), LOT, "conformant");
     let declared = (Source::Declared, event.clone());
-    world.say("qinghe/line-1", at(1, 0), &[declared, (Source::Scan, event)]);
+    world.say(
+        "qinghe/line-1",
+        at(1, 0),
+        &[declared, (Source::Scan, event)],
+    );
     let facts = facts(&mut world);
     assert_eq!((facts.events, facts.inspection.whole), (1, 1));
     assert_eq!(facts.sources["scan"].part, 1);
@@ -198,53 +255,128 @@ fn a_swallowed_statement_is_a_gap() {
     let mut world = journey(&COLD);
     world.swallow("qinghe/cold-1");
     let time = at(5, 0);
-    world.say("qinghe/cold-1", time, &[(Source::Sensor, reading(time, PALLET, "4.0"))]);
-    assert_eq!(missing(&facts(&mut world)), [Missing::Seqs { epoch: 0, from: 12, to: 12 }]);
+    world.say(
+        "qinghe/cold-1",
+        time,
+        &[(Source::Sensor, reading(time, PALLET, "4.0"))],
+    );
+    assert_eq!(
+        missing(&facts(&mut world)),
+        [Missing::Seqs {
+            epoch: 0,
+            from: 12,
+            to: 12
+        }]
+    );
 }
 
 #[test]
 fn a_statement_left_out_of_the_bundle_is_a_gap() {
     let mut world = journey(&WARM);
-    let hold_back = HoldBack { statements: [5, 6].into(), ..HoldBack::default() };
+    let hold_back = HoldBack {
+        statements: [5, 6].into(),
+        ..HoldBack::default()
+    };
     let facts = facts_at(&mut world, at(24, 0), at(24, 0), &hold_back);
-    assert_eq!(missing(&facts), [Missing::Seqs { epoch: 0, from: 4, to: 5 }]);
+    assert_eq!(
+        missing(&facts),
+        [Missing::Seqs {
+            epoch: 0,
+            from: 4,
+            to: 5
+        }]
+    );
 }
 
 #[test]
 fn a_withheld_event_and_a_withheld_fact_are_gaps() {
     let mut world = journey(&WARM);
-    let hold_back = HoldBack { events: [(5, 0)].into(), ..HoldBack::default() };
+    let hold_back = HoldBack {
+        events: [(5, 0)].into(),
+        ..HoldBack::default()
+    };
     let facts = facts_at(&mut world, at(24, 0), at(24, 0), &hold_back);
-    assert_eq!(missing(&facts), [Missing::Withheld { epoch: 0, seq: 4, events: 1 }]);
-    let hold_back = HoldBack { member: Some("tb:promisedDelivery"), ..HoldBack::default() };
+    assert_eq!(
+        missing(&facts),
+        [Missing::Withheld {
+            epoch: 0,
+            seq: 4,
+            events: 1
+        }]
+    );
+    let hold_back = HoldBack {
+        member: Some("tb:promisedDelivery"),
+        ..HoldBack::default()
+    };
     let facts = facts_at(&mut world, at(24, 0), at(24, 0), &hold_back);
-    assert_eq!(missing(&facts), [Missing::Withheld { epoch: 0, seq: 1, events: 1 }]);
-    let hold_back = HoldBack { member: Some("tb:invoiceAmount"), ..HoldBack::default() };
+    assert_eq!(
+        missing(&facts),
+        [Missing::Withheld {
+            epoch: 0,
+            seq: 1,
+            events: 1
+        }]
+    );
+    let hold_back = HoldBack {
+        member: Some("tb:invoiceAmount"),
+        ..HoldBack::default()
+    };
     let facts = facts_at(&mut world, at(24, 0), at(24, 0), &hold_back);
-    assert_eq!((missing(&facts), facts.volume.turnover_fen.len()), (vec![], 0));
+    assert_eq!(
+        (missing(&facts), facts.volume.turnover_fen.len()),
+        (vec![], 0)
+    );
 }
 
 #[test]
 fn a_new_epoch_and_thinned_events_are_gaps() {
     let mut world = journey(&COLD);
     let (last, id) = world.restart("qinghe/cold-1");
-    world.note("qinghe/cold-1", at(5, 0), Note::EpochStart { text: "lost".into(), last, id });
+    world.note(
+        "qinghe/cold-1",
+        at(5, 0),
+        Note::EpochStart {
+            text: "lost".into(),
+            last,
+            id,
+        },
+    );
     let range = (at(4, 0), at(5, 0));
-    let thinned = Note::Thinned { text: String::new(), range, dropped: 7 };
+    let thinned = Note::Thinned {
+        text: String::new(),
+        range,
+        dropped: 7,
+    };
     world.note("qinghe/cold-1", at(5, 10), thinned);
-    let expected =
-        [Missing::EpochStart { epoch: 1 }, Missing::Thinned { epoch: 1, seq: 1, dropped: 7 }];
+    let expected = [
+        Missing::EpochStart { epoch: 1 },
+        Missing::Thinned {
+            epoch: 1,
+            seq: 1,
+            dropped: 7,
+        },
+    ];
     assert_eq!(missing(&facts(&mut world)), expected);
 }
 
 #[test]
 fn silence_beyond_the_heartbeat_is_a_gap() {
     let mut world = World::new(&[("qinghe/line-1", 3600)]);
-    world.say("qinghe/line-1", at(1, 0), &[(Source::Scan, commissioning(at(1, 0), LOT))]);
+    world.say(
+        "qinghe/line-1",
+        at(1, 0),
+        &[(Source::Scan, commissioning(at(1, 0), LOT))],
+    );
     let quiet = facts_at(&mut world, at(2, 10), at(24, 0), &HoldBack::default());
     assert_eq!(missing(&quiet), []);
     let silent = facts_at(&mut world, at(2, 17), at(24, 0), &HoldBack::default());
-    assert_eq!(missing(&silent), [Missing::Silence { since: at(1, 1), until: at(2, 17) }]);
+    assert_eq!(
+        missing(&silent),
+        [Missing::Silence {
+            since: at(1, 1),
+            until: at(2, 17)
+        }]
+    );
 }
 
 #[test]

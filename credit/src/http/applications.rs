@@ -31,8 +31,18 @@ impl Body {
     fn read(self) -> Result<Application, MoneyError> {
         let currency: Currency = self.currency.parse()?;
         let requested = Money::parse(&self.amount, currency)?;
-        let Self { application_id, supplier, product, .. } = self;
-        Ok(Application { application_id, supplier, product, requested })
+        let Self {
+            application_id,
+            supplier,
+            product,
+            ..
+        } = self;
+        Ok(Application {
+            application_id,
+            supplier,
+            product,
+            requested,
+        })
     }
 }
 
@@ -44,9 +54,22 @@ pub(crate) async fn apply(
     let Json(body) = body.map_err(|rejection| malformed(&rejection))?;
     let application = body.read().map_err(|error| amount(&error))?;
     let id = application.application_id.clone();
-    let before = desk.credit.store().of_application(&id).await.map_err(|error| internal(&error))?;
-    let record = desk.credit.apply(application).await.map_err(|error| problem(&error))?;
-    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let before = desk
+        .credit
+        .store()
+        .of_application(&id)
+        .await
+        .map_err(|error| internal(&error))?;
+    let record = desk
+        .credit
+        .apply(application)
+        .await
+        .map_err(|error| problem(&error))?;
+    let status = if before.is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let place = format!("/v1/decisions/{}", record.decision.decision_id);
     Ok((status, [(header::LOCATION, place)], Json(record.decision)).into_response())
 }
@@ -65,7 +88,12 @@ fn malformed(rejection: &JsonRejection) -> Problem {
 
 fn amount(error: &MoneyError) -> Problem {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    refused(status, "amount-refused", "The requested amount is refused", error.to_string())
+    refused(
+        status,
+        "amount-refused",
+        "The requested amount is refused",
+        error.to_string(),
+    )
 }
 
 fn problem(error: &ApplyError) -> Problem {
@@ -96,12 +124,18 @@ fn application(error: &ApplicationError) -> Problem {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     match error {
         ApplicationError::Amount(error) => amount(error),
-        ApplicationError::Product(_) => {
-            refused(status, "unknown-product", "There is no such product", error.to_string())
-        }
-        ApplicationError::Id | ApplicationError::BelowMinimum(_) => {
-            refused(status, "application-refused", "The application is refused", error.to_string())
-        }
+        ApplicationError::Product(_) => refused(
+            status,
+            "unknown-product",
+            "There is no such product",
+            error.to_string(),
+        ),
+        ApplicationError::Id | ApplicationError::BelowMinimum(_) => refused(
+            status,
+            "application-refused",
+            "The application is refused",
+            error.to_string(),
+        ),
     }
 }
 

@@ -37,13 +37,26 @@ pub(crate) async fn lookup(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let record = find(&desk, &id).await?;
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).map_err(|error| internal(&error));
-    let (inputs, facts) = (parse(&record.inputs)?, parse(&record.facts)?);
-    Ok(Json(json!({ "decision": record.decision, "inputs": inputs, "facts": facts })))
+    let (inputs, facts) = kept(&record).map_err(|error| internal(&error))?;
+    Ok(Json(
+        json!({ "decision": record.decision, "inputs": inputs, "facts": facts }),
+    ))
+}
+
+fn kept(record: &Record) -> Result<(Value, Value), serde_json::Error> {
+    Ok((
+        serde_json::from_slice(&record.inputs)?,
+        serde_json::from_slice(&record.facts)?,
+    ))
 }
 
 /// The record of a decision.
 pub(crate) async fn find(desk: &Desk, id: &str) -> Result<Record, Problem> {
-    let record = desk.credit.store().lookup(id).await.map_err(|error| internal(&error))?;
+    let record = desk
+        .credit
+        .store()
+        .lookup(id)
+        .await
+        .map_err(|error| internal(&error))?;
     record.ok_or_else(|| Problem::not_found("There is no decision with this id."))
 }

@@ -53,12 +53,31 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let words = words::of(language);
     let store = desk.credit.store();
-    let decisions = store.list(0, LISTED).await.map_err(|error| internal(&error))?;
-    let sandbox = desk.credit.sandbox().await.map_err(|error| internal(&error))?;
-    let rows = decisions.iter().map(|decision| Row::of(decision, words)).collect();
+    let decisions = store
+        .list(0, LISTED)
+        .await
+        .map_err(|error| internal(&error))?;
+    let sandbox = desk
+        .credit
+        .sandbox()
+        .await
+        .map_err(|error| internal(&error))?;
+    let rows = decisions
+        .iter()
+        .map(|decision| Row::of(decision, words))
+        .collect();
     let gauges = view::sandbox_gauges(&sandbox, words);
-    let page = ListPage { language, words, gauges, rows };
-    Ok(html(&uri, StatusCode::OK, page.render().map_err(|error| internal(&error))?))
+    let page = ListPage {
+        language,
+        words,
+        gauges,
+        rows,
+    };
+    Ok(html(
+        &uri,
+        StatusCode::OK,
+        page.render().map_err(|error| internal(&error))?,
+    ))
 }
 
 /// `GET /decisions/{id}`.
@@ -74,18 +93,33 @@ pub(crate) async fn decision(
         Ok(record) => record,
         Err(problem) if problem.status() == StatusCode::NOT_FOUND && wants_html(&headers) => {
             let page = MissingPage { language, words }.render();
-            return Ok(html(&uri, StatusCode::NOT_FOUND, page.map_err(|error| internal(&error))?));
+            return Ok(html(
+                &uri,
+                StatusCode::NOT_FOUND,
+                page.map_err(|error| internal(&error))?,
+            ));
         }
         Err(problem) => return Err(problem),
     };
     let facts: Facts = serde_json::from_slice(&record.facts).map_err(|error| internal(&error))?;
     let view = view::decision(&record.decision, &facts, words, desk.event_page.as_deref());
-    let page = DecisionPage { language, words, view }.render();
-    Ok(html(&uri, StatusCode::OK, page.map_err(|error| internal(&error))?))
+    let page = DecisionPage {
+        language,
+        words,
+        view,
+    }
+    .render();
+    Ok(html(
+        &uri,
+        StatusCode::OK,
+        page.map_err(|error| internal(&error))?,
+    ))
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     accept.is_none_or(|accept| accept.contains("html") || accept.contains("*/*"))
 }
 
@@ -93,7 +127,10 @@ fn wants_html(headers: &HeaderMap) -> bool {
 fn html(uri: &Uri, status: StatusCode, body: String) -> Response {
     let mut response = (status, Html(body)).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept-language, cookie"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let chosen = Language::asked(uri).and_then(|language| language.cookie().parse().ok());
     if let Some(cookie) = chosen {
@@ -108,6 +145,12 @@ pub(crate) mod samples {
     use super::*;
 
     pub(crate) fn render(language: Language, view: DecisionView) -> String {
-        DecisionPage { language, words: words::of(language), view }.render().unwrap()
+        DecisionPage {
+            language,
+            words: words::of(language),
+            view,
+        }
+        .render()
+        .unwrap()
     }
 }

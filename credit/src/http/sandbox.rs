@@ -19,7 +19,15 @@ pub(crate) struct Answer {
 
 /// The sandbox as it stands.
 pub(crate) async fn show(State(desk): State<Desk>) -> Result<Json<Answer>, Problem> {
-    let sandbox = desk.credit.sandbox().await.map_err(|error| internal(&error))?;
+    let sandbox = desk
+        .credit
+        .sandbox()
+        .await
+        .map_err(|error| internal(&error))?;
     let free = sandbox.free().map_err(|error| internal(&error))?;
-    Ok(Json(Answer { limits: sandbox.limits, used: sandbox.used, free }))
+    Ok(Json(Answer {
+        limits: sandbox.limits,
+        used: sandbox.used,
+        free,
+    }))
 }

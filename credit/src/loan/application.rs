@@ -47,7 +47,11 @@ impl FromStr for ApplicationId {
     fn from_str(text: &str) -> Result<Self, ApplicationError> {
         let right = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let fits = (1..=APPLICATION_ID_MAX).contains(&text.len()) && text.bytes().all(right);
-        if fits { Ok(Self(text.to_owned())) } else { Err(ApplicationError::Id) }
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ApplicationError::Id)
+        }
     }
 }
 
@@ -104,6 +108,10 @@ impl Application {
     pub fn fits(&self, product: &Product) -> Result<(), ApplicationError> {
         self.requested.common(product.cap)?;
         let too_little = self.requested.fen() < product.minimum.fen() || self.requested.fen() == 0;
-        if too_little { Err(ApplicationError::BelowMinimum(product.minimum)) } else { Ok(()) }
+        if too_little {
+            Err(ApplicationError::BelowMinimum(product.minimum))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::application::{Application, ApplicationId, Product};
 use super::limit::{Bound, Limit, limit};
 use crate::facts::Facts;
-use crate::money::MoneyError;
 use crate::money::Money;
+use crate::money::MoneyError;
 use crate::sandbox::Sandbox;
 use crate::score::{FactName, Model, REASONS_MAX, Reason, ReasonCode, Score, measures, score};
 
@@ -161,11 +161,19 @@ pub fn decide(
     let verdict = weigh(application, facts, product, sandbox, &score)?;
     let bytes = serde_json::to_vec(&inputs)?;
     let decision = written(inputs, sha256(&bytes), verdict, score, facts, decided_at);
-    Ok(Record { decision, inputs: bytes, facts: fact_bytes })
+    Ok(Record {
+        decision,
+        inputs: bytes,
+        facts: fact_bytes,
+    })
 }
 
 fn used(model: &Model) -> ModelUsed {
-    ModelUsed { name: model.name.clone(), version: model.version.clone(), hash: model.hash }
+    ModelUsed {
+        name: model.name.clone(),
+        version: model.version.clone(),
+        hash: model.hash,
+    }
 }
 
 struct Verdict {
@@ -187,19 +195,34 @@ fn weigh(
         if rules.is_empty() {
             rules.push(RULE_GRADE.to_owned());
         }
-        return Ok(Verdict { outcome: Outcome::Decline, reasons, rules, limit: None });
+        return Ok(Verdict {
+            outcome: Outcome::Decline,
+            reasons,
+            rules,
+            limit: None,
+        });
     }
     let limit = limit(facts, product, sandbox)?;
     let amount = application.requested.min(limit.amount)?;
     if amount.fen() < product.minimum.fen().max(1) {
         rules.push(RULE_LIMIT.to_owned());
         let reasons = limited(limit.bound, reasons);
-        return Ok(Verdict { outcome: Outcome::Decline, reasons, rules, limit: Some(limit) });
+        return Ok(Verdict {
+            outcome: Outcome::Decline,
+            reasons,
+            rules,
+            limit: Some(limit),
+        });
     }
     if amount != application.requested {
         rules.push(RULE_CUT.to_owned());
     }
-    Ok(Verdict { outcome: Outcome::Offer { amount }, reasons, rules, limit: Some(limit) })
+    Ok(Verdict {
+        outcome: Outcome::Offer { amount },
+        reasons,
+        rules,
+        limit: Some(limit),
+    })
 }
 
 /// Puts the reason of a limit before those of the score.
@@ -210,7 +233,10 @@ fn limited(bound: Bound, mut reasons: Vec<Reason>) -> Vec<Reason> {
     };
     // Turnover is not in every table: then no points stand against it, and none are claimed.
     let fact = (bound == Bound::ConfirmedTurnover).then_some(FactName::ConfirmedTurnover);
-    let points = reasons.iter().find(|one| one.fact == fact).map_or(0, |one| one.points);
+    let points = reasons
+        .iter()
+        .find(|one| one.fact == fact)
+        .map_or(0, |one| one.points);
     reasons.retain(|one| one.fact != fact || fact.is_none());
     reasons.insert(0, Reason { code, fact, points });
     reasons.truncate(REASONS_MAX);

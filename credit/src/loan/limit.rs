@@ -54,13 +54,31 @@ pub struct Part {
 /// not fit.
 pub fn limit(facts: &Facts, product: &Product, sandbox: &Sandbox) -> Result<Limit, MoneyError> {
     let currency = product.cap.currency();
-    let turnover_fen = facts.volume.turnover_fen.get(&currency).copied().unwrap_or(0);
-    let turnover = Money::from_fen(turnover_fen, currency)?.times_floor(product.turnover_multiple)?;
+    let turnover_fen = facts
+        .volume
+        .turnover_fen
+        .get(&currency)
+        .copied()
+        .unwrap_or(0);
+    let turnover =
+        Money::from_fen(turnover_fen, currency)?.times_floor(product.turnover_multiple)?;
     let parts = vec![
-        Part { bound: Bound::ProductCap, amount: product.cap },
-        Part { bound: Bound::ConfirmedTurnover, amount: turnover },
-        Part { bound: Bound::SandboxPerLoan, amount: sandbox.limits.per_loan },
-        Part { bound: Bound::SandboxFree, amount: sandbox.free()? },
+        Part {
+            bound: Bound::ProductCap,
+            amount: product.cap,
+        },
+        Part {
+            bound: Bound::ConfirmedTurnover,
+            amount: turnover,
+        },
+        Part {
+            bound: Bound::SandboxPerLoan,
+            amount: sandbox.limits.per_loan,
+        },
+        Part {
+            bound: Bound::SandboxFree,
+            amount: sandbox.free()?,
+        },
     ];
     let (mut amount, mut bound) = (product.cap, Bound::ProductCap);
     for part in &parts {
@@ -68,5 +86,10 @@ pub fn limit(facts: &Facts, product: &Product, sandbox: &Sandbox) -> Result<Limi
             (amount, bound) = (part.amount, part.bound);
         }
     }
-    Ok(Limit { amount, bound, parts, rounding: ROUNDING.to_owned() })
+    Ok(Limit {
+        amount,
+        bound,
+        parts,
+        rounding: ROUNDING.to_owned(),
+    })
 }

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use super::{FactName, Measures, Points, ReasonCode};
 
 /// The table in use. A new one is a new file.
-const FILE: (&str, &str) =
-    ("credit/models/scorecard-1.toml", include_str!("../../models/scorecard-1.toml"));
+const FILE: (&str, &str) = (
+    "credit/models/scorecard-1.toml",
+    include_str!("../../models/scorecard-1.toml"),
+);
 
 /// A table that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -163,21 +165,43 @@ impl Model {
                 return Err(ModelError::Bins(one.fact));
             }
         }
-        if let Some(rule) = self.knock_outs.iter().find(|rule| !facts.contains(&rule.fact)) {
+        if let Some(rule) = self
+            .knock_outs
+            .iter()
+            .find(|rule| !facts.contains(&rule.fact))
+        {
             return Err(ModelError::Characteristic(rule.fact));
         }
-        if self.grades_hold() { Ok(()) } else { Err(ModelError::Grades) }
+        if self.grades_hold() {
+            Ok(())
+        } else {
+            Err(ModelError::Grades)
+        }
     }
 
     fn grades_hold(&self) -> bool {
-        let falling = self.grades.windows(2).all(|pair| pair[0].at_least > pair[1].at_least);
-        let least = self.base + self.characteristics.iter().map(Characteristic::worst).sum::<i32>();
-        let covered = self.grades.last().is_some_and(|grade| grade.at_least <= least);
+        let falling = self
+            .grades
+            .windows(2)
+            .all(|pair| pair[0].at_least > pair[1].at_least);
+        let least = self.base
+            + self
+                .characteristics
+                .iter()
+                .map(Characteristic::worst)
+                .sum::<i32>();
+        let covered = self
+            .grades
+            .last()
+            .is_some_and(|grade| grade.at_least <= least);
         falling && covered && self.offer_from().is_some()
     }
 
     fn offer_from(&self) -> Option<i32> {
-        let named = self.grades.iter().find(|grade| grade.name == self.offer.grade);
+        let named = self
+            .grades
+            .iter()
+            .find(|grade| grade.name == self.offer.grade);
         named.map(|grade| grade.at_least)
     }
 
@@ -185,7 +209,9 @@ impl Model {
     #[must_use]
     pub fn grade_of(&self, total: i32) -> &str {
         let reached = self.grades.iter().find(|grade| total >= grade.at_least);
-        reached.or(self.grades.last()).map_or("", |grade| &grade.name)
+        reached
+            .or(self.grades.last())
+            .map_or("", |grade| &grade.name)
     }
 
     /// True if a total's grade may be offered something.
@@ -197,7 +223,9 @@ impl Model {
 
 impl Characteristic {
     fn is_monotone(&self) -> bool {
-        let Some((last, before)) = self.bins.split_last() else { return false };
+        let Some((last, before)) = self.bins.split_last() else {
+            return false;
+        };
         let bounded = last.below.is_none() && before.iter().all(|bin| bin.below.is_some());
         let rising = before.windows(2).all(|pair| pair[0].below < pair[1].below);
         let ordered = self.bins.windows(2).all(|pair| match self.direction {
@@ -225,7 +253,13 @@ impl Characteristic {
             None => (self.missing.points, self.missing.code),
             Some(value) => (self.bin_of(value), self.code),
         };
-        Points { fact: self.fact, value, points, best: self.best(), code }
+        Points {
+            fact: self.fact,
+            value,
+            points,
+            best: self.best(),
+            code,
+        }
     }
 
     fn bin_of(&self, value: Decimal) -> i32 {

@@ -25,11 +25,15 @@ fn any_measures() -> impl Strategy<Value = Measures> {
         }
         _ => count.clone().boxed(),
     });
-    values.to_vec().prop_map(|values| FactName::ALL.into_iter().zip(values).collect())
+    values
+        .to_vec()
+        .prop_map(|values| FactName::ALL.into_iter().zip(values).collect())
 }
 
 fn measures(of: &[(FactName, &str)]) -> Measures {
-    of.iter().map(|(name, value)| (*name, Some(value.parse().unwrap()))).collect()
+    of.iter()
+        .map(|(name, value)| (*name, Some(value.parse().unwrap())))
+        .collect()
 }
 
 fn spotless() -> Measures {
@@ -112,7 +116,10 @@ fn one_gap_declines_with_that_reason_first() {
 fn a_table_that_goes_up_and_down_is_refused() {
     let text = include_str!("../../models/scorecard-1.toml");
     let parse = |text: &str| Model::parse("x.toml", text);
-    let bad = text.replace("{ below = \"11\", points = 35 }", "{ below = \"11\", points = 65 }");
+    let bad = text.replace(
+        "{ below = \"11\", points = 35 }",
+        "{ below = \"11\", points = 65 }",
+    );
     let wrong = ModelError::Bins(FactName::LongestExcursionMinutes);
     assert_eq!(parse(&bad).unwrap_err(), wrong);
     let bad = text.replace("below = \"31\"", "below = \"5\"");
@@ -120,5 +127,10 @@ fn a_table_that_goes_up_and_down_is_refused() {
     let bad = text.replace("grade = \"C\"", "grade = \"Z\"");
     assert_eq!(parse(&bad).unwrap_err(), ModelError::Grades);
     let bad = text.replace("base = 300", "base = \"many\"");
-    assert!(parse(&bad).unwrap_err().to_string().starts_with("x.toml:11: base"));
+    assert!(
+        parse(&bad)
+            .unwrap_err()
+            .to_string()
+            .starts_with("x.toml:11: base")
+    );
 }

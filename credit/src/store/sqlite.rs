@@ -46,7 +46,10 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .connect_with(options)
+            .await?;
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -65,14 +68,21 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn declare(&self, limits: &Limits, at: Instant) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        if let Some(kept) = read_sandbox(&mut transaction, &limits.id).await?.map(|kept| kept.limits) {
+        if let Some(kept) = read_sandbox(&mut transaction, &limits.id)
+            .await?
+            .map(|kept| kept.limits)
+        {
             if kept == *limits {
                 return Ok(());
             }
             let currency = kept.outstanding.currency() != limits.outstanding.currency();
             if limits.version <= kept.version || currency {
                 let (id, given) = (limits.id.clone(), limits.version);
-                return Err(StoreError::LimitsVersion { id, kept: kept.version, given });
+                return Err(StoreError::LimitsVersion {
+                    id,
+                    kept: kept.version,
+                    given,
+                });
             }
         }
         insert_limits(&mut transaction, limits, at).await?;
@@ -107,10 +117,11 @@ impl Store for Sqlite {
     }
 
     async fn lookup(&self, decision_id: &str) -> Result<Option<Record>, StoreError> {
-        let row = sqlx::query("SELECT inputs, facts, decision FROM decisions WHERE decision_id = $1")
-            .bind(decision_id)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("SELECT inputs, facts, decision FROM decisions WHERE decision_id = $1")
+                .bind(decision_id)
+                .fetch_optional(&self.pool)
+                .await?;
         row.map(|row| record_of(&row)).transpose()
     }
 
@@ -127,7 +138,9 @@ impl Store for Sqlite {
         .bind(skip)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| json(&row.try_get::<Vec<u8>, _>("decision")?)).collect()
+        rows.iter()
+            .map(|row| json(&row.try_get::<Vec<u8>, _>("decision")?))
+            .collect()
     }
 
     async fn refuse(&self, refusal: &Refusal) -> Result<(), StoreError> {
@@ -178,7 +191,10 @@ async fn insert_limits(
     Ok(())
 }
 
-async fn put_in_force(connection: &mut SqliteConnection, limits: &Limits) -> Result<(), StoreError> {
+async fn put_in_force(
+    connection: &mut SqliteConnection,
+    limits: &Limits,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO sandbox_use
          (sandbox_id, version, currency, per_loan_fen, outstanding_fen, used_fen)
@@ -268,10 +284,11 @@ async fn read_application(
     connection: &mut SqliteConnection,
     id: &ApplicationId,
 ) -> Result<Option<Record>, StoreError> {
-    let row = sqlx::query("SELECT inputs, facts, decision FROM decisions WHERE application_id = $1")
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT inputs, facts, decision FROM decisions WHERE application_id = $1")
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?;
     row.map(|row| record_of(&row)).transpose()
 }
 
@@ -291,9 +308,13 @@ async fn read_sandbox(
 
 fn sandbox_of(id: &Slug, row: &SqliteRow) -> Result<Sandbox, StoreError> {
     let wrong = |_| StoreError::Row { what: "sandbox" };
-    let currency: Currency = row.try_get::<String, _>("currency")?.parse().map_err(wrong)?;
+    let currency: Currency = row
+        .try_get::<String, _>("currency")?
+        .parse()
+        .map_err(wrong)?;
     let money = |column: &str| {
-        Money::from_fen(row.try_get(column)?, currency).map_err(|_| StoreError::Row { what: "sandbox" })
+        Money::from_fen(row.try_get(column)?, currency)
+            .map_err(|_| StoreError::Row { what: "sandbox" })
     };
     let limits = Limits {
         id: id.clone(),
@@ -301,7 +322,10 @@ fn sandbox_of(id: &Slug, row: &SqliteRow) -> Result<Sandbox, StoreError> {
         per_loan: money("per_loan_fen")?,
         outstanding: money("outstanding_fen")?,
     };
-    Ok(Sandbox { limits, used: money("used_fen")? })
+    Ok(Sandbox {
+        limits,
+        used: money("used_fen")?,
+    })
 }
 
 fn record_of(row: &SqliteRow) -> Result<Record, StoreError> {

@@ -66,7 +66,9 @@ impl Row {
             outcome,
             total: decision.score.total,
             grade: decision.score.grade.clone(),
-            reason: first.map_or("", |one| words::reason(one.code, missing(one), words.language)),
+            reason: first.map_or("", |one| {
+                words::reason(one.code, missing(one), words.language)
+            }),
         }
     }
 }
@@ -89,7 +91,9 @@ pub struct Gauge {
 /// The gauges of a sandbox.
 #[must_use]
 pub fn sandbox_gauges(sandbox: &Sandbox, words: &'static Words) -> Vec<Gauge> {
-    let free = sandbox.free().map_or_else(|_| words.no_value.to_owned(), |free| free.to_string());
+    let free = sandbox
+        .free()
+        .map_or_else(|_| words.no_value.to_owned(), |free| free.to_string());
     let percent = percent(sandbox.used, sandbox.limits.outstanding);
     let per_loan = Gauge {
         label: words.per_loan,
@@ -194,13 +198,35 @@ pub fn decision(
         row: Row::of(decision, words),
         product: decision.application.product.to_string(),
         replay: decision.replay,
-        reasons: decision.reasons.iter().map(|one| reason(decision, one, language)).collect(),
-        facts: points.iter().map(|one| fact(one, facts, words, event_page)).collect(),
+        reasons: decision
+            .reasons
+            .iter()
+            .map(|one| reason(decision, one, language))
+            .collect(),
+        facts: points
+            .iter()
+            .map(|one| fact(one, facts, words, event_page))
+            .collect(),
         rules: decision.rules.clone(),
-        gauges: decision.limit.as_ref().map_or_else(Vec::new, |limit| gauges(limit, language)),
-        limit: decision.limit.as_ref().map(|limit| limit.amount.to_string()),
-        gaps: facts.gaps.iter().map(|gap| gap_text(gap, language)).collect(),
-        episodes: facts.excursions.episodes.iter().map(|one| episode(one, language)).collect(),
+        gauges: decision
+            .limit
+            .as_ref()
+            .map_or_else(Vec::new, |limit| gauges(limit, language)),
+        limit: decision
+            .limit
+            .as_ref()
+            .map(|limit| limit.amount.to_string()),
+        gaps: facts
+            .gaps
+            .iter()
+            .map(|gap| gap_text(gap, language))
+            .collect(),
+        episodes: facts
+            .excursions
+            .episodes
+            .iter()
+            .map(|one| episode(one, language))
+            .collect(),
         best: decision.score.best,
         record: record(decision, facts, words),
     }
@@ -214,7 +240,11 @@ fn outcome(decision: &Decision, words: &'static Words) -> (&'static str, &'stati
 }
 
 fn value_of(decision: &Decision, fact: Option<FactName>) -> Option<Decimal> {
-    let points = decision.score.points.iter().find(|one| Some(one.fact) == fact)?;
+    let points = decision
+        .score
+        .points
+        .iter()
+        .find(|one| Some(one.fact) == fact)?;
     points.value
 }
 
@@ -225,7 +255,10 @@ fn reason(decision: &Decision, one: &Reason, language: Language) -> ReasonView {
             let name = words::fact(fact, language);
             match language {
                 Language::En => {
-                    format!("{name}: in its best range the total would be {} points higher.", one.points)
+                    format!(
+                        "{name}: in its best range the total would be {} points higher.",
+                        one.points
+                    )
                 }
                 Language::ZhCn => format!("{name}:若处于最佳区间,总分将高 {} 分。", one.points),
             }
@@ -233,7 +266,11 @@ fn reason(decision: &Decision, one: &Reason, language: Language) -> ReasonView {
         _ => String::new(),
     };
     let text = words::reason(one.code, missing, language);
-    ReasonView { code: one.code.to_string(), text, counterfactual }
+    ReasonView {
+        code: one.code.to_string(),
+        text,
+        counterfactual,
+    }
 }
 
 fn fact(
@@ -243,7 +280,11 @@ fn fact(
     event_page: Option<&str>,
 ) -> FactView {
     let leaves = leaves_of(points.fact, facts);
-    let listed = leaves.iter().take(LEAVES_SHOWN).map(|leaf| leaf_view(leaf, event_page)).collect();
+    let listed = leaves
+        .iter()
+        .take(LEAVES_SHOWN)
+        .map(|leaf| leaf_view(leaf, event_page))
+        .collect();
     FactView {
         anchor: format!("{:?}", points.fact),
         label: words::fact(points.fact, words.language),
@@ -266,15 +307,23 @@ fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
         FactName::InspectionPassShare => facts.inspection.leaves.clone(),
         FactName::LongestExcursionMinutes | FactName::ExcursionMinutes => {
             let episodes = &facts.excursions.episodes;
-            let outside: BTreeSet<Hash> =
-                episodes.iter().flat_map(|episode| episode.leaves.iter().copied()).collect();
-            if outside.is_empty() { facts.excursions.leaves.clone() } else { outside }
+            let outside: BTreeSet<Hash> = episodes
+                .iter()
+                .flat_map(|episode| episode.leaves.iter().copied())
+                .collect();
+            if outside.is_empty() {
+                facts.excursions.leaves.clone()
+            } else {
+                outside
+            }
         }
         FactName::ConfirmedDeliveries | FactName::ConfirmedTurnover => facts.volume.leaves.clone(),
         FactName::MeasuredShare => facts.measured.leaves.clone(),
-        FactName::Events => {
-            facts.sources.values().flat_map(|share| share.leaves.iter().copied()).collect()
-        }
+        FactName::Events => facts
+            .sources
+            .values()
+            .flat_map(|share| share.leaves.iter().copied())
+            .collect(),
         FactName::Gaps => BTreeSet::new(),
     }
 }
@@ -287,7 +336,9 @@ fn leaf_view(leaf: &Hash, event_page: Option<&str>) -> LeafView {
 }
 
 fn value(points: &Points, facts: &Facts, words: &Words) -> String {
-    let Some(value) = points.value else { return words.no_value.to_owned() };
+    let Some(value) = points.value else {
+        return words.no_value.to_owned();
+    };
     let of = |part: u64, whole: u64| format!("{} % ({part} / {whole})", hundredfold(value));
     match points.fact {
         FactName::OnTimeShare => of(facts.on_time.part, facts.on_time.whole),
@@ -313,13 +364,22 @@ fn minutes(value: Decimal, language: Language) -> String {
 }
 
 fn gauges(limit: &Limit, language: Language) -> Vec<Gauge> {
-    let largest = limit.parts.iter().map(|part| part.amount.fen()).max().unwrap_or(0);
+    let largest = limit
+        .parts
+        .iter()
+        .map(|part| part.amount.fen())
+        .max()
+        .unwrap_or(0);
     let gauge = |part: &crate::loan::limit::Part| Gauge {
         label: words::bound(part.bound, language),
         amount: part.amount.to_string(),
         note: String::new(),
         percent: ratio(part.amount.fen(), largest),
-        tone: if part.bound == limit.bound { "warn" } else { "info" },
+        tone: if part.bound == limit.bound {
+            "warn"
+        } else {
+            "info"
+        },
     };
     limit.parts.iter().map(gauge).collect()
 }
@@ -347,10 +407,16 @@ fn gap_text(gap: &Gap, language: Language) -> String {
 
 fn gap_en(missing: &Missing) -> String {
     match missing {
-        Missing::Seqs { epoch, from, to } => format!("statements {from} to {to} of epoch {epoch} are missing"),
+        Missing::Seqs { epoch, from, to } => {
+            format!("statements {from} to {to} of epoch {epoch} are missing")
+        }
         Missing::Epochs { before } => format!("epochs before {before} are missing"),
-        Missing::EpochStart { epoch } => format!("the device lost its place and began epoch {epoch}"),
-        Missing::Link { epoch, seq } => format!("statement {epoch}.{seq} does not name the one before it"),
+        Missing::EpochStart { epoch } => {
+            format!("the device lost its place and began epoch {epoch}")
+        }
+        Missing::Link { epoch, seq } => {
+            format!("statement {epoch}.{seq} does not name the one before it")
+        }
         Missing::Fork { epoch, seq } => format!("two different statements stand at {epoch}.{seq}"),
         Missing::Silence { since, until } => {
             format!("silent from {} to {}", minute(*since), minute(*until))
@@ -381,7 +447,11 @@ fn gap_zh(missing: &Missing) -> String {
 
 fn episode(one: &Episode, language: Language) -> String {
     let (from, until) = (minute(one.from), minute(one.until));
-    let sensor = if one.sensor.is_empty() { String::new() } else { format!(" ({})", one.sensor) };
+    let sensor = if one.sensor.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", one.sensor)
+    };
     let long = minutes(Decimal::from(one.minutes), language);
     let extreme = one.extreme.round_dp(1);
     match language {
@@ -411,5 +481,8 @@ fn record(decision: &Decision, facts: &Facts, words: &Words) -> Vec<(&'static st
 
 /// `2026-11-22 01:02`.
 fn minute(at: Instant) -> String {
-    at.to_rfc3339().get(..16).unwrap_or_default().replace('T', " ")
+    at.to_rfc3339()
+        .get(..16)
+        .unwrap_or_default()
+        .replace('T', " ")
 }

@@ -270,9 +270,10 @@ pub fn reason(code: ReasonCode, missing: bool, language: Language) -> &'static s
             "Something is missing or withheld in the supplier's records",
             "供应商的记录有缺失或未公开之处",
         ),
-        ReasonCode::LateDelivery => {
-            ("Promised deliveries came late or were not confirmed", "部分承诺的交付迟到或未获确认")
-        }
+        ReasonCode::LateDelivery => (
+            "Promised deliveries came late or were not confirmed",
+            "部分承诺的交付迟到或未获确认",
+        ),
         ReasonCode::InspectionFailures => ("Inspections failed", "部分检验不合格"),
         ReasonCode::LowVolume => ("Little was confirmed by others", "经他方确认的业务量不足"),
         ReasonCode::InsufficientEvidence if missing => {
