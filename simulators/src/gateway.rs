@@ -31,8 +31,6 @@ const POLL_MILLISECONDS: u32 = 20;
 /// How a sensor is to be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
-    /// Where the device listens.
-    pub address: SocketAddr,
     /// Its identifier, a GIAI.
     pub giai: String,
     /// UN/ECE unit code.
@@ -111,12 +109,12 @@ impl GatewayFolder {
         &self,
         gateway: &Gateway,
         broker: SocketAddr,
-        probe: Option<&Probe>,
+        probe: Option<(&Probe, SocketAddr)>,
     ) -> io::Result<()> {
         std::fs::write(self.configuration(), self.text(gateway, broker, probe))
     }
 
-    fn text(&self, gateway: &Gateway, broker: SocketAddr, probe: Option<&Probe>) -> String {
+    fn text(&self, gateway: &Gateway, broker: SocketAddr, probe: Option<(&Probe, SocketAddr)>) -> String {
         let (state, scans) = (quoted(&self.state()), quoted(&self.scans()));
         let rejects = quoted(&self.path.join("scans.rejects"));
         let (name, place) = (&self.address.device, &gateway.place);
@@ -146,15 +144,15 @@ poll_ms = {POLL_MILLISECONDS}
 ",
             address = self.address,
         );
-        if let Some(probe) = probe {
-            text.push_str(&probe.text(place));
+        if let Some((probe, device)) = probe {
+            text.push_str(&probe.text(place, device));
         }
         text
     }
 }
 
 impl Probe {
-    fn text(&self, place: &str) -> String {
+    fn text(&self, place: &str, device: SocketAddr) -> String {
         let (register, kind, scale) = match self.exact {
             true => (REGISTER_FLOAT, "f32", "1.0"),
             false => (REGISTER_CENTI, "i16", "0.01"),
@@ -163,7 +161,7 @@ impl Probe {
             "
 [[source]]
 type = \"modbus\"
-address = \"{address}\"
+address = \"{device}\"
 unit = 1
 table = \"holding\"
 register = {register}
@@ -178,7 +176,6 @@ place = \"{place}\"
 biz_location = \"{place}\"
 step = \"sensor_reporting\"
 ",
-            address = self.address,
             interval = self.interval_seconds,
             giai = self.giai,
             uom = self.uom,
@@ -212,7 +209,6 @@ mod tests {
 
     fn probe(exact: bool) -> Probe {
         Probe {
-            address: ([127, 0, 0, 1], 5_020).into(),
             giai: "https://id.gs1.org/8004/9521001COLD1".to_owned(),
             uom: "CEL",
             alarm: (!exact).then_some((-2.0, 6.0)),
@@ -231,7 +227,9 @@ mod tests {
             for exact in [false, true] {
                 let probe = gateway.sensor.is_some().then(|| probe(exact));
                 let broker = ([127, 0, 0, 1], 1_883).into();
-                folder.configure(gateway, broker, probe.as_ref()).unwrap();
+                let device = ([127, 0, 0, 1], 5_020).into();
+                let probe = probe.as_ref().map(|probe| (probe, device));
+                folder.configure(gateway, broker, probe).unwrap();
                 let config = Config::load(&folder.configuration()).unwrap();
                 assert_eq!(
                     config.sources.len(),

@@ -11,4 +11,5 @@ pub mod proxy;
 pub mod recorder;
 pub mod scenario;
 pub mod series;
+pub mod stack;
 pub mod summary;

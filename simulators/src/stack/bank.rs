@@ -1,0 +1,145 @@
+//! The bank: the lending service in this process, with its own folder and its own evidence port.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use credit::evidence::EvidencePort;
+use credit::loan::{Application, Outcome, Record};
+use credit::money::{Currency, Money};
+use schemas::ids::Slug;
+use schemas::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::folder::Decision;
+use crate::scenario::{Conduct, Organisation};
+
+/// What the bank lends.
+const PRODUCT: &str = "receivable-90";
+
+/// What every supplier asks for.
+const REQUESTED: &str = "120000.00";
+
+/// Currency of the trial.
+const CURRENCY: &str = "CNY";
+
+/// A running bank.
+pub struct Bank {
+    handle: credit::Handle,
+}
+
+impl Bank {
+    /// Starts the lending service in a folder of its own.
+    ///
+    /// # Errors
+    /// When its configuration is refused or it cannot start.
+    pub async fn start(
+        folder: &Path,
+        policy: &Path,
+        event_page: &str,
+        evidence: Arc<dyn EvidencePort>,
+        clock: Arc<dyn Clock>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Bank> {
+        std::fs::create_dir_all(folder)?;
+        let file = folder.join("credit.toml");
+        std::fs::write(&file, configuration(policy, event_page))?;
+        let config = credit::Config::load(&file)?;
+        let handle = credit::run(config, evidence, clock, shutdown).await?;
+        Ok(Bank { handle })
+    }
+
+    /// Address of its page, with a slash at the end.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.handle.address)
+    }
+
+    /// Waits until everything is drained; shutdown must have begun.
+    pub async fn drained(self) {
+        if let Err(error) = self.handle.join.await {
+            tracing::warn!(%error, "the bank ended badly");
+        }
+    }
+
+    /// A supplier applies for a loan; what the bank decides.
+    ///
+    /// # Errors
+    /// When evidence is refused or cannot be had.
+    pub async fn apply(
+        &self,
+        supplier: &Organisation,
+        conduct: Option<Conduct>,
+    ) -> anyhow::Result<Decision> {
+        let currency: Currency = CURRENCY.parse()?;
+        let application = Application {
+            application_id: format!("{}-1", supplier.slug).parse()?,
+            supplier: supplier.slug.clone(),
+            product: PRODUCT.parse::<Slug>()?,
+            requested: Money::parse(REQUESTED, currency)?,
+        };
+        let record = self.handle.credit.apply(application).await;
+        let record = record.with_context(|| format!("application of {}", supplier.slug))?;
+        Ok(decision(supplier, conduct, &record))
+    }
+}
+
+fn decision(supplier: &Organisation, conduct: Option<Conduct>, record: &Record) -> Decision {
+    let decided = &record.decision;
+    let offer_fen = match &decided.outcome {
+        Outcome::Offer { amount } => Some(amount.fen()),
+        Outcome::Decline => None,
+    };
+    let conduct = match conduct {
+        Some(Conduct::Good) => "good",
+        Some(Conduct::Excursion) => "excursion",
+        Some(Conduct::Hiding) => "hiding",
+        None => "replay",
+    };
+    Decision {
+        supplier: supplier.slug.to_string(),
+        name: supplier.names.1.to_owned(),
+        conduct: conduct.to_owned(),
+        score: i64::from(decided.score.total),
+        offer_fen,
+        currency: CURRENCY.to_owned(),
+        reasons: decided.reasons.iter().map(|reason| reason.code.to_string()).collect(),
+    }
+}
+
+fn configuration(policy: &Path, event_page: &str) -> String {
+    let policy = toml::Value::String(policy.display().to_string());
+    format!(
+        "# Written by the simulator.
+listen = \"127.0.0.1:0\"
+database = \"credit.sqlite\"
+policy = {policy}
+event_page = \"{event_page}\"
+
+[sandbox]
+id = \"trial-1\"
+version = 1
+currency = \"{CURRENCY}\"
+per_loan = \"200000.00\"
+outstanding = \"500000.00\"
+
+[[products]]
+id = \"{PRODUCT}\"
+currency = \"{CURRENCY}\"
+minimum = \"1000.00\"
+cap = \"150000.00\"
+turnover_multiple = \"0.6\"
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bank_accepts_its_configuration() {
+        let page = "http://127.0.0.1:1/v1/events/{leaf}";
+        let text = configuration(Path::new("/tmp/policy.json"), page);
+        credit::Config::parse("credit.toml", &text).unwrap();
+    }
+}

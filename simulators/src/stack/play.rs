@@ -1,0 +1,105 @@
+//! The player: moves the clock from action to action and carries each out at its gateway.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::try_join_all;
+use schemas::ids::DeviceAddress;
+use schemas::time::{Clock, Instant};
+
+use super::post::Post;
+use crate::clock::VirtualClock;
+use crate::progress::Progress;
+use crate::proxy::Line;
+use crate::scenario::{Action, Deed};
+use crate::summary::grouped;
+
+/// Simulated time after which everybody hands over what they have: no event is anchored much
+/// later than this after its own time, unless its network is cut.
+pub const STEP: Duration = Duration::from_secs(6 * 3_600);
+
+/// A world that is being played.
+pub struct Play<'a> {
+    /// Its time.
+    pub clock: &'a VirtualClock,
+    /// Its gateways.
+    pub posts: &'a mut BTreeMap<DeviceAddress, Post>,
+    /// What is still to be done, in order.
+    pub actions: &'a [Action],
+    /// Simulated time between two hand-overs.
+    pub step: Duration,
+    /// What the line of progress calls the present; given the time.
+    pub caption: &'a (dyn Fn(Instant) -> String + Send + Sync),
+}
+
+impl Play<'_> {
+    /// Plays until a time and hands over everything.
+    ///
+    /// # Errors
+    /// When the clock stalls, an action fails, or something is not handed over.
+    pub async fn until(&mut self, end: Instant, progress: &mut Progress) -> anyhow::Result<()> {
+        let mut hand_over = self.clock.now() + self.step;
+        while self.clock.now() < end {
+            let action = self.actions.first().map_or(end, |action| action.at);
+            let stop = action.min(hand_over).min(end);
+            self.clock.advance(stop).await?;
+            self.act(stop).await?;
+            if stop == end {
+                try_join_all(self.posts.values().map(Post::close)).await?;
+            }
+            if stop == hand_over || stop == end {
+                self.hand_over().await?;
+                hand_over = stop + self.step;
+            }
+            progress.step(|| self.line());
+        }
+        Ok(())
+    }
+
+    /// Carries out everything that is due.
+    async fn act(&mut self, now: Instant) -> anyhow::Result<()> {
+        while let Some((action, rest)) = self.actions.split_first() {
+            if action.at > now {
+                break;
+            }
+            self.actions = rest;
+            let post = self.posts.get_mut(&action.gateway);
+            let post = post.with_context(|| format!("there is no {}", action.gateway))?;
+            perform(post, &action.deed).await.with_context(|| format!("at {now}"))?;
+        }
+        Ok(())
+    }
+
+    /// Everybody whose network works hands over.
+    async fn hand_over(&self) -> anyhow::Result<()> {
+        let reachable = self.posts.values().filter(|post| post.is_reachable());
+        try_join_all(reachable.map(Post::hand_over)).await.map(drop)
+    }
+
+    fn line(&self) -> String {
+        let made: u64 = self.posts.values().map(|post| post.status().events_made).sum();
+        let waiting: u64 = self.posts.values().map(|post| post.status().bodies_waiting).sum();
+        let caption = (self.caption)(self.clock.now());
+        format!("{caption}: {} events made, {} on their way", grouped(made), grouped(waiting))
+    }
+}
+
+async fn perform(post: &mut Post, deed: &Deed) -> anyhow::Result<()> {
+    match deed {
+        Deed::Scan(line) => post.scan(line).await,
+        Deed::Cut => {
+            // What was said before is sent before, so that what is deleted later does not depend
+            // on how fast this machine is.
+            post.close().await?;
+            post.hand_over().await?;
+            post.set_line(Line::Cut);
+            Ok(())
+        }
+        Deed::Hide => post.hide().await,
+        Deed::Restore => {
+            post.set_line(Line::Up);
+            Ok(())
+        }
+    }
+}
