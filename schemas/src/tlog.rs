@@ -108,6 +108,27 @@ impl HashReader for Stored<'_> {
     }
 }
 
+/// A tree with hashes that are not in it yet.
+struct Extended<'a> {
+    base: &'a [tlog::Hash],
+    more: &'a [tlog::Hash],
+}
+
+impl HashReader for Extended<'_> {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<tlog::Hash>, tlog::Error> {
+        let get = |&index: &u64| {
+            let index = usize::try_from(index).ok()?;
+            self.base
+                .get(index)
+                .or_else(|| self.more.get(index.checked_sub(self.base.len())?))
+        };
+        indexes
+            .iter()
+            .map(|index| get(index).copied().ok_or(tlog::Error::IndexesNotInTree))
+            .collect()
+    }
+}
+
 impl LogTree {
     /// An empty tree.
     #[must_use]
@@ -146,6 +167,31 @@ impl LogTree {
         tlog::tree_hash(size, &Stored(&self.stored))
             .ok()
             .map(|hash| Hash(hash.0))
+    }
+
+    /// Root after some more leaves, without adding them; `None` for an empty tree.
+    #[must_use]
+    pub fn root_with(&self, leaves: impl IntoIterator<Item = Hash>) -> Option<Hash> {
+        let mut more = Vec::new();
+        let mut size = self.size;
+        for leaf in leaves {
+            let reader = Extended {
+                base: &self.stored,
+                more: &more,
+            };
+            let hashes =
+                tlog::stored_hashes_for_record_hash(size, tlog::Hash(leaf.0), &reader).ok()?;
+            more.extend(hashes);
+            size += 1;
+        }
+        if size == 0 {
+            return None;
+        }
+        let reader = Extended {
+            base: &self.stored,
+            more: &more,
+        };
+        tlog::tree_hash(size, &reader).ok().map(|hash| Hash(hash.0))
     }
 
     /// Inclusion path of `index` in the first `size` entries.

@@ -1,0 +1,419 @@
+//! The notary: the one writer of the log (`log.md` section 7).
+//!
+//! It batches what ingest stored, admits registry records, appends entries under a lease, signs the
+//! committed head, writes tiles before the checkpoint that needs them, collects cosignatures, and
+//! tells devices what a witnessed checkpoint covers. Everything it knows is in the store; a notary
+//! that starts again goes on from there.
+
+mod batch;
+mod cosign;
+mod tell;
+pub mod tiles;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use schemas::hash::Hash;
+use schemas::key::SecretKey;
+use schemas::log::{Entry, Policy, entry_hash};
+use schemas::note::{Checkpoint, Note};
+use schemas::time::Clock;
+use schemas::tlog::LogTree;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::ingest::Wake;
+use crate::link::Link;
+use crate::registry::{AdmitError, Gate, Snapshot};
+use crate::store::{Append, KeptCheckpoint, Store, StoreError};
+
+pub use cosign::{Cosigner, WitnessState};
+
+/// Name of the lease.
+const LEASE: &str = "log";
+/// How long a lease lasts.
+const LEASE_TIME: Duration = Duration::from_secs(30);
+/// Entries read at once when the tree is built.
+const PAGE: u32 = 1_000;
+/// Records admitted under one head.
+const ADMIT_MOST: usize = 1_000;
+
+/// The log cannot go on; a person must look.
+#[derive(Debug, thiserror::Error)]
+pub enum NotaryError {
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The database and the log's own entries do not agree.
+    #[error("the log in the database is broken: {0}")]
+    Broken(&'static str),
+    /// A witness knows more of this log than this database.
+    #[error(
+        "witness `{witness}` has cosigned size {witnessed}, this database has {ours}: restored from an old backup? Refusing to go on"
+    )]
+    Behind {
+        /// Which.
+        witness: String,
+        /// Size that it knows.
+        witnessed: u64,
+        /// Size here.
+        ours: u64,
+    },
+    /// The published checkpoint is not of this database.
+    #[error(
+        "the published checkpoint (size {published}) is not of this database (size {ours}). Refusing to go on"
+    )]
+    Published {
+        /// Size in the checkpoint file.
+        published: u64,
+        /// Size here.
+        ours: u64,
+    },
+    /// Tiles cannot be written.
+    #[error("tiles cannot be written")]
+    Tiles(#[from] std::io::Error),
+    /// Another process writes the log.
+    #[error("another process holds the lease on the log")]
+    Leased,
+    /// The database was made for another origin, key or policy.
+    #[error("the database is of another log or policy")]
+    OtherPolicy,
+}
+
+/// The tree of the log, shared with whoever makes proofs.
+#[derive(Clone, Default)]
+pub struct SharedTree(Arc<RwLock<LogTree>>);
+
+impl SharedTree {
+    /// Reads the tree; the lock is held only for the closure.
+    pub fn read<T>(&self, read: impl FnOnce(&LogTree) -> T) -> T {
+        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn push(&self, entries: &[Vec<u8>]) -> Result<(u64, Hash), NotaryError> {
+        let mut tree = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for entry in entries {
+            tree.push(entry_hash(entry))
+                .map_err(|_| NotaryError::Broken("tree"))?;
+        }
+        let size = tree.size();
+        Ok((size, tree.root(size).ok_or(NotaryError::Broken("root"))?))
+    }
+}
+
+/// Asks the notary to admit registry records.
+#[derive(Clone, Debug)]
+pub struct Registrar(mpsc::Sender<Admission>);
+
+type Admission = (Vec<u8>, oneshot::Sender<Result<u64, AdmitError>>);
+
+impl Registrar {
+    /// Admits a record; the registry version from which it counts, once that head is in the log.
+    ///
+    /// # Errors
+    /// [`AdmitError`].
+    pub async fn admit(&self, record: Vec<u8>) -> Result<u64, AdmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.0
+            .send((record, reply))
+            .await
+            .map_err(|_| AdmitError::Stopping)?;
+        answer.await.map_err(|_| AdmitError::Stopping)?
+    }
+}
+
+/// What a notary works with.
+pub struct Notary {
+    /// Store.
+    pub store: Arc<dyn Store>,
+    /// Registry in force.
+    pub gate: Arc<Gate>,
+    /// Policy in force.
+    pub policy: Policy,
+    /// Signs checkpoints.
+    pub key: SecretKey,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Who wakes it.
+    pub wake: Arc<Wake>,
+    /// Shard of this worker.
+    pub shard: u64,
+    /// Time between batches.
+    pub every: Duration,
+    /// Most statements of a batch.
+    pub most: u32,
+    /// Tile folder.
+    pub tiles: tiles::Tiles,
+    /// Witnesses.
+    pub cosigner: Arc<Cosigner>,
+    /// The tree, shared.
+    pub tree: SharedTree,
+    /// Sends inclusions; none in tools.
+    pub link: Option<Link>,
+    /// Name of this process in the lease.
+    pub holder: String,
+    /// Fence of the lease.
+    pub fence: u64,
+}
+
+impl Notary {
+    /// Takes the lease, builds the tree from the store, compares it with checkpoint and witnesses,
+    /// and writes the first policy where the log is empty.
+    ///
+    /// # Errors
+    /// [`NotaryError`]: the log must not go on.
+    pub async fn open(&mut self) -> Result<(), NotaryError> {
+        self.renew().await?;
+        self.rebuild().await?;
+        let size = self.tree.read(LogTree::size);
+        if size == 0 {
+            let entry = Entry::Policy(self.policy.clone()).encode();
+            self.append(Append {
+                entries: vec![entry],
+                ..Append::default()
+            })
+            .await?;
+        }
+        self.compare_policy().await?;
+        self.compare_published()?;
+        self.compare_witnesses().await
+    }
+
+    async fn renew(&mut self) -> Result<(), NotaryError> {
+        let now = self.clock.now();
+        let fence = self
+            .store
+            .take_lease(LEASE, &self.holder, now, now + LEASE_TIME)
+            .await?;
+        self.fence = fence.ok_or(NotaryError::Leased)?;
+        Ok(())
+    }
+
+    async fn rebuild(&self) -> Result<(), NotaryError> {
+        loop {
+            let from = self.tree.read(LogTree::size);
+            let entries = self.store.entries(from, PAGE).await?;
+            if entries.is_empty() {
+                break;
+            }
+            self.tree.push(&entries)?;
+        }
+        let built = self.tree.read(|tree| (tree.size(), tree.root(tree.size())));
+        match self.store.log_head().await? {
+            None if built.0 == 0 => Ok(()),
+            Some((size, root)) if built == (size, Some(root)) => Ok(()),
+            _ => Err(NotaryError::Broken(
+                "entries do not lead to the newest head",
+            )),
+        }
+    }
+
+    async fn compare_policy(&self) -> Result<(), NotaryError> {
+        let first = self.store.entries(0, 1).await?;
+        match first.first().map(|entry| Entry::parse(entry)) {
+            Some(Ok(Entry::Policy(policy))) if policy == self.policy => Ok(()),
+            _ => Err(NotaryError::OtherPolicy),
+        }
+    }
+
+    fn compare_published(&self) -> Result<(), NotaryError> {
+        let Some(bytes) = self.tiles.checkpoint()? else {
+            return Ok(());
+        };
+        let ours = self.tree.read(LogTree::size);
+        let note = Note::parse(&bytes).map_err(|_| NotaryError::Broken("checkpoint file"))?;
+        let published = note.checkpoint.size;
+        let root = self.tree.read(|tree| tree.root(published));
+        if root == Some(note.checkpoint.root) {
+            Ok(())
+        } else {
+            Err(NotaryError::Published { published, ours })
+        }
+    }
+
+    async fn compare_witnesses(&self) -> Result<(), NotaryError> {
+        let ours = self.tree.read(LogTree::size);
+        let note = self.sign()?;
+        for (witness, answer) in self.cosigner.ask(&note, &self.tree).await {
+            if let Err(cosign::Refusal::Knows(witnessed)) = answer {
+                return Err(NotaryError::Behind {
+                    witness,
+                    witnessed,
+                    ours,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends entries in one transaction, then to the tree.
+    async fn append(&self, mut append: Append) -> Result<(), NotaryError> {
+        append.fence = self.fence;
+        append.first = self.tree.read(LogTree::size);
+        append.root = self.root_after(&append.entries)?;
+        self.store.append(&append).await?;
+        self.tree.push(&append.entries)?;
+        Ok(())
+    }
+
+    fn root_after(&self, entries: &[Vec<u8>]) -> Result<Hash, NotaryError> {
+        self.tree
+            .read(|tree| tree.root_with(entries.iter().map(|entry| entry_hash(entry))))
+            .ok_or(NotaryError::Broken("root"))
+    }
+
+    fn sign(&self) -> Result<Note, NotaryError> {
+        let (size, root) = self.tree.read(|tree| (tree.size(), tree.root(tree.size())));
+        let root = root.ok_or(NotaryError::Broken("empty log"))?;
+        let checkpoint = Checkpoint {
+            origin: self.policy.origin.clone(),
+            size,
+            root,
+        };
+        Ok(Note::sign(checkpoint, &self.key))
+    }
+
+    /// Runs until `shutdown`; before it ends, everything stored is anchored and witnessed if the
+    /// witnesses answer.
+    ///
+    /// # Errors
+    /// [`NotaryError`] that a later try cannot mend.
+    pub async fn run(
+        mut self,
+        mut admissions: mpsc::Receiver<Admission>,
+        shutdown: CancellationToken,
+    ) -> Result<(), NotaryError> {
+        let mut batch_time = tokio::time::interval(self.every);
+        batch_time.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let mut waiting = Vec::new();
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = batch_time.tick() => {}
+                count = admissions.recv_many(&mut waiting, ADMIT_MOST) => if count == 0 { break },
+            }
+            self.admit(waiting).await?;
+            match self.turn().await {
+                Err(NotaryError::Store(error)) if !matches!(error, StoreError::Fenced) => {
+                    tracing::error!(%error, "the store failed; nothing is lost, trying again");
+                }
+                other => other?,
+            }
+        }
+        self.turn().await
+    }
+
+    /// One round: renew, batch, publish, tell.
+    async fn turn(&mut self) -> Result<(), NotaryError> {
+        self.renew().await?;
+        while self.anchor_batch().await? {}
+        self.publish().await?;
+        self.tell().await
+    }
+
+    /// Admits records under one new head; ingest is kept out meanwhile.
+    async fn admit(&self, waiting: Vec<Admission>) -> Result<(), NotaryError> {
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut gate = self.gate.close().await;
+        let mut next: Snapshot = (**gate).clone();
+        let mut records = BTreeMap::new();
+        let mut answers = Vec::new();
+        for (bytes, reply) in waiting {
+            let outcome = next.admit(bytes, &self.policy);
+            if let Ok(Some(kept)) = &outcome {
+                records.insert((kept.kid, kept.version), kept.clone());
+            }
+            answers.push((reply, outcome.map(|_| ())));
+        }
+        let version = if records.is_empty() {
+            next.head.map_or(0, |head| head.version)
+        } else {
+            let head = next.next_head().ok_or(NotaryError::Broken("registry"))?;
+            let made = self.clock.now();
+            let entry = Entry::Registry { head, time: made }.encode();
+            let registry = Some((records.into_values().collect(), head, made));
+            let append = Append {
+                entries: vec![entry],
+                registry,
+                ..Append::default()
+            };
+            if let Err(NotaryError::Store(error)) = self.append(append).await {
+                tracing::error!(%error, "records were not admitted");
+                return if matches!(error, StoreError::Fenced) {
+                    Err(error.into())
+                } else {
+                    Ok(())
+                };
+            }
+            next.head = Some(head);
+            *gate = Arc::new(next);
+            head.version
+        };
+        drop(gate);
+        for (reply, outcome) in answers {
+            let _ = reply.send(outcome.map(|()| version));
+        }
+        Ok(())
+    }
+
+    /// Signs the newest head, writes its tiles, has it cosigned, and publishes it.
+    async fn publish(&self) -> Result<(), NotaryError> {
+        let size = self.tree.read(LogTree::size);
+        let newest = self
+            .store
+            .newest_checkpoint()
+            .await?
+            .map_or(0, |checkpoint| checkpoint.size);
+        if newest >= size {
+            return Ok(());
+        }
+        self.write_tiles(newest, size).await?;
+        let note = self.cosigner.collect(self.sign()?, &self.tree).await;
+        match note.check_served(&self.policy) {
+            Ok(witnessed) => {
+                let bytes = note.encode();
+                let anchored = witnessed.anchored;
+                self.store
+                    .put_checkpoint(&KeptCheckpoint {
+                        size,
+                        note: bytes.clone(),
+                        anchored,
+                    })
+                    .await?;
+                self.tiles.publish(&bytes)?;
+                metrics::gauge!("tracebond_witnessed_size").set(size as f64);
+            }
+            Err(error) => tracing::warn!(%error, size, "the checkpoint does not count yet"),
+        }
+        Ok(())
+    }
+
+    async fn write_tiles(&self, from: u64, size: u64) -> Result<(), NotaryError> {
+        let first = from / tiles::WIDTH * tiles::WIDTH;
+        let mut entries = Vec::new();
+        while first + (entries.len() as u64) < size {
+            let page = self
+                .store
+                .entries(first + entries.len() as u64, PAGE)
+                .await?;
+            if page.is_empty() {
+                return Err(NotaryError::Broken("entries are missing"));
+            }
+            entries.extend(page);
+        }
+        entries.truncate(usize::try_from(size - first).unwrap_or(usize::MAX));
+        self.tree
+            .read(|tree| self.tiles.write(tree, from, size, first, &entries))?;
+        Ok(())
+    }
+}
+
+/// A channel to a notary that is about to run.
+#[must_use]
+pub fn admissions() -> (Registrar, mpsc::Receiver<Admission>) {
+    let (sender, receiver) = mpsc::channel(ADMIT_MOST);
+    (Registrar(sender), receiver)
+}

@@ -1,0 +1,222 @@
+//! The platform's configuration: one TOML file, or the same struct made by whoever composes the
+//! process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemas::config::ConfigError;
+use schemas::hash::Hash;
+use schemas::ids::{Origin, Slug};
+use schemas::key::PublicKey;
+use schemas::log::Party;
+use serde::Deserialize;
+
+/// Everything that one platform process needs to know.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The log's name; one that ends in `/replay` says that the clock is replayed.
+    pub origin: Origin,
+    /// Folder of database, keys and tiles.
+    pub data: PathBuf,
+    /// The operator's own organisation.
+    pub organisation: Slug,
+    /// Address that people and gateways use, without slash at the end; default: the bound one.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    /// HTTP listener.
+    #[serde(default = "loopback")]
+    pub listen: SocketAddr,
+    /// True: HTTPS and MQTT over TLS with certificates of the platform's own CA.
+    #[serde(default)]
+    pub tls: bool,
+    /// Names in the server certificate.
+    #[serde(default = "names")]
+    pub names: Vec<String>,
+    /// Broker: embedded unless `url` is given.
+    #[serde(default)]
+    pub broker: BrokerSection,
+    /// Batches and deadlines.
+    #[serde(default)]
+    pub anchor: AnchorSection,
+    /// How many witnesses a checkpoint needs.
+    pub quorum: u64,
+    /// Witnesses.
+    #[serde(rename = "witness")]
+    pub witnesses: Vec<WitnessSection>,
+    /// Registrars.
+    #[serde(rename = "registrar")]
+    pub registrars: Vec<PartySection>,
+    /// Who may read an organisation's evidence, with that organisation's consent.
+    #[serde(default, rename = "reader")]
+    pub readers: Vec<ReaderSection>,
+}
+
+fn loopback() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+fn names() -> Vec<String> {
+    vec!["localhost".into(), "127.0.0.1".into()]
+}
+
+/// The broker.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSection {
+    /// Plain MQTT listener of the embedded broker; loopback only.
+    #[serde(default = "loopback")]
+    pub listen: SocketAddr,
+    /// TLS listener of the embedded broker for gateways, where `tls` is true.
+    #[serde(default = "loopback")]
+    pub listen_tls: SocketAddr,
+    /// Another broker instead of the embedded one: `mqtt://host:port` or `mqtts://host:port`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// User name of the ingest at that broker.
+    #[serde(default)]
+    pub username: String,
+    /// Password of the ingest at that broker.
+    #[serde(default)]
+    pub password: String,
+}
+
+impl Default for BrokerSection {
+    fn default() -> Self {
+        let (username, password) = (String::new(), String::new());
+        Self {
+            listen: loopback(),
+            listen_tls: loopback(),
+            url: None,
+            username,
+            password,
+        }
+    }
+}
+
+/// Batches and deadlines.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnchorSection {
+    /// A batch closes after this many milliseconds.
+    pub batch_ms: u64,
+    /// A batch closes at this many statements.
+    pub batch_statements: u32,
+    /// A receipt promises a witnessed checkpoint within this many seconds.
+    pub deadline_s: u64,
+    /// A missing statement is a gap after this many seconds.
+    pub gap_grace_s: u64,
+    /// The worker's own series of batches.
+    pub shard: u64,
+}
+
+impl Default for AnchorSection {
+    fn default() -> Self {
+        Self {
+            batch_ms: 1_000,
+            batch_statements: 1_024,
+            deadline_s: 600,
+            gap_grace_s: 60,
+            shard: 0,
+        }
+    }
+}
+
+impl AnchorSection {
+    /// Time between batches.
+    #[must_use]
+    pub const fn batch_every(&self) -> Duration {
+        Duration::from_millis(self.batch_ms)
+    }
+}
+
+/// A witness.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessSection {
+    /// Its name in cosignatures.
+    pub name: String,
+    /// Base URL.
+    pub url: String,
+    /// Ed25519 key in hex.
+    pub key: Hash,
+}
+
+/// A registrar.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartySection {
+    /// Its name.
+    pub name: String,
+    /// Ed25519 key in hex.
+    pub key: Hash,
+}
+
+/// A reader of evidence, usually a bank.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderSection {
+    /// Its name, for logs.
+    pub name: String,
+    /// SHA-256 of its bearer token, in hex.
+    pub token_sha256: Hash,
+    /// Organisations that have consented.
+    pub organisations: Vec<Slug>,
+}
+
+impl Config {
+    /// Reads a configuration file's text and checks what types cannot.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line and field.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = schemas::config::parse(file, text)?;
+        let wrong = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
+        config
+            .parties()
+            .map_err(|(field, problem)| wrong(field, problem))?;
+        if config.quorum == 0 || config.quorum > config.witnesses.len() as u64 {
+            let witnesses = config.witnesses.len();
+            return Err(wrong(
+                "quorum",
+                format!("between 1 and the {witnesses} witnesses named"),
+            ));
+        }
+        if config.anchor.batch_ms == 0 || config.anchor.batch_statements == 0 {
+            return Err(wrong(
+                "anchor.batch_ms",
+                "batches need a time and a size above 0".into(),
+            ));
+        }
+        Ok(config)
+    }
+
+    /// Witnesses and registrars as the policy names them, by name.
+    ///
+    /// # Errors
+    /// (field, problem) of the first key that is none.
+    pub fn parties(&self) -> Result<(Vec<Party>, Vec<Party>), (&'static str, String)> {
+        let party = |field, name: &str, key: &Hash| {
+            let key = PublicKey::ed25519(&key.0)
+                .map_err(|error| (field, format!("the key of `{name}` is refused: {error}")))?;
+            Ok(Party {
+                name: name.to_owned(),
+                key,
+            })
+        };
+        let witnesses = self
+            .witnesses
+            .iter()
+            .map(|w| party("witness.key", &w.name, &w.key));
+        let registrars = self
+            .registrars
+            .iter()
+            .map(|r| party("registrar.key", &r.name, &r.key));
+        let mut witnesses = witnesses.collect::<Result<Vec<_>, _>>()?;
+        let mut registrars = registrars.collect::<Result<Vec<_>, _>>()?;
+        witnesses.sort_by(|a, b| a.name.cmp(&b.name));
+        registrars.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok((witnesses, registrars))
+    }
+}

@@ -1,0 +1,227 @@
+//! Reads every device's chain behind the write path (`DESIGN.md` section 5): shared subscriptions
+//! and catching up reorder, so order is judged here, with patience, and never at the door.
+//!
+//! A missing statement is a gap after a grace period; it is closed when it is filled. Two ids on
+//! one place, or a link that does not fit, is a fork. Both are rows that nobody can erase.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::hash::Hash;
+use schemas::ids::DeviceAddress;
+use schemas::registry::{Role, State};
+use schemas::statement::Position;
+use schemas::time::{Clock, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::ingest::Wake;
+use crate::registry::Gate;
+use crate::store::{ChainEvent, ChainLink, Store, StoreError};
+
+/// Links read at once.
+const PAGE: u32 = 1_000;
+/// Longest time between two rounds, so that grace periods end without new statements.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Follows chains.
+pub struct Follower {
+    /// Store.
+    pub store: Arc<dyn Store>,
+    /// Registry, for heartbeats.
+    pub gate: Arc<Gate>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Woken by ingest.
+    pub wake: Arc<Wake>,
+    /// A missing statement is a gap after this.
+    pub grace: Duration,
+}
+
+impl Follower {
+    /// Runs until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.wake.follower.notified() => {}
+                () = tokio::time::sleep(ROUND) => {}
+            }
+            if let Err(error) = self.round().await {
+                tracing::error!(%error, "chains could not be followed; trying again");
+            }
+        }
+    }
+
+    /// Follows every chain as far as it goes now.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next round goes on where this one ended.
+    pub async fn round(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for device in self.store.devices(None).await? {
+            self.follow(&device, now).await?;
+            self.close_gaps(&device, now).await?;
+        }
+        self.find_silent(now).await
+    }
+
+    async fn follow(&self, device: &DeviceAddress, now: Instant) -> Result<(), StoreError> {
+        let mut head = self.store.chain_head(device).await?;
+        loop {
+            let links = self
+                .store
+                .links_after(device, head.map(|(at, _)| at), PAGE)
+                .await?;
+            let before = head;
+            for link in &links {
+                match self.step(device, head, link, now).await? {
+                    Some(next) => head = Some(next),
+                    None => break,
+                }
+            }
+            if head == before {
+                return Ok(());
+            }
+            if let Some((position, id)) = &head {
+                self.store.set_chain_head(device, *position, id).await?;
+            }
+        }
+    }
+
+    /// The head after this link; `None` while a gap before it still has time to be filled.
+    async fn step(
+        &self,
+        device: &DeviceAddress,
+        head: Option<(Position, Hash)>,
+        link: &ChainLink,
+        now: Instant,
+    ) -> Result<Option<(Position, Hash)>, StoreError> {
+        let next = Some((link.position, link.id));
+        let (epoch, seq) = (link.position.epoch, link.position.seq);
+        let event = |kind: &str, from, to, detail: &str| {
+            self.event(device, kind, (epoch, from, to), now, detail)
+        };
+        match head {
+            Some((at, _)) if at == link.position => {
+                self.store
+                    .add_chain_event(&event("fork", seq, seq, "two statements in one place"))
+                    .await?;
+                return Ok(Some((link.position, link.id)));
+            }
+            Some((at, id)) if at.epoch == epoch && at.seq + 1 == seq => {
+                if link.prev != id {
+                    let detail = "it names another statement before it";
+                    self.store
+                        .add_chain_event(&event("fork", seq, seq, detail))
+                        .await?;
+                }
+            }
+            None if seq == 0 && epoch == 0 => {}
+            Some((at, _)) if at.epoch < epoch && seq == 0 => {
+                let detail = "the device began a new epoch";
+                self.store
+                    .add_chain_event(&event("gap-opened", 0, 0, detail))
+                    .await?;
+            }
+            before => {
+                let from = before
+                    .filter(|(at, _)| at.epoch == epoch)
+                    .map_or(0, |(at, _)| at.seq + 1);
+                if now.since(link.received) < self.grace {
+                    return Ok(None);
+                }
+                let detail = "statements are missing";
+                let to = seq.saturating_sub(1);
+                self.store
+                    .add_chain_event(&event("gap-opened", from, to, detail))
+                    .await?;
+                metrics::counter!("tracebond_gaps_total").increment(1);
+            }
+        }
+        Ok(next)
+    }
+
+    fn event(
+        &self,
+        device: &DeviceAddress,
+        kind: &str,
+        (epoch, from_seq, to_seq): (u64, u64, u64),
+        at: Instant,
+        detail: &str,
+    ) -> ChainEvent {
+        tracing::warn!(%device, kind, epoch, from_seq, to_seq, detail, "chain");
+        let (kind, detail) = (kind.to_owned(), detail.to_owned());
+        ChainEvent {
+            device: device.clone(),
+            kind,
+            epoch,
+            from_seq,
+            to_seq,
+            at,
+            detail,
+        }
+    }
+
+    /// A gap that is filled is closed; the row that opened it stays.
+    async fn close_gaps(&self, device: &DeviceAddress, now: Instant) -> Result<(), StoreError> {
+        let events = self.store.chain_events(Some(device)).await?;
+        let key = |event: &ChainEvent| (event.epoch, event.from_seq, event.to_seq);
+        let closed: Vec<_> = events
+            .iter()
+            .filter(|e| e.kind == "gap-closed")
+            .map(key)
+            .collect();
+        for gap in events
+            .iter()
+            .filter(|e| e.kind == "gap-opened" && !closed.contains(&key(e)))
+        {
+            let (epoch, from, to) = key(gap);
+            if gap.detail != "statements are missing" {
+                continue;
+            }
+            if self.store.present(device, epoch, from, to).await? == to - from + 1 {
+                let event = self.event(device, "gap-closed", (epoch, from, to), now, "filled");
+                self.store.add_chain_event(&event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A device that has not spoken within its heartbeat.
+    async fn find_silent(&self, now: Instant) -> Result<(), StoreError> {
+        let snapshot = self.gate.snapshot().await;
+        for signed in snapshot.records() {
+            let record = &signed.record;
+            let speaks = record.role == Role::Capture
+                && record.state == State::Active
+                && record.heartbeat > 0;
+            let Some(device) = record.address().filter(|_| speaks) else {
+                continue;
+            };
+            let Some(heard) = self.store.last_heard(&device).await? else {
+                continue;
+            };
+            if now.since(heard) <= Duration::from_secs(record.heartbeat) {
+                continue;
+            }
+            let Some((at, _)) = self.store.chain_head(&device).await? else {
+                continue;
+            };
+            let known = self.store.chain_events(Some(&device)).await?;
+            let same =
+                |e: &ChainEvent| e.kind == "silent" && e.epoch == at.epoch && e.from_seq == at.seq;
+            if !known.iter().any(same) {
+                let place = (at.epoch, at.seq, at.seq);
+                let event = self.event(
+                    &device,
+                    "silent",
+                    place,
+                    now,
+                    "nothing since this statement",
+                );
+                self.store.add_chain_event(&event).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+use async_trait::async_trait;
+use sqlx::{Sqlite, Transaction};
+
+use super::{SqliteStore, signed};
+use crate::store::{IngestStore, NewEvent, NewQuarantine, NewStatement, Stored};
+
+#[async_trait]
+impl IngestStore for SqliteStore {
+    async fn commit(
+        &self,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
+        let mut transaction = self.writer.begin().await?;
+        let mut fresh = Vec::with_capacity(statements.len());
+        for statement in statements {
+            let new = insert_statement(&mut transaction, statement).await?;
+            if new {
+                insert_events(&mut transaction, statement).await?;
+            }
+            fresh.push(new);
+        }
+        for message in quarantine {
+            insert_quarantine(&mut transaction, message).await?;
+        }
+        transaction.commit().await?;
+        Ok(fresh)
+    }
+}
+
+async fn insert_statement(
+    transaction: &mut Transaction<'_, Sqlite>,
+    statement: &NewStatement,
+) -> Stored<bool> {
+    let new: Option<(i64,)> = sqlx::query_as(
+        "INSERT INTO statements (device, epoch, seq, id, organisation, kid, prev, events, bytes,
+                                 received, registry_version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (device, epoch, seq, id) DO NOTHING RETURNING epoch",
+    )
+    .bind(statement.device.to_string())
+    .bind(signed(statement.position.epoch))
+    .bind(signed(statement.position.seq))
+    .bind(statement.id.0.to_vec())
+    .bind(statement.device.organisation.as_str())
+    .bind(statement.kid.0.to_vec())
+    .bind(statement.prev.0.to_vec())
+    .bind(signed(statement.events.len() as u64))
+    .bind(&statement.bytes)
+    .bind(statement.received.to_rfc3339())
+    .bind(signed(statement.registry_version))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    if new.is_none() {
+        return Ok(false);
+    }
+    let refused = statement
+        .events
+        .iter()
+        .filter(|event| event.refused.is_some())
+        .count();
+    sqlx::query(
+        "INSERT INTO batch_queue (registry_version, received, statement, accepted, refused)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(signed(statement.registry_version))
+    .bind(statement.received.to_rfc3339())
+    .bind(statement.id.0.to_vec())
+    .bind(signed((statement.events.len() - refused) as u64))
+    .bind(signed(refused as u64))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(true)
+}
+
+async fn insert_events(
+    transaction: &mut Transaction<'_, Sqlite>,
+    statement: &NewStatement,
+) -> Stored<()> {
+    let id = statement.id.0.to_vec();
+    for (position, event) in statement.events.iter().enumerate() {
+        let position = signed(position as u64);
+        sqlx::query(
+            "INSERT INTO event_leaves (statement, position, leaf, source, refused)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&id)
+        .bind(position)
+        .bind(event.leaf.0.to_vec())
+        .bind(i64::from(event.source.number()))
+        .bind(&event.refused)
+        .execute(&mut **transaction)
+        .await?;
+        insert_content(transaction, &id, position, event).await?;
+    }
+    Ok(())
+}
+
+async fn insert_content(
+    transaction: &mut Transaction<'_, Sqlite>,
+    statement: &[u8],
+    position: i64,
+    event: &NewEvent,
+) -> Stored<()> {
+    let time = event.event_time.map(schemas::time::Instant::to_rfc3339);
+    sqlx::query(
+        "INSERT INTO event_contents (statement, position, bytes, salt, event_time, step)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(statement)
+    .bind(position)
+    .bind(&event.bytes)
+    .bind(event.salt.0.to_vec())
+    .bind(&time)
+    .bind(&event.step)
+    .execute(&mut **transaction)
+    .await?;
+    let Some(time) = time.filter(|_| event.refused.is_none()) else {
+        return Ok(());
+    };
+    for (item, role) in &event.items {
+        sqlx::query(
+            "INSERT INTO event_items (item, event_time, statement, position, role)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        )
+        .bind(item)
+        .bind(&time)
+        .bind(statement)
+        .bind(position)
+        .bind(*role)
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn insert_quarantine(
+    transaction: &mut Transaction<'_, Sqlite>,
+    message: &NewQuarantine,
+) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO quarantine (id, received, topic, code, detail, bytes)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(message.id.0.to_vec())
+    .bind(message.received.to_rfc3339())
+    .bind(&message.topic)
+    .bind(&message.code)
+    .bind(&message.detail)
+    .bind(&message.bytes)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

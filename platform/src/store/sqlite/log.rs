@@ -1,0 +1,322 @@
+use async_trait::async_trait;
+use schemas::hash::Hash;
+use schemas::time::Instant;
+use sqlx::{FromRow, Sqlite, Transaction};
+
+use super::{SqliteStore, hash, instant, signed, unsigned};
+use crate::store::{
+    Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, NewBatch, Queued, StoreError, Stored,
+};
+
+#[derive(FromRow)]
+struct BatchRow {
+    shard: i64,
+    seq: i64,
+    log_index: i64,
+    refused: Option<Vec<u8>>,
+    header: Vec<u8>,
+}
+
+#[derive(FromRow)]
+struct CheckpointRow {
+    size: i64,
+    note: Vec<u8>,
+    anchored: String,
+}
+
+impl CheckpointRow {
+    fn kept(self) -> Stored<KeptCheckpoint> {
+        let anchored = instant(&self.anchored)?;
+        Ok(KeptCheckpoint {
+            size: unsigned(self.size)?,
+            note: self.note,
+            anchored,
+        })
+    }
+}
+
+impl SqliteStore {
+    async fn with_statements(&self, row: Option<BatchRow>) -> Stored<Option<KeptBatch>> {
+        let Some(row) = row else { return Ok(None) };
+        let ids: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT statement FROM batch_statements WHERE shard = $1 AND seq = $2 ORDER BY position",
+        )
+        .bind(row.shard)
+        .bind(row.seq)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(Some(KeptBatch {
+            shard: unsigned(row.shard)?,
+            seq: unsigned(row.seq)?,
+            log_index: unsigned(row.log_index)?,
+            header: row.header,
+            refused: row.refused,
+            statements: ids.iter().map(|(id,)| hash(id)).collect::<Stored<_>>()?,
+        }))
+    }
+}
+
+#[async_trait]
+impl LogStore for SqliteStore {
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Instant,
+        until: Instant,
+    ) -> Stored<Option<u64>> {
+        let row: Option<(i64,)> = sqlx::query_as(
+            "INSERT INTO leases (name, holder, fence, until) VALUES ($1, $2, 1, $4)
+             ON CONFLICT (name) DO UPDATE
+               SET fence = leases.fence + (leases.holder <> excluded.holder),
+                   holder = excluded.holder, until = excluded.until
+               WHERE leases.holder = excluded.holder OR leases.until < $3
+             RETURNING fence",
+        )
+        .bind(name)
+        .bind(holder)
+        .bind(now.to_rfc3339())
+        .bind(until.to_rfc3339())
+        .fetch_optional(&self.writer)
+        .await?;
+        row.map(|(fence,)| unsigned(fence)).transpose()
+    }
+
+    async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
+        let rows: Vec<(i64, String, Vec<u8>, i64, i64)> = sqlx::query_as(
+            "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
+             WHERE registry_version = (SELECT min(registry_version) FROM batch_queue)
+             ORDER BY registry_version, received, statement LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        let queued = |(version, received, id, accepted, refused): (_, String, Vec<u8>, _, _)| {
+            Ok(Queued {
+                id: hash(&id)?,
+                received: instant(&received)?,
+                registry_version: unsigned(version)?,
+                accepted: unsigned(accepted)?,
+                refused: unsigned(refused)?,
+            })
+        };
+        rows.into_iter().map(queued).collect()
+    }
+
+    async fn append(&self, append: &Append) -> Stored<()> {
+        let mut transaction = self.writer.begin().await?;
+        check_fence(&mut transaction, append.fence).await?;
+        for (position, bytes) in (append.first..).zip(&append.entries) {
+            sqlx::query("INSERT INTO log_entries (position, fence, bytes) VALUES ($1, $2, $3)")
+                .bind(signed(position))
+                .bind(signed(append.fence))
+                .bind(bytes)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query("INSERT INTO log_heads (size, root, fence) VALUES ($1, $2, $3)")
+            .bind(signed(append.first + append.entries.len() as u64))
+            .bind(append.root.0.to_vec())
+            .bind(signed(append.fence))
+            .execute(&mut *transaction)
+            .await?;
+        if let Some((records, head, made)) = &append.registry {
+            insert_head(&mut transaction, head, *made).await?;
+            for record in records {
+                insert_record(&mut transaction, record).await?;
+            }
+        }
+        for batch in &append.batches {
+            insert_batch(&mut transaction, batch).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn entries(&self, from: u64, limit: u32) -> Stored<Vec<Vec<u8>>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT bytes FROM log_entries WHERE position >= $1 ORDER BY position LIMIT $2",
+        )
+        .bind(signed(from))
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows.into_iter().map(|(bytes,)| bytes).collect())
+    }
+
+    async fn log_head(&self) -> Stored<Option<(u64, Hash)>> {
+        let row: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT size, root FROM log_heads ORDER BY size DESC LIMIT 1")
+                .fetch_optional(&self.reader)
+                .await?;
+        row.map(|(size, root)| Ok((unsigned(size)?, hash(&root)?)))
+            .transpose()
+    }
+
+    async fn root_at(&self, size: u64) -> Stored<Option<Hash>> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT root FROM log_heads WHERE size = $1")
+            .bind(signed(size))
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map(|(root,)| hash(&root)).transpose()
+    }
+
+    async fn last_batch(&self, shard: u64) -> Stored<Option<KeptBatch>> {
+        let row = sqlx::query_as(
+            "SELECT b.shard, b.seq, b.log_index, b.refused, e.bytes AS header
+             FROM batches b JOIN log_entries e ON e.position = b.log_index
+             WHERE b.shard = $1 ORDER BY b.seq DESC LIMIT 1",
+        )
+        .bind(signed(shard))
+        .fetch_optional(&self.reader)
+        .await?;
+        self.with_statements(row).await
+    }
+
+    async fn batch(&self, shard: u64, seq: u64) -> Stored<Option<KeptBatch>> {
+        let row = sqlx::query_as(
+            "SELECT b.shard, b.seq, b.log_index, b.refused, e.bytes AS header
+             FROM batches b JOIN log_entries e ON e.position = b.log_index
+             WHERE b.shard = $1 AND b.seq = $2",
+        )
+        .bind(signed(shard))
+        .bind(signed(seq))
+        .fetch_optional(&self.reader)
+        .await?;
+        self.with_statements(row).await
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO log_checkpoints (size, note, anchored) VALUES ($1, $2, $3)
+             ON CONFLICT (size) DO NOTHING",
+        )
+        .bind(signed(checkpoint.size))
+        .bind(&checkpoint.note)
+        .bind(checkpoint.anchored.to_rfc3339())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn newest_checkpoint(&self) -> Stored<Option<KeptCheckpoint>> {
+        let row: Option<CheckpointRow> = sqlx::query_as(
+            "SELECT size, note, anchored FROM log_checkpoints ORDER BY size DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(CheckpointRow::kept).transpose()
+    }
+
+    async fn checkpoint_covering(&self, position: u64) -> Stored<Option<KeptCheckpoint>> {
+        let row: Option<CheckpointRow> = sqlx::query_as(
+            "SELECT size, note, anchored FROM log_checkpoints WHERE size > $1 ORDER BY size LIMIT 1",
+        )
+        .bind(signed(position))
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(CheckpointRow::kept).transpose()
+    }
+
+    async fn inclusions_due(&self, below: u64, limit: u32) -> Stored<Vec<(u64, u64)>> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT shard, seq FROM inclusions_due WHERE log_index < $1 ORDER BY log_index LIMIT $2",
+        )
+        .bind(signed(below))
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter()
+            .map(|(shard, seq)| Ok((unsigned(shard)?, unsigned(seq)?)))
+            .collect()
+    }
+
+    async fn inclusion_sent(&self, shard: u64, seq: u64) -> Stored<()> {
+        sqlx::query("DELETE FROM inclusions_due WHERE shard = $1 AND seq = $2")
+            .bind(signed(shard))
+            .bind(signed(seq))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A stale writer fails here: its fence is no longer the lease's.
+async fn check_fence(transaction: &mut Transaction<'_, Sqlite>, fence: u64) -> Stored<()> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT fence FROM leases WHERE name = 'log'")
+        .fetch_optional(&mut **transaction)
+        .await?;
+    match row {
+        Some((held,)) if held == signed(fence) => Ok(()),
+        _ => Err(StoreError::Fenced),
+    }
+}
+
+async fn insert_head(
+    transaction: &mut Transaction<'_, Sqlite>,
+    head: &schemas::registry::Head,
+    made: Instant,
+) -> Stored<()> {
+    sqlx::query("INSERT INTO registry_heads (version, count, root, made) VALUES ($1, $2, $3, $4)")
+        .bind(signed(head.version))
+        .bind(signed(head.count))
+        .bind(head.root.0.to_vec())
+        .bind(made.to_rfc3339())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn insert_record(
+    transaction: &mut Transaction<'_, Sqlite>,
+    record: &KeptRecord,
+) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO registry_records (kid, version, organisation, device, role, bytes, salt, hash, head)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(record.kid.0.to_vec())
+    .bind(signed(record.version))
+    .bind(record.organisation.as_str())
+    .bind(&record.device)
+    .bind(signed(record.role))
+    .bind(&record.bytes)
+    .bind(record.salt.0.to_vec())
+    .bind(record.hash.0.to_vec())
+    .bind(signed(record.head))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn insert_batch(transaction: &mut Transaction<'_, Sqlite>, batch: &NewBatch) -> Stored<()> {
+    sqlx::query("INSERT INTO batches (shard, seq, log_index, refused) VALUES ($1, $2, $3, $4)")
+        .bind(signed(batch.shard))
+        .bind(signed(batch.seq))
+        .bind(signed(batch.log_index))
+        .bind(&batch.refused)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("INSERT INTO inclusions_due (log_index, shard, seq) VALUES ($1, $2, $3)")
+        .bind(signed(batch.log_index))
+        .bind(signed(batch.shard))
+        .bind(signed(batch.seq))
+        .execute(&mut **transaction)
+        .await?;
+    for (position, id) in batch.statements.iter().enumerate() {
+        sqlx::query(
+            "INSERT INTO batch_statements (statement, shard, seq, position) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id.0.to_vec())
+        .bind(signed(batch.shard))
+        .bind(signed(batch.seq))
+        .bind(signed(position as u64))
+        .execute(&mut **transaction)
+        .await?;
+        sqlx::query("DELETE FROM batch_queue WHERE statement = $1")
+            .bind(id.0.to_vec())
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
+}

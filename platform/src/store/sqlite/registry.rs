@@ -1,0 +1,212 @@
+use async_trait::async_trait;
+use schemas::hash::Hash;
+use schemas::ids::Slug;
+use schemas::registry::Head;
+use schemas::time::Instant;
+use sqlx::FromRow;
+
+use super::{SqliteStore, hash, salt, signed, unsigned};
+use crate::store::{Enrolment, KeptRecord, RegistryStore, StoreError, Stored};
+
+#[derive(FromRow)]
+struct RecordRow {
+    kid: Vec<u8>,
+    version: i64,
+    organisation: String,
+    device: String,
+    role: i64,
+    bytes: Vec<u8>,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
+    head: i64,
+}
+
+impl RecordRow {
+    fn kept(self) -> Stored<KeptRecord> {
+        Ok(KeptRecord {
+            kid: hash(&self.kid)?,
+            version: unsigned(self.version)?,
+            organisation: self
+                .organisation
+                .parse()
+                .map_err(|_| StoreError::Corrupt("slug"))?,
+            device: self.device,
+            role: unsigned(self.role)?,
+            bytes: self.bytes,
+            salt: salt(&self.salt)?,
+            hash: hash(&self.hash)?,
+            head: unsigned(self.head)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct EnrolmentRow {
+    claim: String,
+    request: Vec<u8>,
+    draft: Option<Vec<u8>>,
+    mac: Option<String>,
+    consent: Option<Vec<u8>>,
+}
+
+#[async_trait]
+impl RegistryStore for SqliteStore {
+    async fn newest_records(&self) -> Stored<Vec<KeptRecord>> {
+        let rows: Vec<RecordRow> = sqlx::query_as(
+            "SELECT r.* FROM registry_records r
+             WHERE r.version = (SELECT max(n.version) FROM registry_records n WHERE n.kid = r.kid)
+             ORDER BY r.kid",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(RecordRow::kept).collect()
+    }
+
+    async fn registry_list(&self, version: u64) -> Stored<Vec<(Hash, Hash)>> {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT r.kid, r.hash FROM registry_records r
+             WHERE r.version = (SELECT max(n.version) FROM registry_records n
+                                WHERE n.kid = r.kid AND n.head <= $1)
+             ORDER BY r.kid",
+        )
+        .bind(signed(version))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|(kid, record)| Ok((hash(kid)?, hash(record)?)))
+            .collect()
+    }
+
+    async fn record_at(&self, kid: &Hash, version: u64) -> Stored<Option<KeptRecord>> {
+        let row: Option<RecordRow> = sqlx::query_as(
+            "SELECT * FROM registry_records WHERE kid = $1 AND head <= $2
+             ORDER BY version DESC LIMIT 1",
+        )
+        .bind(kid.0.to_vec())
+        .bind(signed(version))
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(RecordRow::kept).transpose()
+    }
+
+    async fn records_of(&self, organisation: &Slug) -> Stored<Vec<KeptRecord>> {
+        let records = self.newest_records().await?;
+        Ok(records
+            .into_iter()
+            .filter(|record| record.organisation == *organisation)
+            .collect())
+    }
+
+    async fn head_at(&self, version: u64) -> Stored<Option<Head>> {
+        let row: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT count, root FROM registry_heads WHERE version = $1")
+                .bind(signed(version))
+                .fetch_optional(&self.reader)
+                .await?;
+        row.map(|(count, root)| {
+            Ok(Head {
+                version,
+                count: unsigned(count)?,
+                root: hash(&root)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn registry_head(&self) -> Stored<Option<Head>> {
+        let row: Option<(i64, i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT version, count, root FROM registry_heads ORDER BY version DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|(version, count, root)| {
+            Ok(Head {
+                version: unsigned(version)?,
+                count: unsigned(count)?,
+                root: hash(&root)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn put_credential(&self, username: &str, password_hash: &Hash) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO credentials (username, password_hash) VALUES ($1, $2)
+             ON CONFLICT (username) DO UPDATE SET password_hash = excluded.password_hash",
+        )
+        .bind(username)
+        .bind(password_hash.0.to_vec())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn credential(&self, username: &str) -> Stored<Option<Hash>> {
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("SELECT password_hash FROM credentials WHERE username = $1")
+                .bind(username)
+                .fetch_optional(&self.reader)
+                .await?;
+        row.map(|(bytes,)| hash(&bytes)).transpose()
+    }
+
+    async fn add_enrolment(&self, enrolment: &Enrolment, at: Instant, limit: u64) -> Stored<bool> {
+        let (waiting,): (i64,) = sqlx::query_as("SELECT count(*) FROM enrolments")
+            .fetch_one(&self.reader)
+            .await?;
+        if waiting >= signed(limit) {
+            return Ok(false);
+        }
+        sqlx::query(
+            "INSERT INTO enrolments (claim, request, made) VALUES ($1, $2, $3)
+             ON CONFLICT (claim) DO NOTHING",
+        )
+        .bind(&enrolment.claim)
+        .bind(&enrolment.request)
+        .bind(at.to_rfc3339())
+        .execute(&self.writer)
+        .await?;
+        let kept = self.enrolment(&enrolment.claim).await?;
+        Ok(kept.is_some_and(|kept| kept.request == enrolment.request))
+    }
+
+    async fn enrolment(&self, claim: &str) -> Stored<Option<Enrolment>> {
+        let row: Option<EnrolmentRow> = sqlx::query_as(
+            "SELECT claim, request, draft, mac, consent FROM enrolments WHERE claim = $1",
+        )
+        .bind(claim)
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(row.map(|row| Enrolment {
+            claim: row.claim,
+            request: row.request,
+            draft: row.draft,
+            mac: row.mac,
+            consent: row.consent,
+        }))
+    }
+
+    async fn set_draft(&self, claim: &str, draft: &[u8], mac: &str) -> Stored<bool> {
+        let done = sqlx::query(
+            "UPDATE enrolments SET draft = $2, mac = $3 WHERE claim = $1 AND draft IS NULL",
+        )
+        .bind(claim)
+        .bind(draft)
+        .bind(mac)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn set_consent(&self, claim: &str, consent: &[u8]) -> Stored<bool> {
+        let done = sqlx::query(
+            "UPDATE enrolments SET consent = $2
+             WHERE claim = $1 AND consent IS NULL AND draft IS NOT NULL",
+        )
+        .bind(claim)
+        .bind(consent)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

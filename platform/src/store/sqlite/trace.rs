@@ -1,0 +1,464 @@
+use async_trait::async_trait;
+use schemas::hash::Hash;
+use schemas::ids::{DeviceAddress, Slug};
+use schemas::statement::{Position, Statement};
+use schemas::time::Instant;
+use sqlx::FromRow;
+
+use super::{SqliteStore, hash, instant, json_list, salt, signed, source, unsigned};
+use crate::store::{
+    Anchor, BatchPlace, ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, StoreError,
+    Stored, StoredEvent, Totals, TraceStore,
+};
+
+#[derive(FromRow)]
+struct StatementRow {
+    device: String,
+    epoch: i64,
+    seq: i64,
+    id: Vec<u8>,
+    kid: Vec<u8>,
+    bytes: Vec<u8>,
+    received: String,
+    registry_version: i64,
+    log_index: Option<i64>,
+    shard: Option<i64>,
+    batch_seq: Option<i64>,
+    position: Option<i64>,
+}
+
+fn address(text: &str) -> Stored<DeviceAddress> {
+    text.parse()
+        .map_err(|_| StoreError::Corrupt("device address"))
+}
+
+fn place(
+    log_index: Option<i64>,
+    shard: Option<i64>,
+    seq: Option<i64>,
+    position: Option<i64>,
+) -> Stored<Option<BatchPlace>> {
+    let (Some(log_index), Some(shard), Some(seq), Some(position)) =
+        (log_index, shard, seq, position)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(BatchPlace {
+        log_index: unsigned(log_index)?,
+        shard: unsigned(shard)?,
+        seq: unsigned(seq)?,
+        position: unsigned(position)?,
+    }))
+}
+
+impl StatementRow {
+    fn kept(self) -> Stored<KeptStatement> {
+        Ok(KeptStatement {
+            id: hash(&self.id)?,
+            device: address(&self.device)?,
+            position: Position {
+                epoch: unsigned(self.epoch)?,
+                seq: unsigned(self.seq)?,
+            },
+            kid: hash(&self.kid)?,
+            bytes: self.bytes,
+            received: instant(&self.received)?,
+            registry_version: unsigned(self.registry_version)?,
+            batch: place(self.log_index, self.shard, self.batch_seq, self.position)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct EventRow {
+    leaf: Vec<u8>,
+    statement: Vec<u8>,
+    position: i64,
+    source: i64,
+    refused: Option<String>,
+    bytes: Vec<u8>,
+    signed: Vec<u8>,
+    received: String,
+    log_index: Option<i64>,
+    shard: Option<i64>,
+    batch_seq: Option<i64>,
+    batch_position: Option<i64>,
+    checkpoint_size: Option<i64>,
+    anchored: Option<String>,
+}
+
+impl EventRow {
+    fn stored(self) -> Stored<StoredEvent> {
+        let statement =
+            Statement::parse(self.signed).map_err(|_| StoreError::Corrupt("statement"))?;
+        let place = place(
+            self.log_index,
+            self.shard,
+            self.batch_seq,
+            self.batch_position,
+        )?;
+        let anchored = self.anchored.as_deref().map(instant).transpose()?;
+        let checkpoint_size = self.checkpoint_size.map(unsigned).transpose()?;
+        let narrow = |number: u64| u32::try_from(number).map_err(|_| StoreError::Corrupt("number"));
+        let anchor = match place {
+            None => None,
+            Some(place) => Some(Anchor {
+                log_index: place.log_index,
+                shard: narrow(place.shard)?,
+                batch_seq: place.seq,
+                batch_index: narrow(place.position)?,
+                anchored,
+                checkpoint_size,
+            }),
+        };
+        Ok(StoredEvent {
+            leaf: hash(&self.leaf)?,
+            statement: hash(&self.statement)?,
+            index: narrow(unsigned(self.position)?)?,
+            source: source(self.source)?,
+            bytes: self.bytes,
+            device: statement.payload.device.clone(),
+            kid: statement.kid,
+            made: statement.payload.made,
+            clock: statement.payload.clock as u64,
+            received: instant(&self.received)?,
+            refused: self.refused,
+            anchor,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct LeafRow {
+    position: i64,
+    leaf: Vec<u8>,
+    source: i64,
+    refused: Option<String>,
+    bytes: Option<Vec<u8>>,
+    salt: Option<Vec<u8>>,
+}
+
+impl LeafRow {
+    fn kept(self) -> Stored<KeptEvent> {
+        let content = match (self.bytes, self.salt) {
+            (Some(bytes), Some(kept)) => Some((bytes, salt(&kept)?)),
+            _ => None,
+        };
+        Ok(KeptEvent {
+            position: unsigned(self.position)?,
+            leaf: hash(&self.leaf)?,
+            source: source(self.source)?,
+            refused: self.refused,
+            content,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct ChainEventRow {
+    device: String,
+    kind: String,
+    epoch: i64,
+    from_seq: i64,
+    to_seq: i64,
+    at: String,
+    detail: String,
+}
+
+#[async_trait]
+impl TraceStore for SqliteStore {
+    async fn events_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<StoredEvent>> {
+        let rows: Vec<EventRow> = sqlx::query_as(
+            "WITH named AS (
+               SELECT DISTINCT event_time, statement, position FROM event_items
+               WHERE item IN (SELECT value FROM json_each($1))
+               ORDER BY event_time, statement, position LIMIT $2)
+             SELECT l.leaf, l.statement, l.position, l.source, l.refused, c.bytes,
+                    s.bytes AS signed, s.received, b.log_index, b.shard, b.seq AS batch_seq,
+                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored
+             FROM named n
+             JOIN event_leaves l ON l.statement = n.statement AND l.position = n.position
+             JOIN event_contents c ON c.statement = n.statement AND c.position = n.position
+             JOIN statements s ON s.id = n.statement
+             LEFT JOIN batch_statements p ON p.statement = n.statement
+             LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
+             LEFT JOIN log_checkpoints k
+               ON k.size = (SELECT min(size) FROM log_checkpoints WHERE size > b.log_index)
+             ORDER BY n.event_time, n.statement, n.position",
+        )
+        .bind(json_list(items))
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(EventRow::stored).collect()
+    }
+
+    async fn statement(&self, id: &Hash) -> Stored<Option<KeptStatement>> {
+        let row: Option<StatementRow> = sqlx::query_as(
+            "SELECT s.device, s.epoch, s.seq, s.id, s.kid, s.bytes, s.received, s.registry_version,
+                    b.log_index, b.shard, b.seq AS batch_seq, p.position
+             FROM statements s
+             LEFT JOIN batch_statements p ON p.statement = s.id
+             LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
+             WHERE s.id = $1 ORDER BY b.log_index LIMIT 1",
+        )
+        .bind(id.0.to_vec())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(StatementRow::kept).transpose()
+    }
+
+    async fn events_of_statement(&self, id: &Hash) -> Stored<Vec<KeptEvent>> {
+        let rows: Vec<LeafRow> = sqlx::query_as(
+            "SELECT l.position, l.leaf, l.source, l.refused, c.bytes, c.salt
+             FROM event_leaves l
+             LEFT JOIN event_contents c ON c.statement = l.statement AND c.position = l.position
+             WHERE l.statement = $1 ORDER BY l.position",
+        )
+        .bind(id.0.to_vec())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(LeafRow::kept).collect()
+    }
+
+    async fn chain(&self, device: &DeviceAddress) -> Stored<Vec<Hash>> {
+        let rows: Vec<(Vec<u8>,)> =
+            sqlx::query_as("SELECT id FROM statements WHERE device = $1 ORDER BY epoch, seq, id")
+                .bind(device.to_string())
+                .fetch_all(&self.reader)
+                .await?;
+        rows.iter().map(|(id,)| hash(id)).collect()
+    }
+
+    async fn devices(&self, organisation: Option<&Slug>) -> Stored<Vec<DeviceAddress>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT device FROM statements
+             WHERE $1 IS NULL OR organisation = $1 ORDER BY device",
+        )
+        .bind(organisation.map(Slug::as_str))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|(device,)| address(device)).collect()
+    }
+
+    async fn items_of(&self, organisation: &Slug, limit: u32) -> Stored<Vec<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT i.item FROM event_items i JOIN statements s ON s.id = i.statement
+             WHERE s.organisation = $1 ORDER BY i.item LIMIT $2",
+        )
+        .bind(organisation.as_str())
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows.into_iter().map(|(item,)| item).collect())
+    }
+
+    async fn statements_naming(&self, items: &[String], not_of: &Slug) -> Stored<Vec<Hash>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT DISTINCT s.id FROM event_items i JOIN statements s ON s.id = i.statement
+             WHERE i.item IN (SELECT value FROM json_each($1)) AND s.organisation <> $2
+             ORDER BY s.id",
+        )
+        .bind(json_list(items))
+        .bind(not_of.as_str())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|(id,)| hash(id)).collect()
+    }
+
+    async fn products(&self, limit: u32) -> Stored<Vec<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT i.item FROM event_items i
+             JOIN event_contents c ON c.statement = i.statement AND c.position = i.position
+             WHERE c.step = 'commissioning' AND i.item LIKE 'https://id.gs1.org/01/%'
+             GROUP BY i.item ORDER BY min(i.event_time) DESC, i.item LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows.into_iter().map(|(item,)| item).collect())
+    }
+
+    async fn count_scan(&self, item: &str, at: Instant) -> Stored<ScanCount> {
+        let (first, total): (String, i64) = sqlx::query_as(
+            "INSERT INTO scans (item, first, total) VALUES ($1, $2, 1)
+             ON CONFLICT (item) DO UPDATE SET total = scans.total + 1
+             RETURNING first, total",
+        )
+        .bind(item)
+        .bind(at.to_rfc3339())
+        .fetch_one(&self.writer)
+        .await?;
+        Ok(ScanCount {
+            first: instant(&first)?,
+            total: unsigned(total)?,
+        })
+    }
+
+    async fn chain_head(&self, device: &DeviceAddress) -> Stored<Option<(Position, Hash)>> {
+        let row: Option<(i64, i64, Vec<u8>)> =
+            sqlx::query_as("SELECT epoch, seq, id FROM chain_heads WHERE device = $1")
+                .bind(device.to_string())
+                .fetch_optional(&self.reader)
+                .await?;
+        row.map(|(epoch, seq, id)| {
+            Ok((
+                Position {
+                    epoch: unsigned(epoch)?,
+                    seq: unsigned(seq)?,
+                },
+                hash(&id)?,
+            ))
+        })
+        .transpose()
+    }
+
+    async fn set_chain_head(
+        &self,
+        device: &DeviceAddress,
+        position: Position,
+        id: &Hash,
+    ) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO chain_heads (device, epoch, seq, id) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (device) DO UPDATE
+             SET epoch = excluded.epoch, seq = excluded.seq, id = excluded.id",
+        )
+        .bind(device.to_string())
+        .bind(signed(position.epoch))
+        .bind(signed(position.seq))
+        .bind(id.0.to_vec())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn links_after(
+        &self,
+        device: &DeviceAddress,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Stored<Vec<ChainLink>> {
+        let (epoch, seq) = after.map_or((-1, -1), |at| (signed(at.epoch), signed(at.seq)));
+        let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
+            "SELECT epoch, seq, id, prev, received FROM statements
+             WHERE device = $1 AND (epoch, seq) > ($2, $3) ORDER BY epoch, seq, id LIMIT $4",
+        )
+        .bind(device.to_string())
+        .bind(epoch)
+        .bind(seq)
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter()
+            .map(|(epoch, seq, id, prev, received)| {
+                Ok(ChainLink {
+                    position: Position {
+                        epoch: unsigned(epoch)?,
+                        seq: unsigned(seq)?,
+                    },
+                    id: hash(&id)?,
+                    prev: hash(&prev)?,
+                    received: instant(&received)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn present(&self, device: &DeviceAddress, epoch: u64, from: u64, to: u64) -> Stored<u64> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT count(DISTINCT seq) FROM statements
+             WHERE device = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4",
+        )
+        .bind(device.to_string())
+        .bind(signed(epoch))
+        .bind(signed(from))
+        .bind(signed(to))
+        .fetch_one(&self.reader)
+        .await?;
+        unsigned(count)
+    }
+
+    async fn add_chain_event(&self, event: &ChainEvent) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO chain_events (device, kind, epoch, from_seq, to_seq, at, detail)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind(event.device.to_string())
+        .bind(&event.kind)
+        .bind(signed(event.epoch))
+        .bind(signed(event.from_seq))
+        .bind(signed(event.to_seq))
+        .bind(event.at.to_rfc3339())
+        .bind(&event.detail)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn chain_events(&self, device: Option<&DeviceAddress>) -> Stored<Vec<ChainEvent>> {
+        let rows: Vec<ChainEventRow> = sqlx::query_as(
+            "SELECT device, kind, epoch, from_seq, to_seq, at, detail FROM chain_events
+             WHERE $1 IS NULL OR device = $1 ORDER BY at, device, kind, epoch, from_seq",
+        )
+        .bind(device.map(ToString::to_string))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(ChainEvent {
+                    device: address(&row.device)?,
+                    kind: row.kind,
+                    epoch: unsigned(row.epoch)?,
+                    from_seq: unsigned(row.from_seq)?,
+                    to_seq: unsigned(row.to_seq)?,
+                    at: instant(&row.at)?,
+                    detail: row.detail,
+                })
+            })
+            .collect()
+    }
+
+    async fn last_heard(&self, device: &DeviceAddress) -> Stored<Option<Instant>> {
+        let (last,): (Option<String>,) =
+            sqlx::query_as("SELECT max(received) FROM statements WHERE device = $1")
+                .bind(device.to_string())
+                .fetch_one(&self.reader)
+                .await?;
+        last.as_deref().map(instant).transpose()
+    }
+
+    async fn totals(&self) -> Stored<Totals> {
+        let row: (i64, i64, i64, i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM statements),
+                    (SELECT count(*) FROM event_leaves WHERE refused IS NULL),
+                    (SELECT count(*) FROM event_leaves WHERE refused IS NOT NULL),
+                    (SELECT count(*) FROM event_leaves l WHERE l.refused IS NULL AND EXISTS
+                       (SELECT 1 FROM batch_statements p WHERE p.statement = l.statement)),
+                    (SELECT count(*) FROM quarantine),
+                    (SELECT count(*) FROM chain_events WHERE kind = 'gap-opened'),
+                    (SELECT coalesce(max(size), 0) FROM log_heads)",
+        )
+        .fetch_one(&self.reader)
+        .await?;
+        Ok(Totals {
+            statements: unsigned(row.0)?,
+            events: unsigned(row.1)?,
+            refused: unsigned(row.2)?,
+            anchored: unsigned(row.3)?,
+            quarantined: unsigned(row.4)?,
+            gaps: unsigned(row.5)?,
+            log_size: unsigned(row.6)?,
+        })
+    }
+
+    async fn quarantine_by_code(&self) -> Stored<Vec<(String, u64)>> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT code, count(*) FROM quarantine GROUP BY code ORDER BY code")
+                .fetch_all(&self.reader)
+                .await?;
+        rows.into_iter()
+            .map(|(code, count)| Ok((code, unsigned(count)?)))
+            .collect()
+    }
+}
