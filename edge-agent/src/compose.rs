@@ -68,17 +68,14 @@ fn offset_text(minutes: i32) -> String {
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
-/// The event to be signed, if it obeys form and rules.
+/// The event to be signed, if it obeys form and rules: the same that ingest repeats.
 fn finish(event: Map<String, Value>) -> Result<Event, ComposeError> {
-    let bytes = Value::Object(event).to_string().into_bytes();
-    let parsed = Event::parse(bytes).map_err(|error| ComposeError::Form(error.to_string()))?;
-    check_rules(&parsed)?;
-    Ok(parsed)
-}
-
-/// EPCIS's semantic rules, as ingest repeats them.
-fn check_rules(_event: &Event) -> Result<(), ComposeError> {
-    Ok(())
+    let event = Value::Object(event);
+    if let Some(violation) = schemas::epcis::first_violation(&event) {
+        return Err(ComposeError::Rule(violation.to_string()));
+    }
+    let bytes = event.to_string().into_bytes();
+    Event::parse(bytes).map_err(|error| ComposeError::Form(error.to_string()))
 }
 
 #[cfg(test)]

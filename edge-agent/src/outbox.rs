@@ -366,6 +366,3 @@ impl Outbox {
 }
 
 pub use open::open;
-
-#[cfg(test)]
-mod tests;

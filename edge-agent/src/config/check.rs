@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use schemas::statement::ClockState;
+use schemas::time::Instant;
 use toml::Spanned;
 
 use super::raw::{RawConfig, RawDevice, RawSource, RawUplink};
@@ -12,6 +13,8 @@ use super::{
     RegisterKind, RegisterTable, SOURCES_MAX, ScanConfig, SensorRule, SourceConfig, TEXT_MAX,
     UplinkConfig,
 };
+use crate::compose::presence::Presence;
+use crate::compose::sensor::{self, Reading};
 use crate::names;
 
 /// Longest interval between readings: a day.
@@ -323,7 +326,7 @@ fn check_rule(
         }
         None => 1,
     };
-    Ok(SensorRule {
+    let rule = SensorRule {
         sensor: at.key("source.sensor", sensor, names::sensor)?,
         measurement: text("source.measurement", &raw.measurement)?,
         uom: text("source.uom", &raw.uom)?,
@@ -340,7 +343,19 @@ fn check_rule(
             Some(value) => Some(at.text("source.assumption", value)?),
             None => None,
         },
-    })
+    };
+    check_event(at, table, &rule)?;
+    Ok(rule)
+}
+
+/// A rule whose events nobody would accept is found out now, by making one.
+fn check_event(at: &Place<'_>, table: &Range<usize>, rule: &SensorRule) -> Result<(), ConfigError> {
+    let reading =
+        Reading { time: Instant::from_seconds(1_600_000_000), value: Some(1.0), suspect: false };
+    match sensor::events(rule, 0, &[reading], &Presence::default()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(at.error(table.clone(), "source", error.to_string())),
+    }
 }
 
 fn alarms(at: &Place<'_>, raw: &RawSource) -> Result<(Option<f64>, Option<f64>), ConfigError> {

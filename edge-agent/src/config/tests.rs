@@ -54,6 +54,7 @@ fn mistakes_are_named_with_line_and_field() {
         ("alarm_max = 8.0", "alarm_max = 8.0\nalarm_min = 9.0", 12, "source.alarm_max: "),
         ("uom = \"CEL\"", "", 2, "source.uom: "),
         ("type = \"modbus\"", "type = \"modbus\"\npath = \"x\"", 4, "source.path: "),
+        ("\"Temperature\"", "\"Temprature\"", 2, "source: "),
         ("type = \"modbus\"", "type = \"opc\"", 3, "source.type: "),
         ("address = \"127.0.0.1:502\"", "address = \"127.0.0.1\"", 4, "source.address: "),
     ];

@@ -90,7 +90,11 @@ impl Platform {
             .post(format!("{}/v1/enrol", self.base))
             .header("content-type", "application/octet-stream")
             .body(request);
-        read(sending).await.map(drop)
+        match read(sending).await {
+            // Handed in by an earlier run that broke off; the platform judges it by its progress.
+            Err(EnrolError::Http(text)) if text.starts_with("409") => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     pub async fn progress(&self) -> Result<Progress, EnrolError> {

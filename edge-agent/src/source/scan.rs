@@ -155,6 +155,3 @@ impl ScanSource {
         Ok((events, bad.len() as u64))
     }
 }
-
-#[cfg(test)]
-mod tests;

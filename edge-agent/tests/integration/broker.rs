@@ -1,0 +1,146 @@
+//! A broker for one device with the platform behind it, and the failures that a test asks for.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, ConnectReturnCode, Packet, PingResp, PubAck, Publish, SubAck, SubscribeReasonCode,
+};
+use rumqttc::v5::mqttbytes::{Error, QoS};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::bytes::BytesMut;
+
+use crate::platform::Platform;
+
+/// What goes wrong.
+#[derive(Default)]
+pub struct Faults {
+    /// The connection breaks after each so many publishes, the last one unacknowledged.
+    pub cut_every: Option<u64>,
+    /// So many publishes are acknowledged and then lost, as by a broker killed before its sync.
+    pub lose: u64,
+    /// So many receipts are never sent.
+    pub withhold: u64,
+}
+
+pub struct Shared {
+    pub platform: Platform,
+    pub faults: Faults,
+    pub connections: u64,
+    publishes: u64,
+}
+
+#[derive(Clone)]
+pub struct Broker {
+    pub address: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Broker {
+    pub async fn start(platform: Platform, faults: Faults) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("address");
+        let shared = Shared { platform, faults, connections: 0, publishes: 0 };
+        let broker = Self { address, shared: Arc::new(Mutex::new(shared)) };
+        let serving = broker.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Connection { broker: serving.clone(), next_id: 1 }.serve(stream));
+            }
+        });
+        broker
+    }
+
+    pub fn url(&self) -> String {
+        format!("mqtt://{}", self.address)
+    }
+
+    pub fn with<T>(&self, look: impl FnOnce(&mut Shared) -> T) -> T {
+        look(&mut self.shared.lock().expect("lock"))
+    }
+}
+
+struct Connection {
+    broker: Broker,
+    next_id: u16,
+}
+
+impl Connection {
+    async fn serve(mut self, mut stream: TcpStream) {
+        let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
+        self.broker.with(|shared| shared.connections += 1);
+        loop {
+            match Packet::read(&mut input, None) {
+                Ok(packet) => {
+                    let Some(answers) = self.answer(packet) else { return };
+                    for answer in answers {
+                        answer.write(&mut output, None).expect("written");
+                    }
+                    if stream.write_all(&output.split()).await.is_err() {
+                        return;
+                    }
+                }
+                Err(Error::InsufficientBytes(_)) => match stream.read_buf(&mut input).await {
+                    Ok(count) if count > 0 => {}
+                    _ => return,
+                },
+                Err(error) => panic!("a packet that is none: {error:?}"),
+            }
+        }
+    }
+
+    /// Answers to a packet; `None` breaks the connection.
+    fn answer(&mut self, packet: Packet) -> Option<Vec<Packet>> {
+        match packet {
+            Packet::Connect(connect, _, login) => {
+                assert!(!connect.clean_start);
+                assert_eq!(login.expect("login").username, "qinghe/line-1");
+                let code = ConnectReturnCode::Success;
+                Some(vec![Packet::ConnAck(ConnAck { session_present: false, code, properties: None })])
+            }
+            Packet::Subscribe(subscribe) => {
+                assert_eq!(subscribe.filters[0].path, "tracebond/v1/qinghe/line-1/receipt");
+                let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)];
+                let pkid = subscribe.pkid;
+                Some(vec![Packet::SubAck(SubAck { pkid, return_codes, properties: None })])
+            }
+            Packet::Publish(publish) => self.publish(&publish),
+            Packet::PingReq(_) => Some(vec![Packet::PingResp(PingResp)]),
+            Packet::Disconnect(_) => None,
+            _ => Some(Vec::new()),
+        }
+    }
+
+    fn publish(&mut self, publish: &Publish) -> Option<Vec<Packet>> {
+        assert_eq!(&publish.topic[..], b"tracebond/v1/qinghe/line-1/capture");
+        let broker = self.broker.clone();
+        broker.with(|shared| {
+            shared.publishes += 1;
+            if shared.faults.cut_every.is_some_and(|every| shared.publishes.is_multiple_of(every)) {
+                return None;
+            }
+            let mut answers = vec![Packet::PubAck(PubAck::new(publish.pkid, None))];
+            if shared.faults.lose > 0 {
+                shared.faults.lose -= 1;
+                return Some(answers);
+            }
+            let statement = shared.platform.take(&publish.payload);
+            if shared.faults.withhold > 0 {
+                shared.faults.withhold -= 1;
+                return Some(answers);
+            }
+            answers.push(self.reply(shared.platform.receipt(&statement, Vec::new())));
+            answers.push(self.reply(shared.platform.include(&[statement.id()], 3)));
+            Some(answers)
+        })
+    }
+
+    fn reply(&mut self, payload: Vec<u8>) -> Packet {
+        let topic = "tracebond/v1/qinghe/line-1/receipt";
+        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload, None);
+        publish.pkid = self.next_id;
+        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+        Packet::Publish(publish)
+    }
+}

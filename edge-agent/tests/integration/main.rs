@@ -1,0 +1,9 @@
+//! The agent against a real file system, real sockets and a small platform of the tests' own.
+
+mod agent;
+mod broker;
+mod enrol;
+mod modbus;
+mod outbox;
+mod platform;
+mod world;
