@@ -28,7 +28,7 @@ use serde::Deserialize;
 use crate::scenario::Gateway;
 
 /// Seconds within which every simulated gateway speaks.
-pub const HEARTBEAT_SECONDS: u64 = 6 * 3_600;
+pub const HEARTBEAT_SECONDS: u64 = 24 * 3_600;
 
 /// How long a device may take to ask or to consent, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,3 +4,4 @@ pub mod bank;
 pub mod equipment;
 pub mod play;
 pub mod post;
+pub mod witnesses;

@@ -1,2 +1,70 @@
-//! Placeholder.
-fn main() {}
+//! `cargo run --release`: the whole of Tracebond in one process. See the README of the crate.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, Parser, Subcommand};
+use simulators::check::check;
+use simulators::folder::RunFolder;
+use simulators::scenario::DEFAULT_SEED;
+use simulators::summary;
+
+/// Everything of Tracebond in one process, with simulated suppliers.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Args)]
+struct Run {
+    /// Play to the end, check everything from files in a fresh process, and end.
+    #[arg(long)]
+    once: bool,
+    /// Print one JSON object instead of a summary.
+    #[arg(long, requires = "once")]
+    json: bool,
+    /// Leave every bundle, the checkpoint and the policy in this folder.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Another story; the same seed repeats facts, counts, scores and offers.
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    seed: u64,
+    /// Replay a measured series (`timestamp,value` rows) instead of the story.
+    #[arg(long, value_name = "FILE.csv")]
+    series: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check what a run has left in a folder: files only, no database, no network.
+    VerifyRun {
+        /// The folder.
+        folder: PathBuf,
+        /// Print one JSON object instead of a summary.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Some(Command::VerifyRun { folder, json }) => verify_run(&RunFolder::open(&folder), json),
+        None => bail!("not yet"),
+    }
+}
+
+fn verify_run(folder: &RunFolder, json: bool) -> anyhow::Result<ExitCode> {
+    let outcome = check(folder)?;
+    if json {
+        println!("{}", serde_json::to_string(&outcome)?);
+    } else {
+        println!("{}", summary::text(&outcome, std::io::IsTerminal::is_terminal(&std::io::stdout())));
+    }
+    Ok(if outcome.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,61 @@
+//! What the demo prints for a visitor.
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+/// Addresses that a visitor needs.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// Page of a product whose journey is finished.
+    pub product: String,
+    /// The platform's start page.
+    pub platform: String,
+    /// The bank's page.
+    pub bank: String,
+}
+
+/// The banner with a QR code of the product's page.
+pub fn text(addresses: &Addresses) -> String {
+    let code = code(&addresses.product);
+    format!(
+        "
+Tracebond runs on this machine; everything that it shows is simulated.
+
+A finished journey  {}
+{code}
+All products        {}
+The bank            {}
+Log-ins             none: what is shown here is public or the bank's own plain page
+
+Ctrl-C ends it.
+",
+        addresses.product, addresses.platform, addresses.bank
+    )
+}
+
+/// The code in half blocks; empty where the text is too long for any code.
+fn code(text: &str) -> String {
+    let Ok(code) = QrCode::new(text) else { return String::new() };
+    // Dark on light whatever the colours of the terminal: blocks are the light modules.
+    let mut blocks = code.render::<Dense1x2>();
+    blocks.dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_drawn_and_every_address_named() {
+        let addresses = Addresses {
+            product: "http://127.0.0.1:1/01/09521001000017/10/QM261102".to_owned(),
+            platform: "http://127.0.0.1:1/".to_owned(),
+            bank: "http://127.0.0.1:2/".to_owned(),
+        };
+        let text = text(&addresses);
+        for address in [&addresses.product, &addresses.platform, &addresses.bank] {
+            assert!(text.contains(address.as_str()));
+        }
+        assert!(text.lines().filter(|line| line.contains('█')).count() > 10);
+    }
+}

@@ -1,0 +1,75 @@
+//! Four witnesses on loopback: the operator's own here, one for each party in the world.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use kit::serve::Served;
+use platform::config::WitnessSection;
+use platform::witness::{self, WitnessConfig};
+use schemas::hash::Hash;
+use schemas::ids::Origin;
+use schemas::key::{PublicKey, SecretKey};
+use schemas::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+/// Names of the witnesses, as their cosignatures show them.
+const NAMES: [&str; 4] = [
+    "association.witness.example",
+    "bank.witness.example",
+    "consumers.witness.example",
+    "regulator.witness.example",
+];
+
+/// How many of them a checkpoint needs: one may lie and one may be down.
+pub const QUORUM: u64 = 3;
+
+/// Running witnesses.
+pub struct Witnesses {
+    /// As the platform's configuration names them.
+    pub sections: Vec<WitnessSection>,
+    served: Vec<Served>,
+}
+
+impl Witnesses {
+    /// Starts all four for one log; each keeps its memory in a file below `folder`.
+    ///
+    /// # Errors
+    /// When one cannot start.
+    pub async fn start(
+        folder: &Path,
+        origin: &Origin,
+        log_key: &PublicKey,
+        clock: &Arc<dyn Clock>,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<Witnesses> {
+        std::fs::create_dir_all(folder)?;
+        let mut witnesses = Witnesses { sections: Vec::new(), served: Vec::new() };
+        for name in NAMES {
+            let key = SecretKey::generate()?;
+            let public = Hash(key.public_bytes());
+            let config = WitnessConfig {
+                name: name.to_owned(),
+                key,
+                logs: vec![(origin.clone(), log_key.clone())],
+                file: folder.join(format!("{name}.json")),
+                listen: ([127, 0, 0, 1], 0).into(),
+            };
+            let served = witness::run(config, clock.clone(), shutdown.clone()).await;
+            let served = served.with_context(|| format!("witness {name}"))?;
+            let section = WitnessSection { name: name.to_owned(), url: served.url(), key: public };
+            witnesses.sections.push(section);
+            witnesses.served.push(served);
+        }
+        Ok(witnesses)
+    }
+
+    /// Waits until all have ended; shutdown must have begun.
+    pub async fn drained(self) {
+        for served in self.served {
+            if let Ok(Err(error)) = served.task.await {
+                tracing::warn!(%error, "a witness ended badly");
+            }
+        }
+    }
+}
