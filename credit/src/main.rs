@@ -1,12 +1,17 @@
 //! `credit serve --config FILE`: the bank's lending service, with evidence over HTTP.
+//! `credit verify-decision FILE`: does a kept decision follow from what it was made from?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use credit::config::Config;
 use credit::evidence::Http;
+use credit::facts::Facts;
+use credit::loan::{Decision, Inputs, Record};
+use credit::score::Model;
+use serde::Deserialize;
 
 #[derive(Parser)]
 #[command(
@@ -27,13 +32,47 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Decides again from what a decision was made from, and compares. FILE is the answer of
+    /// `GET /v1/decisions/{id}`.
+    VerifyDecision {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Command::Serve { config } = Arguments::parse().command;
-    kit::telemetry::init(kit::telemetry::Lines::Human, "info")?;
-    serve(Config::load(&config)?).await
+    match Arguments::parse().command {
+        Command::Serve { config } => {
+            kit::telemetry::init(kit::telemetry::Lines::Human, "info")?;
+            serve(Config::load(&config)?).await
+        }
+        Command::VerifyDecision { file } => verify_decision(&file),
+    }
+}
+
+/// A decision with what it was made from, as the service answers it.
+#[derive(Deserialize)]
+struct Kept {
+    decision: Decision,
+    inputs: Inputs,
+    facts: Facts,
+}
+
+fn verify_decision(file: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let kept: Kept = serde_json::from_slice(&text).context("this is no kept decision")?;
+    let record = Record {
+        decision: kept.decision,
+        inputs: serde_json::to_vec(&kept.inputs)?,
+        facts: kept.facts.to_bytes()?,
+    };
+    record.explain(&Model::built_in()?)?;
+    println!(
+        "decision {} follows from its inputs and facts",
+        record.decision.decision_id
+    );
+    Ok(())
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

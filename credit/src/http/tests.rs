@@ -201,7 +201,7 @@ async fn the_pages_speak_both_languages_and_link_to_the_evidence() {
         "Declined",
         "outside their temperature limits",
         "COLD_CHAIN_EXCURSION",
-        "up to 9.4 °C",
+        "at the farthest 9.4 °C",
         "30 minutes",
         "What this does not prove",
         "https://trace.example/events/",

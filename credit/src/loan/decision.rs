@@ -168,6 +168,62 @@ pub fn decide(
     })
 }
 
+/// Why a record does not explain its decision.
+#[derive(Debug, thiserror::Error)]
+pub enum Unexplained {
+    /// The inputs' or facts' bytes cannot be read.
+    #[error("the inputs or facts cannot be read")]
+    Bytes(#[from] serde_json::Error),
+    /// A hash does not fit.
+    #[error("the {0} have another hash than the record names")]
+    Hash(&'static str),
+    /// It was made with another points table than this program's.
+    #[error("the decision was made with points table {0}")]
+    Model(Hash),
+    /// Deciding again failed.
+    #[error("the decision cannot be made again")]
+    Decide(#[from] DecideError),
+    /// Deciding again gives something else.
+    #[error("deciding again gives another decision")]
+    Differs,
+}
+
+impl Record {
+    /// Decides again from the kept bytes and compares.
+    ///
+    /// # Errors
+    /// [`Unexplained`], naming the first thing that does not fit.
+    pub fn explain(&self, model: &Model) -> Result<(), Unexplained> {
+        let (inputs, facts): (Inputs, Facts) = (
+            serde_json::from_slice(&self.inputs)?,
+            serde_json::from_slice(&self.facts)?,
+        );
+        if sha256(&self.inputs) != self.decision.inputs {
+            return Err(Unexplained::Hash("inputs"));
+        }
+        if sha256(&self.facts) != inputs.facts {
+            return Err(Unexplained::Hash("facts"));
+        }
+        if inputs.model.hash != model.hash {
+            return Err(Unexplained::Model(inputs.model.hash));
+        }
+        let Inputs {
+            application,
+            product,
+            policy,
+            sandbox,
+            ..
+        } = &inputs;
+        let at = self.decision.decided_at;
+        let again = decide(application, &facts, *policy, model, product, sandbox, at)?;
+        if again == *self {
+            Ok(())
+        } else {
+            Err(Unexplained::Differs)
+        }
+    }
+}
+
 fn used(model: &Model) -> ModelUsed {
     ModelUsed {
         name: model.name.clone(),

@@ -1,5 +1,7 @@
 //! What the pages show: texts made from a decision and its facts, no markup.
 
+mod told;
+
 use std::collections::BTreeSet;
 
 use kit::negotiate::Language;
@@ -9,10 +11,7 @@ use schemas::time::Instant;
 
 use super::words::{self, Words};
 use crate::config::LEAF;
-use crate::evidence::Gap;
-use crate::evidence::chain::Missing;
 use crate::facts::Facts;
-use crate::facts::cold_chain::Episode;
 use crate::loan::{Decision, Limit, Outcome};
 use crate::money::Money;
 use crate::sandbox::Sandbox;
@@ -20,6 +19,9 @@ use crate::score::{FactName, Points, Reason};
 
 /// Leaves that a page lists of one fact; all of them are in the JSON.
 const LEAVES_SHOWN: usize = 50;
+
+/// Gaps and episodes that a page lists; all of them are in the JSON.
+const LINES_SHOWN: usize = 50;
 
 /// A row of the list.
 #[derive(Debug)]
@@ -44,8 +46,8 @@ pub struct Row {
     pub total: i32,
     /// Grade.
     pub grade: String,
-    /// The first reason.
-    pub reason: &'static str,
+    /// Why, in one line.
+    pub reason: String,
 }
 
 impl Row {
@@ -53,8 +55,6 @@ impl Row {
     #[must_use]
     pub fn of(decision: &Decision, words: &'static Words) -> Self {
         let (tone, outcome, amount) = outcome(decision, words);
-        let first = decision.reasons.first();
-        let missing = |one: &Reason| value_of(decision, one.fact).is_none();
         Self {
             id: decision.decision_id.clone(),
             decided_at: minute(decision.decided_at),
@@ -66,9 +66,7 @@ impl Row {
             outcome,
             total: decision.score.total,
             grade: decision.score.grade.clone(),
-            reason: first.map_or("", |one| {
-                words::reason(one.code, missing(one), words.language)
-            }),
+            reason: headline(decision, words),
         }
     }
 }
@@ -164,6 +162,8 @@ pub struct DecisionView {
     pub product: String,
     /// True for a replay.
     pub replay: bool,
+    /// Heading of the reasons.
+    pub reasons_heading: &'static str,
     /// Reasons.
     pub reasons: Vec<ReasonView>,
     /// Facts.
@@ -216,26 +216,56 @@ pub fn decision(
             .limit
             .as_ref()
             .map(|limit| limit.amount.to_string()),
-        gaps: facts
-            .gaps
-            .iter()
-            .map(|gap| gap_text(gap, language))
-            .collect(),
-        episodes: facts
-            .excursions
-            .episodes
-            .iter()
-            .map(|one| episode(one, language))
-            .collect(),
+        reasons_heading: match decision.outcome {
+            Outcome::Offer { .. } => words.short_of_best,
+            Outcome::Decline => words.reasons,
+        },
+        gaps: lines(
+            facts.gaps.iter().map(|gap| told::gap_text(gap, language)),
+            words,
+        ),
+        episodes: lines(
+            facts
+                .excursions
+                .episodes
+                .iter()
+                .map(|one| told::episode(one, language)),
+            words,
+        ),
         best: decision.score.best,
         record: record(decision, facts, words),
     }
+}
+
+/// The first lines, and how many there are beyond.
+fn lines(all: impl ExactSizeIterator<Item = String>, words: &Words) -> Vec<String> {
+    let more = all.len().saturating_sub(LINES_SHOWN);
+    let rest = (more > 0).then(|| format!("{} {more}", words.more));
+    all.take(LINES_SHOWN).chain(rest).collect()
 }
 
 fn outcome(decision: &Decision, words: &'static Words) -> (&'static str, &'static str, String) {
     match decision.outcome {
         Outcome::Offer { amount } => ("ok", words.offer, amount.to_string()),
         Outcome::Decline => ("bad", words.decline, String::new()),
+    }
+}
+
+/// Of a decline its first reason, of an offer what it was limited by.
+fn headline(decision: &Decision, words: &Words) -> String {
+    let language = words.language;
+    match (&decision.outcome, &decision.limit, decision.reasons.first()) {
+        (Outcome::Offer { amount }, Some(limit), _)
+            if *amount != decision.application.requested =>
+        {
+            format!("{} {}", words.cut_by, words::bound(limit.bound, language))
+        }
+        (Outcome::Offer { .. }, ..) => words.as_requested.to_owned(),
+        (Outcome::Decline, _, Some(first)) => {
+            let missing = value_of(decision, first.fact).is_none();
+            words::reason(first.code, missing, language).to_owned()
+        }
+        (Outcome::Decline, _, None) => String::new(),
     }
 }
 
@@ -260,7 +290,7 @@ fn reason(decision: &Decision, one: &Reason, language: Language) -> ReasonView {
                         one.points
                     )
                 }
-                Language::ZhCn => format!("{name}:若处于最佳区间,总分将高 {} 分。", one.points),
+                Language::ZhCn => format!("{name}：若处于最佳区间，总分将高 {} 分。", one.points),
             }
         }
         _ => String::new(),
@@ -394,76 +424,6 @@ fn ratio(part: i64, whole: i64) -> u8 {
     }
     let percent = i128::from(part) * 100 / i128::from(whole);
     u8::try_from(percent.clamp(0, 100)).unwrap_or(100)
-}
-
-fn gap_text(gap: &Gap, language: Language) -> String {
-    let device = &gap.device;
-    let what = match language {
-        Language::En => gap_en(&gap.missing),
-        Language::ZhCn => gap_zh(&gap.missing),
-    };
-    format!("{device}: {what}")
-}
-
-fn gap_en(missing: &Missing) -> String {
-    match missing {
-        Missing::Seqs { epoch, from, to } => {
-            format!("statements {from} to {to} of epoch {epoch} are missing")
-        }
-        Missing::Epochs { before } => format!("epochs before {before} are missing"),
-        Missing::EpochStart { epoch } => {
-            format!("the device lost its place and began epoch {epoch}")
-        }
-        Missing::Link { epoch, seq } => {
-            format!("statement {epoch}.{seq} does not name the one before it")
-        }
-        Missing::Fork { epoch, seq } => format!("two different statements stand at {epoch}.{seq}"),
-        Missing::Silence { since, until } => {
-            format!("silent from {} to {}", minute(*since), minute(*until))
-        }
-        Missing::Thinned { dropped, .. } => format!("the device dropped {dropped} events"),
-        Missing::Withheld { epoch, seq, events } => {
-            format!("{events} events of statement {epoch}.{seq} are withheld")
-        }
-    }
-}
-
-fn gap_zh(missing: &Missing) -> String {
-    match missing {
-        Missing::Seqs { epoch, from, to } => format!("第 {epoch} 纪元缺少第 {from} 至 {to} 条声明"),
-        Missing::Epochs { before } => format!("第 {before} 纪元之前的纪元缺失"),
-        Missing::EpochStart { epoch } => format!("设备丢失进度,重新开始第 {epoch} 纪元"),
-        Missing::Link { epoch, seq } => format!("声明 {epoch}.{seq} 未指向前一条"),
-        Missing::Fork { epoch, seq } => format!("{epoch}.{seq} 处有两条不同的声明"),
-        Missing::Silence { since, until } => {
-            format!("{} 至 {} 没有任何消息", minute(*since), minute(*until))
-        }
-        Missing::Thinned { dropped, .. } => format!("设备丢弃了 {dropped} 条事件"),
-        Missing::Withheld { epoch, seq, events } => {
-            format!("声明 {epoch}.{seq} 有 {events} 条事件未公开")
-        }
-    }
-}
-
-fn episode(one: &Episode, language: Language) -> String {
-    let (from, until) = (minute(one.from), minute(one.until));
-    let sensor = if one.sensor.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", one.sensor)
-    };
-    let long = minutes(Decimal::from(one.minutes), language);
-    let extreme = one.extreme.round_dp(1);
-    match language {
-        Language::En => format!(
-            "{}{sensor} measured up to {extreme:.1} °C outside the limits for {long}, {from} to {until} UTC",
-            one.device
-        ),
-        Language::ZhCn => format!(
-            "{}{sensor} 测得超限 {long},最偏离为 {extreme:.1} °C,{from} 至 {until} UTC",
-            one.device
-        ),
-    }
 }
 
 fn record(decision: &Decision, facts: &Facts, words: &Words) -> Vec<(&'static str, String)> {

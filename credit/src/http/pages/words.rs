@@ -110,6 +110,14 @@ pub struct Words {
     pub outstanding: &'static str,
     /// Checked by.
     pub checked: &'static str,
+    /// Headline of an offer of all that was asked for.
+    pub as_requested: &'static str,
+    /// Headline of an offer that was cut, before what cut it.
+    pub cut_by: &'static str,
+    /// Heading of what keeps an offer's points from being higher.
+    pub short_of_best: &'static str,
+    /// Before the number of lines that are only in the JSON.
+    pub more: &'static str,
 }
 
 /// The words of a language.
@@ -179,6 +187,10 @@ static EN: Words = Words {
     per_loan: "One loan",
     outstanding: "Outstanding in all",
     checked: "The bank verified every proof itself under its own policy file.",
+    as_requested: "As requested, within every limit",
+    cut_by: "Less than requested, limited by:",
+    short_of_best: "What keeps the points from being higher",
+    more: "more, in the JSON:",
 };
 
 static ZH: Words = Words {
@@ -187,7 +199,7 @@ static ZH: Words = Words {
     switch: "English",
     skip: "跳到正文",
     decisions: "授信决定",
-    empty: "尚无已决定的申请。向 /v1/applications 提交申请后,决定会出现在这里。",
+    empty: "尚无已决定的申请。向 /v1/applications 提交申请后，决定会出现在这里。",
     sandbox: "沙盒限额",
     decided_at: "决定时间 (UTC)",
     application: "申请编号",
@@ -204,7 +216,7 @@ static ZH: Words = Words {
     facts: "事实",
     value: "数值",
     evidence: "证据",
-    leaves: "条事件,按其在日志中的叶哈希列出",
+    leaves: "条事件，按其在日志中的叶哈希列出",
     no_leaves: "没有事件涉及此项。",
     limit: "额度",
     gaps: "供应商记录链中的缺口",
@@ -223,22 +235,26 @@ static ZH: Words = Words {
     back: "全部决定",
     not_proven: "本结果不能证明什么",
     not_proven_lines: &[
-        "签名只证明由哪把密钥作出,不证明事实本身如此。",
-        "证据中整台遗漏的设备,在这里看不到。",
-        "事件自述的时间只是签名者的说法;有证明的只是检查点被见证时它已在日志中。",
-        "买方若与供应商串通,可以确认从未发生的交付。",
-        "得分仅按证据给供应商排序,不是违约概率:尚无一笔贷款走完全程。",
+        "签名只证明由哪把密钥作出，不证明事实本身如此。",
+        "证据中整台遗漏的设备，在这里看不到。",
+        "事件自述的时间只是签名者的说法；有证明的只是检查点被见证时它已在日志中。",
+        "买方若与供应商串通，可以确认从未发生的交付。",
+        "得分仅按证据给供应商排序，不是违约概率：尚无一笔贷款走完全程。",
     ],
-    replay: "历史回放:本日志使用回放时钟,不发放任何贷款。",
+    replay: "历史回放：本日志使用回放时钟，不发放任何贷款。",
     no_value: "无数据",
     used: "已用",
     free: "可用",
-    no_probability: "固定评分表的得分,不是概率",
+    no_probability: "固定评分表的得分，不是概率",
     missing: "此地址没有授信决定",
-    missing_help: "请核对地址,或在列表中查找。",
+    missing_help: "请核对地址，或在列表中查找。",
     per_loan: "单笔",
     outstanding: "未清余额合计",
     checked: "银行已依据自己的策略文件逐一验证全部证明。",
+    as_requested: "按申请金额授信，未超任何限额",
+    cut_by: "低于申请金额，受限于",
+    short_of_best: "得分未满的原因",
+    more: "其余见 JSON:",
 };
 
 /// A fact's name for people.

@@ -26,9 +26,9 @@ fn decided(facts: &Facts, requested: &str, sandbox: &Sandbox) -> Decision {
         at(24, 0),
     )
     .unwrap();
-    assert_eq!(sha256(&record.inputs), record.decision.inputs);
+    record.explain(&model).unwrap();
     let inputs: Inputs = serde_json::from_slice(&record.inputs).unwrap();
-    assert_eq!(inputs.facts, sha256(&record.facts));
+    assert_eq!(inputs.format, "decision-inputs/v1");
     record.decision
 }
 
@@ -165,4 +165,37 @@ fn another_currency_is_refused() {
         at(24, 0),
     );
     assert!(matches!(decision, Err(DecideError::Money(_))));
+}
+
+#[test]
+fn a_record_that_was_touched_explains_nothing() {
+    let facts = facts_of(&mut journey(&WARM));
+    let model = Model::built_in().unwrap();
+    let sandbox = sandbox("5000.00", "9000.00", "0.00");
+    let application = application("A-1", "5000.00");
+    let record = decide(
+        &application,
+        &facts,
+        Hash::ZERO,
+        &model,
+        &product(),
+        &sandbox,
+        at(24, 0),
+    )
+    .unwrap();
+    let mut touched = record.clone();
+    touched.decision.reasons.remove(0);
+    assert!(matches!(touched.explain(&model), Err(Unexplained::Differs)));
+    let mut touched = record.clone();
+    touched.facts = facts_of(&mut journey(&COLD)).to_bytes().unwrap();
+    assert!(matches!(
+        touched.explain(&model),
+        Err(Unexplained::Hash("facts"))
+    ));
+    let mut touched = record;
+    touched.inputs.push(b' ');
+    assert!(matches!(
+        touched.explain(&model),
+        Err(Unexplained::Hash("inputs"))
+    ));
 }
