@@ -162,7 +162,8 @@ pub async fn run(
     )?;
     let (sources, catch_up) = start_sources(&config, &outbox, &clock, &shutdown);
     let heartbeat = heartbeat_interval(&config, &trust)
-        .map(|interval| tokio::spawn(beat(outbox.clone(), clock, interval, shutdown.clone())));
+        .map(|interval| Heartbeat::new(outbox.clone(), clock, interval))
+        .map(|heartbeat| tokio::spawn(heartbeat.run(shutdown.clone())));
     let (status, seen) = watch::channel(Status::default());
     let reporter = tokio::spawn(report(outbox.status(), is_connected.clone(), status));
     let tasks = Tasks {
@@ -228,6 +229,7 @@ fn start_sources(
         let context = SourceContext {
             outbox: outbox.clone(),
             clock: clock.clone(),
+            started: clock.now(),
             shutdown: shutdown.clone(),
             catch_up,
         };
@@ -249,41 +251,47 @@ fn heartbeat_interval(config: &Config, trust: &Trust) -> Option<Duration> {
 }
 
 /// Speaks when nothing was said for half a heartbeat.
-async fn beat(
+struct Heartbeat {
     outbox: Outbox,
+    status: watch::Receiver<Status>,
     clock: Arc<dyn Clock>,
     interval: Duration,
-    shutdown: CancellationToken,
-) {
-    let half = interval / 2;
-    // A little after sources that are due at the same instant, so that they speak for it.
-    let grace = (half / 8).min(Duration::from_secs(1));
-    let started = clock.now();
-    let mut status = outbox.status();
-    loop {
-        let last = status.borrow_and_update().last_said.unwrap_or(started).max(started);
-        let due = last + half + grace;
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = clock.sleep_until(due) => {}
-        }
-        if newest(&status, started) == last {
-            speak(&outbox, last).await;
-            // An outbox that cannot write is tried again, not hammered.
-            if newest(&status, started) == last {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+    started: Instant,
+}
+
+impl Heartbeat {
+    /// Counts from now, before its task first runs: moved time must not overtake it.
+    fn new(outbox: Outbox, clock: Arc<dyn Clock>, interval: Duration) -> Self {
+        let (status, started) = (outbox.status(), clock.now());
+        Self { outbox, status, clock, interval, started }
+    }
+
+    async fn run(self, shutdown: CancellationToken) {
+        let half = self.interval / 2;
+        // A little after sources that are due at the same instant, so that they speak for it.
+        let grace = (half / 8).min(Duration::from_secs(1));
+        loop {
+            let last = self.last();
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.clock.sleep_until(last + half + grace) => {}
+            }
+            if self.last() == last {
+                self.speak(last).await;
             }
         }
     }
-}
 
-fn newest(status: &watch::Receiver<Status>, started: Instant) -> Instant {
-    status.borrow().last_said.unwrap_or(started).max(started)
-}
+    fn last(&self) -> Instant {
+        self.status.borrow().last_said.unwrap_or(self.started).max(self.started)
+    }
 
-async fn speak(outbox: &Outbox, since: Instant) {
-    if let Err(error) = outbox.heartbeat(since).await {
-        tracing::warn!(%error, "no heartbeat");
+    async fn speak(&self, since: Instant) {
+        if let Err(error) = self.outbox.heartbeat(since).await {
+            tracing::warn!(%error, "no heartbeat");
+            // An outbox that cannot write is tried again, not hammered.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 }
 

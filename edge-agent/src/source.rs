@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use schemas::time::Clock;
+use schemas::time::{Clock, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,8 @@ pub struct SourceContext {
     pub outbox: Outbox,
     /// Domain time.
     pub clock: Arc<dyn Clock>,
+    /// When the agent started: what is due from then on is due, however late this task first runs.
+    pub started: Instant,
     /// Ends the source.
     pub shutdown: CancellationToken,
     /// Requests to catch up now.

@@ -57,7 +57,7 @@ impl ReadError {
 #[async_trait]
 impl Source for ModbusSource {
     async fn run(mut self: Box<Self>, mut context: SourceContext) {
-        let mut next = aligned(context.clock.now(), self.config.interval);
+        let mut next = aligned(context.started, self.config.interval);
         loop {
             tokio::select! {
                 biased;

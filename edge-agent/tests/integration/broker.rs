@@ -1,5 +1,6 @@
 //! A broker for one device with the platform behind it, and the failures that a test asks for.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -29,6 +30,9 @@ pub struct Shared {
     pub faults: Faults,
     pub connections: u64,
     publishes: u64,
+    /// Replies that the device has not acknowledged: its session outlives a connection.
+    session: BTreeMap<u16, Vec<u8>>,
+    next_id: u16,
 }
 
 #[derive(Clone)]
@@ -41,12 +45,19 @@ impl Broker {
     pub async fn start(platform: Platform, faults: Faults) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("address");
-        let shared = Shared { platform, faults, connections: 0, publishes: 0 };
+        let shared = Shared {
+            platform,
+            faults,
+            connections: 0,
+            publishes: 0,
+            session: BTreeMap::new(),
+            next_id: 1,
+        };
         let broker = Self { address, shared: Arc::new(Mutex::new(shared)) };
         let serving = broker.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(Connection { broker: serving.clone(), next_id: 1 }.serve(stream));
+                tokio::spawn(Connection { broker: serving.clone() }.serve(stream));
             }
         });
         broker
@@ -63,11 +74,10 @@ impl Broker {
 
 struct Connection {
     broker: Broker,
-    next_id: u16,
 }
 
 impl Connection {
-    async fn serve(mut self, mut stream: TcpStream) {
+    async fn serve(self, mut stream: TcpStream) {
         let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
         self.broker.with(|shared| shared.connections += 1);
         loop {
@@ -91,13 +101,17 @@ impl Connection {
     }
 
     /// Answers to a packet; `None` breaks the connection.
-    fn answer(&mut self, packet: Packet) -> Option<Vec<Packet>> {
+    fn answer(&self, packet: Packet) -> Option<Vec<Packet>> {
         match packet {
             Packet::Connect(connect, _, login) => {
                 assert!(!connect.clean_start);
                 assert_eq!(login.expect("login").username, "qinghe/line-1");
                 let code = ConnectReturnCode::Success;
-                Some(vec![Packet::ConnAck(ConnAck { session_present: false, code, properties: None })])
+                let connack = ConnAck { session_present: true, code, properties: None };
+                let again = self.broker.with(|shared| {
+                    shared.session.iter().map(|(id, payload)| reply(*id, payload)).collect::<Vec<_>>()
+                });
+                Some(std::iter::once(Packet::ConnAck(connack)).chain(again).collect())
             }
             Packet::Subscribe(subscribe) => {
                 assert_eq!(subscribe.filters[0].path, "tracebond/v1/qinghe/line-1/receipt");
@@ -106,13 +120,17 @@ impl Connection {
                 Some(vec![Packet::SubAck(SubAck { pkid, return_codes, properties: None })])
             }
             Packet::Publish(publish) => self.publish(&publish),
+            Packet::PubAck(ack) => {
+                self.broker.with(|shared| shared.session.remove(&ack.pkid));
+                Some(Vec::new())
+            }
             Packet::PingReq(_) => Some(vec![Packet::PingResp(PingResp)]),
             Packet::Disconnect(_) => None,
             _ => Some(Vec::new()),
         }
     }
 
-    fn publish(&mut self, publish: &Publish) -> Option<Vec<Packet>> {
+    fn publish(&self, publish: &Publish) -> Option<Vec<Packet>> {
         assert_eq!(&publish.topic[..], b"tracebond/v1/qinghe/line-1/capture");
         let broker = self.broker.clone();
         broker.with(|shared| {
@@ -130,17 +148,21 @@ impl Connection {
                 shared.faults.withhold -= 1;
                 return Some(answers);
             }
-            answers.push(self.reply(shared.platform.receipt(&statement, Vec::new())));
-            answers.push(self.reply(shared.platform.include(&[statement.id()], 3)));
+            let receipt = shared.platform.receipt(&statement, Vec::new());
+            let inclusion = shared.platform.include(&[statement.id()], 3);
+            for payload in [receipt, inclusion] {
+                answers.push(reply(shared.next_id, &payload));
+                shared.session.insert(shared.next_id, payload);
+                shared.next_id += 1;
+            }
             Some(answers)
         })
     }
+}
 
-    fn reply(&mut self, payload: Vec<u8>) -> Packet {
-        let topic = "tracebond/v1/qinghe/line-1/receipt";
-        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload, None);
-        publish.pkid = self.next_id;
-        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
-        Packet::Publish(publish)
-    }
+fn reply(id: u16, payload: &[u8]) -> Packet {
+    let topic = "tracebond/v1/qinghe/line-1/receipt";
+    let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload.to_vec(), None);
+    publish.pkid = id;
+    Packet::Publish(publish)
 }

@@ -1,1 +1,239 @@
-//! soon
+//! Enrolment against a small platform over HTTP and over TLS.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use edge_agent::enrol::{EnrolError, enrol};
+use edge_agent::identity;
+use edge_agent::trust::Enrolment;
+use schemas::b64;
+use schemas::enrol::{Claim, Request};
+use schemas::hash::{Hash, sha256};
+use schemas::registry::{Record, Role, SignedRecord};
+use serde_json::{Value, json};
+
+use crate::world::{World, slug};
+
+/// What the organisation and the platform do wrong.
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Wrong {
+    #[default]
+    Nothing,
+    DraftMac,
+    DraftKey,
+    RecordAfterConsent,
+    Registrar,
+    Refusal,
+}
+
+struct Office {
+    world: World,
+    claim: Claim,
+    wrong: Wrong,
+    ca: String,
+    request: Option<Request>,
+    record: Option<Record>,
+    admitted: bool,
+}
+
+type Shared = Arc<Mutex<Office>>;
+
+fn claim(world: &World, address: &str, ca: &str) -> Claim {
+    Claim {
+        tracebond: "claim/v1".to_owned(),
+        address: address.to_owned(),
+        ca: ca.to_owned(),
+        log: world.log(),
+        log_key: Hash(world.log_key.public_bytes()),
+        origin: world.origin.clone(),
+        organisation: slug("qinghe"),
+        claim: "0102030405060708".to_owned(),
+        secret: "0f".repeat(16),
+    }
+}
+
+fn router(office: Shared) -> Router {
+    Router::new()
+        .route("/v1/ca", get(async |State(office): State<Shared>| office.lock().expect("lock").ca.clone()))
+        .route("/v1/enrol", post(take_request))
+        .route("/v1/enrol/{claim}", get(progress))
+        .route("/v1/enrol/{claim}/consent", put(take_consent))
+        .with_state(office)
+}
+
+async fn take_request(State(office): State<Shared>, body: Bytes) -> StatusCode {
+    let mut office = office.lock().expect("lock");
+    let request = Request::parse(&body).expect("request");
+    request.check(&office.claim).expect("the claim's secret");
+    office.request = Some(request);
+    StatusCode::ACCEPTED
+}
+
+async fn progress(State(office): State<Shared>, Path(_): Path<String>) -> Json<Value> {
+    let mut office = office.lock().expect("lock");
+    if office.wrong == Wrong::Refusal {
+        return Json(json!({ "state": "refused", "reason": "nobody knows this gateway" }));
+    }
+    if office.admitted {
+        return Json(json!({ "state": "admitted", "answer": answer(&office) }));
+    }
+    let record = office.record.clone().unwrap_or_else(|| draft(&office));
+    office.record = Some(record.clone());
+    let mut mac = office.claim.draft_mac(&record.draft()).expect("mac");
+    mac.0[0] ^= u8::from(office.wrong == Wrong::DraftMac);
+    Json(json!({ "state": "drafted", "draft": b64::encode(&record.draft()), "hmac": mac }))
+}
+
+fn draft(office: &Office) -> Record {
+    let request = office.request.as_ref().expect("request");
+    let mut record =
+        office.world.record("qinghe", Some("line-1"), &office.world.operator, Role::Capture);
+    if office.wrong != Wrong::DraftKey {
+        record.key = request.key.clone();
+    }
+    record
+}
+
+async fn take_consent(
+    State(office): State<Shared>,
+    Path(_): Path<String>,
+    Json(body): Json<Value>,
+) -> StatusCode {
+    let mut office = office.lock().expect("lock");
+    let consent = b64::decode(body["consent"].as_str().expect("text")).expect("base64");
+    let mut record = office.record.clone().expect("record");
+    record.consent = Some(consent.try_into().expect("64 bytes"));
+    office.record = Some(record);
+    office.admitted = true;
+    StatusCode::NO_CONTENT
+}
+
+fn answer(office: &Office) -> Value {
+    let world = &office.world;
+    let mut record = office.record.clone().expect("record");
+    let signed = if office.wrong == Wrong::RecordAfterConsent {
+        // Another record than the one consented to, consistently signed for another key.
+        record.consent = None;
+        record.key = world.operator.public();
+        world.signed(record, &world.operator, &world.organisation)
+    } else {
+        SignedRecord::sign(&world.organisation, record).bytes().to_vec()
+    };
+    let (receipt, receipt_organisation) = world.receipt_records();
+    let mut organisation = world.organisation_record();
+    if office.wrong == Wrong::Registrar {
+        let record = world.record("qinghe", None, &world.organisation, Role::Organisation);
+        organisation = world.signed(record, &world.organisation, &world.operator);
+    }
+    let policy = schemas::log::Entry::Policy(world.policy.clone()).encode();
+    json!({
+        "record": b64::encode(&signed),
+        "organisation_record": b64::encode(&organisation),
+        "receipt_record": b64::encode(&receipt),
+        "receipt_organisation_record": b64::encode(&receipt_organisation),
+        "policy": b64::encode(&policy),
+        "broker": "mqtt://127.0.0.1:1883",
+        "ca": office.ca,
+        "username": "qinghe/line-1",
+    })
+}
+
+async fn office(wrong: Wrong) -> (Shared, Claim) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let world = World::new();
+    let claim = claim(&world, &format!("http://{}", listener.local_addr().expect("address")), "");
+    let office = new_office(world, &claim, wrong, String::new());
+    let router = router(office.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (office, claim)
+}
+
+fn new_office(world: World, claim: &Claim, wrong: Wrong, ca: String) -> Shared {
+    let (request, record, claim) = (None, None, claim.clone());
+    Arc::new(Mutex::new(Office { world, claim, wrong, ca, request, record, admitted: false }))
+}
+
+async fn try_enrol(wrong: Wrong) -> Result<Enrolment, EnrolError> {
+    let (_office, claim) = office(wrong).await;
+    let folder = tempfile::tempdir().expect("folder");
+    let outcome = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await;
+    let stored = Enrolment::load(folder.path()).expect("readable");
+    assert_eq!(stored.is_some(), outcome.is_ok(), "nothing is stored before every check");
+    outcome
+}
+
+#[tokio::test]
+async fn a_claim_becomes_an_enrolment_that_holds_together() {
+    let (office, claim) = office(Wrong::Nothing).await;
+    let folder = tempfile::tempdir().expect("folder");
+    let mut stages = Vec::new();
+    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |stage| stages.push(stage.to_owned()))
+        .await
+        .expect("enrolled");
+    let key = identity::load(folder.path()).expect("readable").expect("key");
+    assert_eq!(stages[0], format!("key {}", key.kid()));
+    let trust = enrolment.trust(&key.public()).expect("trust");
+    assert_eq!(trust.device.to_string(), "qinghe/line-1");
+    // The platform knows the hash of the password's bytes and nothing more.
+    let password: Hash = enrolment.password.parse().expect("64 hex digits");
+    let request = office.lock().expect("lock").request.clone().expect("request");
+    assert_eq!(request.password_hash, sha256(&password.0));
+    let again = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await;
+    assert!(matches!(again, Err(EnrolError::Already(_))));
+}
+
+#[tokio::test]
+async fn drafts_and_answers_that_do_not_fit_the_claim_are_refused() {
+    assert!(matches!(try_enrol(Wrong::DraftMac).await, Err(EnrolError::Claim(_))));
+    assert!(matches!(try_enrol(Wrong::DraftKey).await, Err(EnrolError::Draft(_))));
+    assert!(matches!(try_enrol(Wrong::RecordAfterConsent).await, Err(EnrolError::Draft(_))));
+    assert!(matches!(try_enrol(Wrong::Registrar).await, Err(EnrolError::Trust(_))));
+    assert!(matches!(try_enrol(Wrong::Refusal).await, Err(EnrolError::Refused(_))));
+}
+
+/// A CA, a server certificate under it, and the office behind TLS.
+async fn tls_office() -> (Claim, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_key = rcgen::KeyPair::generate().expect("key");
+    let ca = parameters.self_signed(&ca_key).expect("CA");
+    let issuer = rcgen::Issuer::new(parameters, ca_key);
+    let key = rcgen::KeyPair::generate().expect("key");
+    let server = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .expect("parameters")
+        .signed_by(&key, &issuer)
+        .expect("certificate");
+    let config = axum_server::tls_rustls::RustlsConfig::from_pem(
+        server.pem().into_bytes(),
+        key.serialize_pem().into_bytes(),
+    )
+    .await
+    .expect("TLS");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    listener.set_nonblocking(true).expect("nonblocking");
+    let address: SocketAddr = listener.local_addr().expect("address");
+    let world = World::new();
+    let claim = claim(&world, &format!("https://{address}"), &sha256(ca.der()).to_string());
+    let office = new_office(world, &claim, Wrong::Nothing, ca.pem());
+    let service = router(office).into_make_service();
+    let serving = axum_server::from_tcp_rustls(listener, config).expect("server").serve(service);
+    tokio::spawn(serving);
+    (claim, ca.pem())
+}
+
+#[tokio::test]
+async fn over_tls_only_the_ca_of_the_claim_is_believed() {
+    let (claim, ca) = tls_office().await;
+    let folder = tempfile::tempdir().expect("folder");
+    let other = Claim { ca: sha256(b"another CA").to_string(), ..claim.clone() };
+    let refused = enrol(folder.path(), &slug("line-1"), &other, |_| {}).await;
+    assert!(matches!(refused, Err(EnrolError::Ca { .. })), "{refused:?}");
+    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await.expect("enrolled");
+    assert_eq!(enrolment.ca, ca);
+}

@@ -349,7 +349,7 @@ async fn an_audit_finds_a_changed_body() {
     let database = bench.state().join(outbox::DATABASE_FILE);
     let url = format!("sqlite://{}", database.display());
     let pool = sqlx::SqlitePool::connect(&url).await.expect("pool");
-    sqlx::query("UPDATE events SET bytes = replace(bytes, '2.0', '7.0')")
+    sqlx::query("UPDATE events SET bytes = CAST(replace(bytes, '2.0', '7.0') AS BLOB)")
         .execute(&pool)
         .await
         .expect("changed");
