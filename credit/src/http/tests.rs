@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::pages::{samples, view, words};
 use crate::config::Config;
 use crate::evidence::{EvidencePack, InProcess};
-use crate::loan::decide;
+use crate::facts::Facts;
+use crate::loan::{Inputs, Record, decide};
 use crate::sandbox::Sandbox;
 use crate::score::Model;
 use crate::testing::*;
@@ -128,11 +129,24 @@ async fn an_application_becomes_an_offer_that_everybody_can_look_up() {
     assert_eq!(whole["decision"], decision);
     assert_eq!(whole["facts"]["volume"]["turnover_fen"]["CNY"], 1_200_000);
     assert_eq!(whole["inputs"]["sandbox"]["limits"]["version"], 1);
+    follows(&whole);
     assert_eq!(bank.json("/v1/decisions").await, json!([decision]));
     let sandbox = bank.json("/v1/sandbox").await;
     assert_eq!(sandbox["used"]["amount"], "4000.00");
     assert_eq!(sandbox["free"]["amount"], "5000.00");
     bank.close().await;
+}
+
+/// What is answered is enough to decide again.
+fn follows(kept: &Value) {
+    let inputs: Inputs = serde_json::from_value(kept["inputs"].clone()).unwrap();
+    let facts: Facts = serde_json::from_value(kept["facts"].clone()).unwrap();
+    let record = Record {
+        decision: serde_json::from_value(kept["decision"].clone()).unwrap(),
+        inputs: serde_json::to_vec(&inputs).unwrap(),
+        facts: facts.to_bytes().unwrap(),
+    };
+    record.explain(&Model::built_in().unwrap()).unwrap();
 }
 
 #[tokio::test]
