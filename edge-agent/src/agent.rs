@@ -79,15 +79,16 @@ impl Handle {
     #[must_use]
     pub fn snapshot(&self) -> Status {
         let status = self.outbox.status().borrow().clone();
-        Status { connected: *self.connected.borrow(), ..status }
+        Status {
+            connected: *self.connected.borrow(),
+            ..status
+        }
     }
 
-    /// Makes every source hand on what it has (a scan file to its end, a reading that is due) and
-    /// closes the open statement; all of it is durable when this returns.
-    ///
-    /// # Errors
-    /// [`OutboxError`] if the outbox cannot write or the agent has ended.
-    pub async fn flush(&self) -> Result<(), OutboxError> {
+    /// Makes every source hand on what it has (a scan file to its end, a reading that is due); all
+    /// of it is durable when this returns, and the clock may be moved on. The open statement stays
+    /// open.
+    pub async fn settle(&self) {
         for source in &self.catch_up {
             let (done, answer) = oneshot::channel();
             if source.send(done).await.is_ok() {
@@ -95,6 +96,14 @@ impl Handle {
                 let _ = answer.await;
             }
         }
+    }
+
+    /// [`Handle::settle`], then closes the open statement, so that it can be sent.
+    ///
+    /// # Errors
+    /// [`OutboxError`] if the outbox cannot write or the agent has ended.
+    pub async fn flush(&self) -> Result<(), OutboxError> {
+        self.settle().await;
         self.outbox.flush().await
     }
 
@@ -120,7 +129,12 @@ impl Handle {
     /// # Errors
     /// [`RunError::Task`] if one of its tasks has panicked.
     pub async fn join(self) -> Result<(), RunError> {
-        let Self { outbox, catch_up, supervisor, .. } = self;
+        let Self {
+            outbox,
+            catch_up,
+            supervisor,
+            ..
+        } = self;
         drop((outbox, catch_up));
         supervisor.await?
     }
@@ -196,7 +210,12 @@ fn rules(config: &Config) -> Vec<SensorRule> {
 fn check_allowed(config: &Config, trust: &Trust) -> Result<(), RunError> {
     let record = &trust.record;
     for (index, source) in config.sources.iter().enumerate() {
-        let refuse = |what: String| Err(RunError::NotAllowed { number: index + 1, what });
+        let refuse = |what: String| {
+            Err(RunError::NotAllowed {
+                number: index + 1,
+                what,
+            })
+        };
         let (place, step, origin) = match source {
             SourceConfig::Modbus(modbus) => {
                 (&modbus.rule.place, Some(&modbus.rule.step), Origin::Sensor)
@@ -235,9 +254,10 @@ fn start_sources(
         };
         let source: Box<dyn Source> = match source {
             SourceConfig::Modbus(modbus) => Box::new(ModbusSource::new(modbus.clone())),
-            SourceConfig::Scan(scan) => {
-                Box::new(ScanSource::new(scan.clone(), config.device.time_zone_minutes))
-            }
+            SourceConfig::Scan(scan) => Box::new(ScanSource::new(
+                scan.clone(),
+                config.device.time_zone_minutes,
+            )),
         };
         (tokio::spawn(source.run(context)), ask)
     };
@@ -247,7 +267,10 @@ fn start_sources(
 /// The shorter of what the configuration and what the device's record ask for.
 fn heartbeat_interval(config: &Config, trust: &Trust) -> Option<Duration> {
     let recorded = Some(Duration::from_secs(trust.record.heartbeat)).filter(|time| !time.is_zero());
-    [config.device.heartbeat, recorded].into_iter().flatten().min()
+    [config.device.heartbeat, recorded]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 /// Speaks when nothing was said for half a heartbeat.
@@ -263,7 +286,13 @@ impl Heartbeat {
     /// Counts from now, before its task first runs: moved time must not overtake it.
     fn new(outbox: Outbox, clock: Arc<dyn Clock>, interval: Duration) -> Self {
         let (status, started) = (outbox.status(), clock.now());
-        Self { outbox, status, clock, interval, started }
+        Self {
+            outbox,
+            status,
+            clock,
+            interval,
+            started,
+        }
     }
 
     async fn run(self, shutdown: CancellationToken) {
@@ -283,7 +312,11 @@ impl Heartbeat {
     }
 
     fn last(&self) -> Instant {
-        self.status.borrow().last_said.unwrap_or(self.started).max(self.started)
+        self.status
+            .borrow()
+            .last_said
+            .unwrap_or(self.started)
+            .max(self.started)
     }
 
     async fn speak(&self, since: Instant) {

@@ -38,7 +38,10 @@ pub enum ComposeError {
 /// The members that every event begins with.
 fn head(kind: &str, time: String, offset: String) -> Map<String, Value> {
     let mut event = Map::new();
-    event.insert("@context".to_owned(), json!([EPCIS_CONTEXT, { "tb": TB_NAMESPACE }]));
+    event.insert(
+        "@context".to_owned(),
+        json!([EPCIS_CONTEXT, { "tb": TB_NAMESPACE }]),
+    );
     event.insert("type".to_owned(), kind.into());
     event.insert("eventTime".to_owned(), time.into());
     event.insert("eventTimeZoneOffset".to_owned(), offset.into());

@@ -97,7 +97,11 @@ impl std::str::FromStr for BrokerAddress {
         if host.is_empty() || host.len() > 255 || !host.chars().all(right) {
             return Err(FORM);
         }
-        Ok(Self { host: host.to_owned(), port, tls })
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            tls,
+        })
     }
 }
 
@@ -237,9 +241,13 @@ impl Config {
             field: String::new(),
             problem,
         };
-        let size = std::fs::metadata(path).map_err(|error| unread(error.to_string()))?.len();
+        let size = std::fs::metadata(path)
+            .map_err(|error| unread(error.to_string()))?
+            .len();
         if size > FILE_MAX {
-            return Err(unread(format!("{size} bytes, a configuration has at most {FILE_MAX}")));
+            return Err(unread(format!(
+                "{size} bytes, a configuration has at most {FILE_MAX}"
+            )));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unread(error.to_string()))?;
         Self::parse(&name, &text)

@@ -91,8 +91,8 @@ pub fn read_claim(file_or_json: &str) -> Result<Claim, EnrolError> {
         return Ok(Claim::parse(file_or_json)?);
     }
     let path = PathBuf::from(file_or_json);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| IdentityError::Io { path, source })?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|source| IdentityError::Io { path, source })?;
     Ok(Claim::parse(&text)?)
 }
 
@@ -136,8 +136,11 @@ fn load_pending(state: &Path, claim: &Claim) -> Result<Pending, EnrolError> {
         return Ok(pending);
     }
     let password = schemas::random::bytes().map_err(IdentityError::from)?;
-    let pending =
-        Pending { claim: claim.claim.clone(), password: Hash(password), consented: Vec::new() };
+    let pending = Pending {
+        claim: claim.claim.clone(),
+        password: Hash(password),
+        consented: Vec::new(),
+    };
     store_pending(state, &pending)?;
     Ok(pending)
 }
@@ -163,7 +166,9 @@ async fn converse(
         let progress = platform.progress().await?;
         match progress.state.as_str() {
             "refused" => {
-                let reason = progress.reason.unwrap_or_else(|| "no reason given".to_owned());
+                let reason = progress
+                    .reason
+                    .unwrap_or_else(|| "no reason given".to_owned());
                 return Err(EnrolError::Refused(reason));
             }
             "drafted" => {
@@ -197,7 +202,10 @@ fn check_draft(
     let record = Record::parse_draft(draft)?;
     let checks = [
         (record.log == claim.log, "another log than the claim"),
-        (record.organisation == claim.organisation, "another organisation than the claim"),
+        (
+            record.organisation == claim.organisation,
+            "another organisation than the claim",
+        ),
         (record.key == key.public(), "another key than this device's"),
         (record.role == Role::Capture, "another role than capture"),
         (record.version == 1, "another version than 1"),
@@ -218,11 +226,15 @@ fn accept(
 ) -> Result<Enrolment, EnrolError> {
     let record = SignedRecord::parse(answer.record.clone())?;
     if record.record.draft() != pending.consented {
-        return Err(EnrolError::Draft("the record is not the draft consented to".to_owned()));
+        return Err(EnrolError::Draft(
+            "the record is not the draft consented to".to_owned(),
+        ));
     }
     // The CA of the claim's fingerprint; an answer may repeat it but not replace it.
     if !answer.ca.trim().is_empty() && answer.ca.trim() != ca.trim() {
-        return Err(EnrolError::Http("the answer names another CA than the claim".to_owned()));
+        return Err(EnrolError::Http(
+            "the answer names another CA than the claim".to_owned(),
+        ));
     }
     let enrolment = Enrolment {
         log: claim.log,

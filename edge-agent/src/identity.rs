@@ -42,8 +42,14 @@ pub enum IdentityError {
 /// # Errors
 /// [`IdentityError::Io`].
 pub fn make_state_directory(state: &Path) -> Result<(), IdentityError> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state);
-    made.map_err(|source| IdentityError::Io { path: state.to_owned(), source })
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state);
+    made.map_err(|source| IdentityError::Io {
+        path: state.to_owned(),
+        source,
+    })
 }
 
 /// Reads the key of a state directory; `None` if there is none yet.
@@ -52,7 +58,10 @@ pub fn make_state_directory(state: &Path) -> Result<(), IdentityError> {
 /// [`IdentityError`]; the agent must not start.
 pub fn load(state: &Path) -> Result<Option<SecretKey>, IdentityError> {
     let path = state.join(KEY_FILE);
-    let io = |source| IdentityError::Io { path: path.clone(), source };
+    let io = |source| IdentityError::Io {
+        path: path.clone(),
+        source,
+    };
     let metadata = match std::fs::metadata(&path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -63,8 +72,10 @@ pub fn load(state: &Path) -> Result<Option<SecretKey>, IdentityError> {
         return Err(IdentityError::Permissions { path, mode });
     }
     let text = std::fs::read_to_string(&path).map_err(io)?;
-    let seed: schemas::hash::Hash =
-        text.trim().parse().map_err(|_| IdentityError::Malformed(path))?;
+    let seed: schemas::hash::Hash = text
+        .trim()
+        .parse()
+        .map_err(|_| IdentityError::Malformed(path))?;
     Ok(Some(SecretKey::from_seed(&seed.0)))
 }
 
@@ -91,8 +102,11 @@ pub fn load_or_make(state: &Path) -> Result<SecretKey, IdentityError> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let temporary = path.with_extension("new");
     let _ = std::fs::remove_file(&temporary);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
@@ -114,7 +128,10 @@ mod tests {
         let made = load_or_make(&state).expect("made");
         let again = load_or_make(&state).expect("read");
         assert_eq!(made.kid(), again.kid());
-        let mode = std::fs::metadata(state.join(KEY_FILE)).expect("file").mode() & 0o777;
+        let mode = std::fs::metadata(state.join(KEY_FILE))
+            .expect("file")
+            .mode()
+            & 0o777;
         assert_eq!(mode, 0o600);
     }
 
@@ -125,6 +142,9 @@ mod tests {
         let path = folder.path().join(KEY_FILE);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("chmod");
         let refused = load(folder.path()).expect_err("refused");
-        assert!(matches!(refused, IdentityError::Permissions { mode: 0o640, .. }));
+        assert!(matches!(
+            refused,
+            IdentityError::Permissions { mode: 0o640, .. }
+        ));
     }
 }

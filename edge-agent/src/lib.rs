@@ -1,4 +1,4 @@
-//! The gateway program.
+#![doc = include_str!("../README.md")]
 
 pub mod agent;
 pub mod clock;

@@ -60,7 +60,11 @@ enum Command {
 async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Run { config } => run(&config).await,
-        Command::Enrol { claim, config, name } => enrol_device(&claim, &config, name).await,
+        Command::Enrol {
+            claim,
+            config,
+            name,
+        } => enrol_device(&claim, &config, name).await,
         Command::Init { config } => init(&config),
         Command::Audit { config, json } => audit(&config, json).await,
     }
@@ -71,7 +75,10 @@ fn load(path: &Path) -> Result<Config> {
     let filter = EnvFilter::try_from_default_env()
         .or_else(|_| EnvFilter::try_new(&config.log_level))
         .context("log level")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     Ok(config)
 }
 
@@ -106,7 +113,9 @@ async fn stopped() -> Result<()> {
 async fn enrol_device(claim: &str, path: &Path, name: Option<Slug>) -> Result<()> {
     let config = load(path)?;
     let claim = enrol::read_claim(claim)?;
-    let name = name.or(config.device.name).context("no name: give --name or set device.name")?;
+    let name = name
+        .or(config.device.name)
+        .context("no name: give --name or set device.name")?;
     let tell = |stage: &str| println!("{stage}");
     tokio::select! {
         enrolled = enrol::enrol(&config.state, &name, &claim, tell) => { enrolled?; }
@@ -150,5 +159,9 @@ async fn audit(path: &Path, json: bool) -> Result<()> {
             println!("problem: {problem}");
         }
     }
-    if audit.problems.is_empty() { Ok(()) } else { bail!("{} problems", audit.problems.len()) }
+    if audit.problems.is_empty() {
+        Ok(())
+    } else {
+        bail!("{} problems", audit.problems.len())
+    }
 }

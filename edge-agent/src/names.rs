@@ -18,7 +18,10 @@ pub struct Thing {
 /// What is wrong with it, in words.
 pub fn thing(text: &str) -> Result<Thing, String> {
     let identifier = read(text)?;
-    Ok(Thing { uri: identifier.canonical(), is_class: identifier.is_class_level() })
+    Ok(Thing {
+        uri: identifier.canonical(),
+        is_class: identifier.is_class_level(),
+    })
 }
 
 /// A sensor: a GIAI.
@@ -60,7 +63,9 @@ pub fn step(text: &str) -> Result<String, String> {
     if (1..=64).contains(&bare.len()) && bare.bytes().all(right) {
         Ok(bare.to_owned())
     } else {
-        Err(format!("`{bare:.64}` is not the bare name of a business step"))
+        Err(format!(
+            "`{bare:.64}` is not the bare name of a business step"
+        ))
     }
 }
 
@@ -76,9 +81,19 @@ mod tests {
             "urn:epc:class:lgtin:9521001.000001.L1",
         ] {
             let expected = "https://id.gs1.org/01/09521001000017/10/L1".to_owned();
-            assert_eq!(thing(text), Ok(Thing { uri: expected, is_class: true }));
+            assert_eq!(
+                thing(text),
+                Ok(Thing {
+                    uri: expected,
+                    is_class: true
+                })
+            );
         }
-        assert!(!thing("(01)09521001000017(21)S1").expect("one thing").is_class);
+        assert!(
+            !thing("(01)09521001000017(21)S1")
+                .expect("one thing")
+                .is_class
+        );
     }
 
     #[test]
@@ -90,7 +105,10 @@ mod tests {
 
     #[test]
     fn a_step_is_bare() {
-        assert_eq!(step("urn:epcglobal:cbv:bizstep:packing"), Ok("packing".to_owned()));
+        assert_eq!(
+            step("urn:epcglobal:cbv:bizstep:packing"),
+            Ok("packing".to_owned())
+        );
         assert!(step("Packing it").is_err());
         assert!(step("").is_err());
     }

@@ -84,7 +84,9 @@ pub enum OutboxError {
 
 impl From<sqlx::Error> for OutboxError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code()?.parse::<u32>().ok());
         match code.map(|code| code & 0xff) {
             Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Damaged(error.to_string()),
             _ => Self::Store(error.to_string()),
@@ -126,7 +128,12 @@ pub struct ScanPosition {
 
 impl Default for ScanPosition {
     fn default() -> Self {
-        Self { offset: 0, line: 0, prefix: 0, prefix_hash: schemas::hash::sha256(b"") }
+        Self {
+            offset: 0,
+            line: 0,
+            prefix: 0,
+            prefix_hash: schemas::hash::sha256(b""),
+        }
     }
 }
 
@@ -160,18 +167,31 @@ pub struct Fault {
 /// Verified words of the platform.
 #[derive(Debug)]
 enum Answer {
-    Receipt { receipt: Receipt, bytes: Vec<u8> },
-    Inclusion { ids: Vec<Hash>, size: u64, root: Hash, note: Vec<u8> },
+    Receipt {
+        receipt: Receipt,
+        bytes: Vec<u8>,
+    },
+    Inclusion {
+        ids: Vec<Hash>,
+        size: u64,
+        root: Hash,
+        note: Vec<u8>,
+    },
     /// Something that did not verify.
     Alarm,
 }
 
 enum Work {
-    Reading { series: String, reading: Reading },
+    Reading {
+        series: String,
+        reading: Reading,
+    },
     Scan(Box<ScanBatch>),
     Fault(Fault),
     /// Speak if nothing was said since then.
-    Heartbeat { since: Instant },
+    Heartbeat {
+        since: Instant,
+    },
     /// Close the open statement.
     Flush,
     /// Compose what readings there are, then close.
@@ -208,7 +228,10 @@ pub struct Outbox {
 impl Outbox {
     async fn hand_over(&self, work: Work) -> Result<(), OutboxError> {
         let (done, answer) = oneshot::channel();
-        self.jobs.send(Job { work, done }).await.map_err(|_| OutboxError::Closed)?;
+        self.jobs
+            .send(Job { work, done })
+            .await
+            .map_err(|_| OutboxError::Closed)?;
         answer.await.map_err(|_| OutboxError::Closed)?
     }
 
@@ -217,7 +240,11 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Store`]: nothing is stored, try again.
     pub async fn reading(&self, series: &str, reading: Reading) -> Result<(), OutboxError> {
-        self.hand_over(Work::Reading { series: series.to_owned(), reading }).await
+        self.hand_over(Work::Reading {
+            series: series.to_owned(),
+            reading,
+        })
+        .await
     }
 
     /// Takes scan lines over with the file's new position. Durable when this returns.
@@ -233,11 +260,13 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Store`].
     pub async fn scan_position(&self, path: &str) -> Result<ScanPosition, OutboxError> {
-        let row = sqlx::query("SELECT offset, line, prefix, prefix_hash FROM scans WHERE path = $1")
-            .bind(path)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map_or_else(|| Ok(ScanPosition::default()), state::scan_columns)
+        let row =
+            sqlx::query("SELECT offset, line, prefix, prefix_hash FROM scans WHERE path = $1")
+                .bind(path)
+                .fetch_optional(&self.readers)
+                .await?;
+        row.as_ref()
+            .map_or_else(|| Ok(ScanPosition::default()), state::scan_columns)
     }
 
     /// Signs a note about a sensor's fault.
@@ -296,8 +325,9 @@ impl Outbox {
                 Ok(Answer::Receipt { receipt, bytes })
             }
             Reply::Inclusion(inclusion) => {
-                let witnessed =
-                    inclusion.verify(&self.trust.policy).map_err(|error| error.to_string())?;
+                let witnessed = inclusion
+                    .verify(&self.trust.policy)
+                    .map_err(|error| error.to_string())?;
                 Ok(Answer::Inclusion {
                     ids: inclusion.statements.iter().map(|row| row.id).collect(),
                     size: witnessed.checkpoint.size,
@@ -328,10 +358,16 @@ impl Outbox {
             let position: i64 = row.try_get(0)?;
             let statement: Vec<u8> = row.try_get(2)?;
             let events = state::events_of(&mut snapshot, position).await?;
-            let parts: Vec<_> =
-                events.iter().map(|(source, salt, bytes)| (*source, *salt, &bytes[..])).collect();
+            let parts: Vec<_> = events
+                .iter()
+                .map(|(source, salt, bytes)| (*source, *salt, &bytes[..]))
+                .collect();
             let message = encode_message(&statement, &parts);
-            list.push(Waiting { position, id: state::hash_column(&row, 1)?, message });
+            list.push(Waiting {
+                position,
+                id: state::hash_column(&row, 1)?,
+                message,
+            });
         }
         Ok(list)
     }
@@ -340,7 +376,11 @@ impl Outbox {
     ///
     /// # Errors
     /// [`OutboxError::Store`].
-    pub async fn waiting_positions(&self, from: i64, to: i64) -> Result<BTreeSet<i64>, OutboxError> {
+    pub async fn waiting_positions(
+        &self,
+        from: i64,
+        to: i64,
+    ) -> Result<BTreeSet<i64>, OutboxError> {
         let positions: Vec<i64> = sqlx::query_scalar(
             "SELECT position FROM statements
              WHERE receipt IS NULL AND position BETWEEN $1 AND $2",

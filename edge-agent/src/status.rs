@@ -69,6 +69,9 @@ impl Head {
     /// Epoch and number.
     #[must_use]
     pub const fn position(&self) -> Position {
-        Position { epoch: self.epoch, seq: self.seq }
+        Position {
+            epoch: self.epoch,
+            seq: self.seq,
+        }
     }
 }

@@ -104,11 +104,18 @@ pub enum TrustError {
 }
 
 fn refuse(part: &'static str, problem: impl std::fmt::Display) -> TrustError {
-    TrustError::Refused { part, problem: problem.to_string() }
+    TrustError::Refused {
+        part,
+        problem: problem.to_string(),
+    }
 }
 
 fn rule(holds: bool, part: &'static str, problem: &str) -> Result<(), TrustError> {
-    if holds { Ok(()) } else { Err(refuse(part, problem)) }
+    if holds {
+        Ok(())
+    } else {
+        Err(refuse(part, problem))
+    }
 }
 
 impl Enrolment {
@@ -118,7 +125,10 @@ impl Enrolment {
     /// [`TrustError`].
     pub fn load(state: &Path) -> Result<Option<Self>, TrustError> {
         let path = state.join(ENROLMENT_FILE);
-        let io = |source| TrustError::Io { path: path.clone(), source };
+        let io = |source| TrustError::Io {
+            path: path.clone(),
+            source,
+        };
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.len() > FILE_MAX => {
                 return Err(TrustError::Malformed("larger than a megabyte".to_owned()));
@@ -157,14 +167,38 @@ impl Enrolment {
             "is of another organisation than the claim",
         )?;
         let record = self.signed_by(&self.record, &organisation, Role::Capture, "record")?;
-        rule(record.key == *key, "record", "is of another key than this device's")?;
-        let device = record.address().ok_or_else(|| refuse("record", "names no device"))?;
-        rule(self.username == device.to_string(), "username", "is not the device's address")?;
+        rule(
+            record.key == *key,
+            "record",
+            "is of another key than this device's",
+        )?;
+        let device = record
+            .address()
+            .ok_or_else(|| refuse("record", "names no device"))?;
+        rule(
+            self.username == device.to_string(),
+            "username",
+            "is not the device's address",
+        )?;
         let issuer = self.organisation_of(&self.receipt_organisation_record, &policy)?;
-        let receipt =
-            self.signed_by(&self.receipt_record, &issuer, Role::Receipt, "receipt_record")?;
-        let broker = self.broker.parse().map_err(|problem| refuse("broker", problem))?;
-        Ok(Trust { log: self.log, device, record, receipt_key: receipt.key, policy, broker })
+        let receipt = self.signed_by(
+            &self.receipt_record,
+            &issuer,
+            Role::Receipt,
+            "receipt_record",
+        )?;
+        let broker = self
+            .broker
+            .parse()
+            .map_err(|problem| refuse("broker", problem))?;
+        Ok(Trust {
+            log: self.log,
+            device,
+            record,
+            receipt_key: receipt.key,
+            policy,
+            broker,
+        })
     }
 
     fn checked_policy(&self) -> Result<Policy, TrustError> {
@@ -174,12 +208,24 @@ impl Enrolment {
         else {
             return Err(refuse(part, "the entry is no policy"));
         };
-        rule(policy.log == self.log, part, "is of another log than the claim")?;
-        rule(policy.origin == self.origin, part, "names another origin than the claim")?;
+        rule(
+            policy.log == self.log,
+            part,
+            "is of another log than the claim",
+        )?;
+        rule(
+            policy.origin == self.origin,
+            part,
+            "names another origin than the claim",
+        )?;
         // A later policy would need its predecessors to be followed from the claim's key.
         rule(policy.prev.is_none(), part, "is not the first of its log")?;
         let genesis = policy.log_key.to_bytes();
-        rule(genesis[..] == self.log_key.0[..], part, "has another log key than the claim")?;
+        rule(
+            genesis[..] == self.log_key.0[..],
+            part,
+            "has another log key than the claim",
+        )?;
         rule(
             self.origin.log_id(&self.log_key.0) == self.log,
             part,
@@ -188,7 +234,12 @@ impl Enrolment {
         Ok(policy)
     }
 
-    fn parsed(&self, bytes: &[u8], role: Role, part: &'static str) -> Result<SignedRecord, TrustError> {
+    fn parsed(
+        &self,
+        bytes: &[u8],
+        role: Role,
+        part: &'static str,
+    ) -> Result<SignedRecord, TrustError> {
         let signed = SignedRecord::parse(bytes.to_vec()).map_err(|error| refuse(part, error))?;
         rule(signed.record.log == self.log, part, "is of another log")?;
         rule(signed.record.role == role, part, "has another role")?;
@@ -202,7 +253,9 @@ impl Enrolment {
         let registrar = policy
             .registrar(&signed.signer)
             .ok_or_else(|| refuse(part, "its signer is no registrar of the policy"))?;
-        signed.verify(registrar).map_err(|error| refuse(part, error))?;
+        signed
+            .verify(registrar)
+            .map_err(|error| refuse(part, error))?;
         Ok(signed.record)
     }
 
@@ -216,7 +269,9 @@ impl Enrolment {
         let signed = self.parsed(bytes, role, part)?;
         let same = signed.record.organisation == organisation.organisation;
         rule(same, part, "is of another organisation than its signer")?;
-        signed.verify(&organisation.key).map_err(|error| refuse(part, error))?;
+        signed
+            .verify(&organisation.key)
+            .map_err(|error| refuse(part, error))?;
         Ok(signed.record)
     }
 }

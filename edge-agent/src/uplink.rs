@@ -84,7 +84,10 @@ impl Uplink {
         connected: watch::Sender<bool>,
         shutdown: CancellationToken,
     ) -> Result<Self, tls::TlsError> {
-        let address = config.broker.clone().unwrap_or_else(|| trust.broker.clone());
+        let address = config
+            .broker
+            .clone()
+            .unwrap_or_else(|| trust.broker.clone());
         let transport = if address.tls {
             let client = tls::under_ca(&enrolment.ca)?;
             Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(client)))
@@ -175,13 +178,19 @@ impl<'a> Session<'a> {
             again: VecDeque::new(),
             is_connected: false,
         };
-        Self { uplink, client, event_loop, state }
+        Self {
+            uplink,
+            client,
+            event_loop,
+            state,
+        }
     }
 
     /// Ends well only by shutdown.
     async fn run(&mut self, back_off: &mut BackOff) -> Result<(), Lost> {
         let mut newest = self.uplink.outbox.newest();
-        let mut tick = tokio::time::interval((self.uplink.config.receipt_timeout / 4).max(MIN_TICK));
+        let mut tick =
+            tokio::time::interval((self.uplink.config.receipt_timeout / 4).max(MIN_TICK));
         loop {
             // A poll is never dropped half way: what it has taken from the queue would be gone.
             let mut poll = pin!(self.event_loop.poll());
@@ -204,7 +213,11 @@ impl<'a> Session<'a> {
                 }
             };
             match event {
-                Some(Ok(event)) => self.state.handle(self.uplink, &self.client, event, back_off).await?,
+                Some(Ok(event)) => {
+                    self.state
+                        .handle(self.uplink, &self.client, event, back_off)
+                        .await?
+                }
                 Some(Err(error)) => return Err(Lost::Connection(Box::new(error))),
                 None => break,
             }
@@ -241,13 +254,20 @@ impl SessionState {
             }
             Event::Incoming(Packet::SubAck(suback)) => {
                 use rumqttc::v5::mqttbytes::v5::SubscribeReasonCode::Success;
-                if !suback.return_codes.iter().all(|code| matches!(code, Success(_))) {
+                if !suback
+                    .return_codes
+                    .iter()
+                    .all(|code| matches!(code, Success(_)))
+                {
                     return Err(Lost::Subscription);
                 }
             }
             Event::Outgoing(Outgoing::Publish(id)) => self.window.left(id),
             Event::Incoming(Packet::PubAck(ack)) => {
-                if !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+                if !matches!(
+                    ack.reason,
+                    PubAckReason::Success | PubAckReason::NoMatchingSubscribers
+                ) {
                     tracing::warn!(reason = ?ack.reason, "the broker did not take a statement");
                 }
                 self.window.acknowledged(ack.pkid);
@@ -266,7 +286,10 @@ impl SessionState {
         client: &AsyncClient,
         connack: &ConnAck,
     ) -> Result<(), Lost> {
-        let theirs = connack.properties.as_ref().and_then(|properties| properties.receive_max);
+        let theirs = connack
+            .properties
+            .as_ref()
+            .and_then(|properties| properties.receive_max);
         self.window.narrow(usize::from(theirs.unwrap_or(u16::MAX)));
         client
             .try_subscribe(uplink.receipt_topic.clone(), QoS::AtLeastOnce)
@@ -300,12 +323,17 @@ impl SessionState {
             && let Some(position) = self.again.pop_front()
         {
             let waiting = uplink.outbox.waiting(position - 1, 1).await?;
-            for statement in waiting.into_iter().filter(|found| found.position == position) {
+            for statement in waiting
+                .into_iter()
+                .filter(|found| found.position == position)
+            {
                 self.send(uplink, client, position, statement.message)?;
             }
         }
         while self.window.room() > 0 {
-            let limit = u32::try_from(self.window.room()).unwrap_or(READ_MAX).min(READ_MAX);
+            let limit = u32::try_from(self.window.room())
+                .unwrap_or(READ_MAX)
+                .min(READ_MAX);
             let waiting = uplink.outbox.waiting(self.cursor, limit).await?;
             if waiting.is_empty() {
                 return Ok(());
@@ -326,7 +354,12 @@ impl SessionState {
         message: Vec<u8>,
     ) -> Result<(), Lost> {
         client
-            .try_publish(uplink.capture_topic.clone(), QoS::AtLeastOnce, false, message)
+            .try_publish(
+                uplink.capture_topic.clone(),
+                QoS::AtLeastOnce,
+                false,
+                message,
+            )
             .map_err(|_| Lost::Queue)?;
         self.window.queued();
         self.sent_at.insert(position, Instant::now());
@@ -335,9 +368,12 @@ impl SessionState {
 
     /// Statements that were sent a receipt timeout ago and still have none.
     async fn find_overdue(&mut self, uplink: &Uplink) -> Result<(), Lost> {
-        let Some((&first, _)) = self.sent_at.first_key_value() else { return Ok(()) };
+        let Some((&first, _)) = self.sent_at.first_key_value() else {
+            return Ok(());
+        };
         let waiting = uplink.outbox.waiting_positions(first, self.cursor).await?;
-        self.sent_at.retain(|position, _| waiting.contains(position));
+        self.sent_at
+            .retain(|position, _| waiting.contains(position));
         let now = Instant::now();
         for (position, at) in &mut self.sent_at {
             if now.duration_since(*at) >= uplink.config.receipt_timeout {

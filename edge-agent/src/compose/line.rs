@@ -113,7 +113,10 @@ pub fn compose(bytes: &[u8], context: LineContext<'_>) -> Result<Composed, Compo
     parts.put(&mut event);
     let changes = parts.changes(line.presence.or_else(|| default_direction(&step)));
     put_extra(&mut event, line.extra)?;
-    Ok(Composed { event: finish(event)?, changes })
+    Ok(Composed {
+        event: finish(event)?,
+        changes,
+    })
 }
 
 fn parse(bytes: &[u8]) -> Result<Line, ComposeError> {
@@ -131,11 +134,17 @@ fn parse(bytes: &[u8]) -> Result<Line, ComposeError> {
 /// Event time and offset: as the line states them, else now.
 fn when(line: &Line, context: LineContext<'_>) -> Result<(String, String), ComposeError> {
     let default_offset = offset_text(context.time_zone_minutes);
-    let Some(text) = &line.time else { return Ok((time_text(context.now), default_offset)) };
-    let time = rule::parse_event_time(text)
-        .ok_or_else(|| ComposeError::Line(format!("time `{text:.40}` is not an instant with offset")))?;
-    let offset =
-        if text.ends_with('Z') { default_offset } else { offset_text(time.offset_minutes) };
+    let Some(text) = &line.time else {
+        return Ok((time_text(context.now), default_offset));
+    };
+    let time = rule::parse_event_time(text).ok_or_else(|| {
+        ComposeError::Line(format!("time `{text:.40}` is not an instant with offset"))
+    })?;
+    let offset = if text.ends_with('Z') {
+        default_offset
+    } else {
+        offset_text(time.offset_minutes)
+    };
     Ok((text.clone(), offset))
 }
 
@@ -152,8 +161,14 @@ fn default_direction(step: &str) -> Option<Direction> {
 /// What the event is about; decides its type.
 enum Parts {
     Object(Vec<Item>),
-    Aggregation { parent: String, children: Vec<Item> },
-    Transformation { inputs: Vec<Item>, outputs: Vec<Item> },
+    Aggregation {
+        parent: String,
+        children: Vec<Item>,
+    },
+    Transformation {
+        inputs: Vec<Item>,
+        outputs: Vec<Item>,
+    },
 }
 
 impl Parts {
@@ -174,7 +189,10 @@ impl Parts {
                 if thing.is_class {
                     return refuse("parent is a class of things, not one thing");
                 }
-                Ok(Self::Aggregation { parent: thing.uri, children: items(&line.items)? })
+                Ok(Self::Aggregation {
+                    parent: thing.uri,
+                    children: items(&line.items)?,
+                })
             }
             (None, false) if line.items.is_empty() => refuse("names no item"),
             (None, false) => Ok(Self::Object(items(&line.items)?)),
@@ -215,14 +233,22 @@ impl Parts {
     }
 
     fn changes(&self, direction: Option<Direction>) -> Vec<Change> {
-        let Some(direction) = direction else { return Vec::new() };
+        let Some(direction) = direction else {
+            return Vec::new();
+        };
         let items = match (self, direction) {
             (Self::Object(items), _) => items,
             (Self::Aggregation { children, .. }, _) => children,
             (Self::Transformation { outputs, .. }, Direction::In) => outputs,
             (Self::Transformation { inputs, .. }, Direction::Out) => inputs,
         };
-        items.iter().map(|item| Change { direction, item: item.clone() }).collect()
+        items
+            .iter()
+            .map(|item| Change {
+                direction,
+                item: item.clone(),
+            })
+            .collect()
     }
 }
 
@@ -244,8 +270,14 @@ fn item(text: &ItemText) -> Result<Item, ComposeError> {
         return Err(ComposeError::Line("uom without quantity".to_owned()));
     }
     let quantity = quantity.map(decimal).transpose()?;
-    let amount = thing.is_class.then(|| Amount { quantity, uom: uom.cloned() });
-    Ok(Item { uri: thing.uri, amount })
+    let amount = thing.is_class.then(|| Amount {
+        quantity,
+        uom: uom.cloned(),
+    });
+    Ok(Item {
+        uri: thing.uri,
+        amount,
+    })
 }
 
 fn decimal(number: &serde_json::Number) -> Result<Decimal, ComposeError> {
@@ -258,8 +290,11 @@ fn decimal(number: &serde_json::Number) -> Result<Decimal, ComposeError> {
 }
 
 fn put_items(event: &mut Map<String, Value>, things: &str, classes: &str, items: &[Item]) {
-    let one: Vec<&str> =
-        items.iter().filter(|item| item.amount.is_none()).map(|item| item.uri.as_str()).collect();
+    let one: Vec<&str> = items
+        .iter()
+        .filter(|item| item.amount.is_none())
+        .map(|item| item.uri.as_str())
+        .collect();
     let many: Vec<Value> = items.iter().filter_map(Item::quantity_element).collect();
     if !one.is_empty() {
         event.insert(things.to_owned(), json!(one));
@@ -276,7 +311,9 @@ fn put_extra(
 ) -> Result<(), ComposeError> {
     for (name, value) in extra {
         if event.contains_key(&name) || name == "action" {
-            return Err(ComposeError::Line(format!("extra may not set `{name:.64}`")));
+            return Err(ComposeError::Line(format!(
+                "extra may not set `{name:.64}`"
+            )));
         }
         event.insert(name, value);
     }

@@ -32,7 +32,8 @@ impl Item {
     pub fn quantity_element(&self) -> Option<Value> {
         let amount = self.amount.as_ref()?;
         let mut element = json!({ "epcClass": self.uri });
-        if let (Some(quantity), Some(element)) = (number(amount.quantity), element.as_object_mut()) {
+        if let (Some(quantity), Some(element)) = (number(amount.quantity), element.as_object_mut())
+        {
             element.insert("quantity".to_owned(), quantity);
             if let Some(uom) = &amount.uom {
                 element.insert("uom".to_owned(), uom.as_str().into());
@@ -84,7 +85,10 @@ impl Presence {
         match left {
             Some(amount) => {
                 self.0.insert(uri.clone(), amount.clone());
-                Some(Item { uri: uri.clone(), amount })
+                Some(Item {
+                    uri: uri.clone(),
+                    amount,
+                })
             }
             None => {
                 self.0.remove(uri);
@@ -100,7 +104,10 @@ impl Presence {
 
     /// The goods, by name.
     pub fn items(&self) -> impl Iterator<Item = Item> + '_ {
-        self.0.iter().map(|(uri, amount)| Item { uri: uri.clone(), amount: amount.clone() })
+        self.0.iter().map(|(uri, amount)| Item {
+            uri: uri.clone(),
+            amount: amount.clone(),
+        })
     }
 
     /// True if nothing is here.
@@ -112,22 +119,32 @@ impl Presence {
 
 fn added(here: Option<&Option<Amount>>, item: &Item) -> Option<Amount> {
     let coming = item.amount.as_ref()?;
-    let Some(Some(here)) = here else { return Some(coming.clone()) };
+    let Some(Some(here)) = here else {
+        return Some(coming.clone());
+    };
     let sum = match (here.quantity, coming.quantity) {
         (Some(a), Some(b)) if here.uom == coming.uom => a.checked_add(b),
         _ => coming.quantity,
     };
-    Some(Amount { quantity: sum, uom: coming.uom.clone() })
+    Some(Amount {
+        quantity: sum,
+        uom: coming.uom.clone(),
+    })
 }
 
 /// What is left of `here`; outer `None` when nothing is.
 fn left(here: &Option<Amount>, going: &Item) -> Option<Option<Amount>> {
     let (here, going) = (here.as_ref()?, going.amount.as_ref()?);
-    let (Some(a), Some(b)) = (here.quantity, going.quantity) else { return None };
+    let (Some(a), Some(b)) = (here.quantity, going.quantity) else {
+        return None;
+    };
     if here.uom != going.uom || b >= a {
         return None;
     }
-    Some(Some(Amount { quantity: a.checked_sub(b), uom: here.uom.clone() }))
+    Some(Some(Amount {
+        quantity: a.checked_sub(b),
+        uom: here.uom.clone(),
+    }))
 }
 
 #[cfg(test)]
@@ -135,8 +152,14 @@ mod tests {
     use super::*;
 
     fn lot(quantity: Option<i64>) -> Item {
-        let amount = Amount { quantity: quantity.map(Decimal::from), uom: None };
-        Item { uri: "https://id.gs1.org/01/1/10/A".to_owned(), amount: Some(amount) }
+        let amount = Amount {
+            quantity: quantity.map(Decimal::from),
+            uom: None,
+        };
+        Item {
+            uri: "https://id.gs1.org/01/1/10/A".to_owned(),
+            amount: Some(amount),
+        }
     }
 
     fn change(direction: Direction, item: Item) -> Change {
@@ -149,7 +172,10 @@ mod tests {
         presence.apply(&change(Direction::In, lot(Some(5))));
         presence.apply(&change(Direction::In, lot(Some(5))));
         assert_eq!(presence.items().next(), Some(lot(Some(10))));
-        assert_eq!(presence.apply(&change(Direction::Out, lot(Some(4)))), Some(lot(Some(6))));
+        assert_eq!(
+            presence.apply(&change(Direction::Out, lot(Some(4)))),
+            Some(lot(Some(6)))
+        );
         assert_eq!(presence.apply(&change(Direction::Out, lot(Some(6)))), None);
         assert!(presence.is_empty());
     }
@@ -160,7 +186,10 @@ mod tests {
         presence.apply(&change(Direction::In, lot(Some(5))));
         assert_eq!(presence.apply(&change(Direction::Out, lot(None))), None);
         assert!(presence.is_empty());
-        let case = Item { uri: "https://id.gs1.org/00/1".to_owned(), amount: None };
+        let case = Item {
+            uri: "https://id.gs1.org/00/1".to_owned(),
+            amount: None,
+        };
         presence.apply(&change(Direction::In, case.clone()));
         presence.apply(&change(Direction::In, case.clone()));
         assert_eq!(presence.items().count(), 1);
@@ -169,8 +198,14 @@ mod tests {
 
     #[test]
     fn a_quantity_element_keeps_its_number() {
-        let amount = Amount { quantity: Some(Decimal::new(1250, 2)), uom: Some("KGM".to_owned()) };
-        let item = Item { amount: Some(amount), ..lot(None) };
+        let amount = Amount {
+            quantity: Some(Decimal::new(1250, 2)),
+            uom: Some("KGM".to_owned()),
+        };
+        let item = Item {
+            amount: Some(amount),
+            ..lot(None)
+        };
         let element = item.quantity_element().expect("a class").to_string();
         assert_eq!(
             element,

@@ -45,15 +45,24 @@ pub fn events(
     readings: &[Reading],
     presence: &Presence,
 ) -> Result<Vec<Event>, ComposeError> {
-    let Some(last) = readings.last() else { return Ok(Vec::new()) };
+    let Some(last) = readings.last() else {
+        return Ok(Vec::new());
+    };
     let goods: Vec<Item> = presence.items().collect();
     let build = |goods: &[Item]| {
-        let mut event = head("ObjectEvent", time_text(last.time), offset_text(time_zone_minutes));
+        let mut event = head(
+            "ObjectEvent",
+            time_text(last.time),
+            offset_text(time_zone_minutes),
+        );
         event.insert("action".to_owned(), "OBSERVE".into());
         event.insert("bizStep".to_owned(), rule.step.as_str().into());
         put_places(&mut event, &rule.place, rule.biz_location.as_deref());
         put_goods(&mut event, goods);
-        event.insert("sensorElementList".to_owned(), json!([element(rule, last, readings)]));
+        event.insert(
+            "sensorElementList".to_owned(),
+            json!([element(rule, last, readings)]),
+        );
         if let Some(assumption) = &rule.assumption {
             event.insert("tb:assumption".to_owned(), assumption.as_str().into());
         }
@@ -66,8 +75,11 @@ pub fn events(
 }
 
 fn put_goods(event: &mut Map<String, Value>, goods: &[Item]) {
-    let things: Vec<&str> =
-        goods.iter().filter(|item| item.amount.is_none()).map(|item| item.uri.as_str()).collect();
+    let things: Vec<&str> = goods
+        .iter()
+        .filter(|item| item.amount.is_none())
+        .map(|item| item.uri.as_str())
+        .collect();
     let classes: Vec<Value> = goods.iter().filter_map(Item::quantity_element).collect();
     if !things.is_empty() {
         event.insert("epcList".to_owned(), json!(things));
@@ -78,7 +90,10 @@ fn put_goods(event: &mut Map<String, Value>, goods: &[Item]) {
 }
 
 fn element(rule: &SensorRule, last: &Reading, readings: &[Reading]) -> Value {
-    let reports: Vec<Value> = readings.iter().map(|reading| report(rule, reading)).collect();
+    let reports: Vec<Value> = readings
+        .iter()
+        .map(|reading| report(rule, reading))
+        .collect();
     json!({
         "sensorMetadata": { "time": time_text(last.time), "deviceID": rule.sensor },
         "sensorReport": reports,

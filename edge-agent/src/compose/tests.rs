@@ -64,8 +64,14 @@ fn a_parent_makes_an_aggregation() {
     );
     assert_eq!(event["type"], "AggregationEvent");
     assert_eq!(event["action"], "ADD");
-    assert_eq!(event["parentID"], "https://id.gs1.org/00/095210010000000017");
-    assert_eq!(event["childEPCs"][0], "https://id.gs1.org/01/09521001000017/21/S1");
+    assert_eq!(
+        event["parentID"],
+        "https://id.gs1.org/00/095210010000000017"
+    );
+    assert_eq!(
+        event["childEPCs"][0],
+        "https://id.gs1.org/01/09521001000017/21/S1"
+    );
     assert_eq!(event["eventTime"], "2026-11-20T08:00:00.5+08:00");
     assert_eq!(event["eventTimeZoneOffset"], "+08:00");
 }
@@ -79,7 +85,10 @@ fn inputs_and_outputs_make_a_transformation_without_action() {
     assert_eq!(event["type"], "TransformationEvent");
     assert!(event.get("action").is_none());
     assert_eq!(event["inputQuantityList"][0]["quantity"], 2.5);
-    assert_eq!(composed.changes[0].item.uri, "https://id.gs1.org/01/09521001000017/10/L2");
+    assert_eq!(
+        composed.changes[0].item.uri,
+        "https://id.gs1.org/01/09521001000017/10/L2"
+    );
 }
 
 #[test]
@@ -88,7 +97,9 @@ fn storing_brings_goods_in_and_shipping_takes_them_out() {
     assert_eq!(stored.changes[0].direction, Direction::In);
     let shipped = line(&format!(r#"{{"step":"shipping","items":["{LOT}"]}}"#));
     assert_eq!(shipped.changes[0].direction, Direction::Out);
-    let kept = line(&format!(r#"{{"step":"storing","items":["{LOT}"],"presence":"out"}}"#));
+    let kept = line(&format!(
+        r#"{{"step":"storing","items":["{LOT}"],"presence":"out"}}"#
+    ));
     assert_eq!(kept.changes[0].direction, Direction::Out);
 }
 
@@ -97,19 +108,39 @@ fn bad_lines_are_refused_with_their_reason() {
     let cases = [
         (r#"{"step":"packing"}"#, "names no item"),
         (r#"{"items":["(01)09521001000017(21)S1"]}"#, "step"),
-        (r#"{"step":"storing","items":["(01)09521001000018(21)S1"]}"#, "check digit"),
+        (
+            r#"{"step":"storing","items":["(01)09521001000018(21)S1"]}"#,
+            "check digit",
+        ),
         (r#"{"step":"storing","items":["x"],"items":[]}"#, "I-JSON"),
         (r#"{"step":"storing","item":["x"]}"#, "unknown field"),
-        (r#"{"step":"storing","items":[{"id":"(01)09521001000017(21)S1","quantity":2}]}"#, "one thing"),
-        (r#"{"step":"storing","items":[{"id":"(01)09521001000017(10)A","quantity":-2}]}"#, "positive"),
-        (r#"{"step":"storing","items":["(01)09521001000017(10)A"],"time":"yesterday"}"#, "instant"),
-        (r#"{"step":"storing","items":["(01)09521001000017(10)A"],"extra":{"type":"x"}}"#, "may not set"),
-        (r#"{"step":"packing","items":[],"parent":"(01)09521001000017(10)A"}"#, "class"),
+        (
+            r#"{"step":"storing","items":[{"id":"(01)09521001000017(21)S1","quantity":2}]}"#,
+            "one thing",
+        ),
+        (
+            r#"{"step":"storing","items":[{"id":"(01)09521001000017(10)A","quantity":-2}]}"#,
+            "positive",
+        ),
+        (
+            r#"{"step":"storing","items":["(01)09521001000017(10)A"],"time":"yesterday"}"#,
+            "instant",
+        ),
+        (
+            r#"{"step":"storing","items":["(01)09521001000017(10)A"],"extra":{"type":"x"}}"#,
+            "may not set",
+        ),
+        (
+            r#"{"step":"packing","items":[],"parent":"(01)09521001000017(10)A"}"#,
+            "class",
+        ),
         ("not json", "I-JSON"),
         ("", "I-JSON"),
     ];
     for (text, reason) in cases {
-        let error = compose(text.as_bytes(), context()).expect_err(text).to_string();
+        let error = compose(text.as_bytes(), context())
+            .expect_err(text)
+            .to_string();
         assert!(error.contains(reason), "{text}: {error}");
     }
     let long = format!(r#"{{"step":"{}"}}"#, "a".repeat(line::LINE_MAX));
@@ -123,18 +154,28 @@ fn a_sensor_event_names_goods_alarms_and_doubts() {
     let mut presence = Presence::default();
     for text in [LOT, "(01)09521001000017(21)S1"] {
         let stored = line(&format!(r#"{{"step":"storing","items":["{text}"]}}"#));
-        stored.changes.iter().for_each(|change| drop(presence.apply(change)));
+        stored
+            .changes
+            .iter()
+            .for_each(|change| drop(presence.apply(change)));
     }
     let at = |seconds: i64, value, suspect| Reading {
         time: Instant::from_seconds(1_795_000_000 + seconds),
         value,
         suspect,
     };
-    let readings = [at(0, Some(4.5), false), at(60, Some(8.5), false), at(60, None, true)];
+    let readings = [
+        at(0, Some(4.5), false),
+        at(60, Some(8.5), false),
+        at(60, None, true),
+    ];
     let events = sensor::events(&rule(), 0, &readings, &presence).expect("events");
     let event = json(events[0].bytes());
     let reports = &event["sensorElementList"][0]["sensorReport"];
-    assert_eq!(event["epcList"][0], "https://id.gs1.org/01/09521001000017/21/S1");
+    assert_eq!(
+        event["epcList"][0],
+        "https://id.gs1.org/01/09521001000017/21/S1"
+    );
     assert_eq!(event["quantityList"][0]["epcClass"], LOT);
     assert_eq!(event["tb:assumption"], "degrees Celsius");
     assert_eq!(event["eventTime"], "2026-11-18T11:07:40Z");
@@ -148,24 +189,41 @@ fn a_sensor_event_names_goods_alarms_and_doubts() {
 fn more_goods_than_fit_make_further_events_with_the_same_readings() {
     let mut presence = Presence::default();
     for serial in 0..=GOODS_PER_EVENT_MAX {
-        let thing = crate::names::thing(&format!("(01)09521001000017(21)S{serial}")).expect("thing");
-        let item = super::presence::Item { uri: thing.uri, amount: None };
-        presence.apply(&Change { direction: Direction::In, item });
+        let thing =
+            crate::names::thing(&format!("(01)09521001000017(21)S{serial}")).expect("thing");
+        let item = super::presence::Item {
+            uri: thing.uri,
+            amount: None,
+        };
+        presence.apply(&Change {
+            direction: Direction::In,
+            item,
+        });
     }
-    let reading = Reading { time: Instant::from_seconds(0), value: Some(1.0), suspect: false };
+    let reading = Reading {
+        time: Instant::from_seconds(0),
+        value: Some(1.0),
+        suspect: false,
+    };
     let events = sensor::events(&rule(), 0, &[reading], &presence).expect("events");
     assert_eq!(events.len(), 2);
-    assert_eq!(json(events[1].bytes())["epcList"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        json(events[1].bytes())["epcList"].as_array().map(Vec::len),
+        Some(1)
+    );
 }
 
 fn any_reading() -> impl Strategy<Value = Reading> {
-    (any::<u32>(), proptest::option::of(any::<f64>()), any::<bool>()).prop_map(
-        |(seconds, value, suspect)| Reading {
+    (
+        any::<u32>(),
+        proptest::option::of(any::<f64>()),
+        any::<bool>(),
+    )
+        .prop_map(|(seconds, value, suspect)| Reading {
             time: Instant::from_seconds(i64::from(seconds)),
             value,
             suspect,
-        },
-    )
+        })
 }
 
 proptest! {

@@ -9,9 +9,8 @@ use toml::Spanned;
 
 use super::raw::{RawConfig, RawDevice, RawSource, RawUplink};
 use super::{
-    Config, ConfigError, DeviceConfig, ModbusConfig, READINGS_PER_EVENT_MAX,
-    RegisterKind, RegisterTable, SOURCES_MAX, ScanConfig, SensorRule, SourceConfig, TEXT_MAX,
-    UplinkConfig,
+    Config, ConfigError, DeviceConfig, ModbusConfig, READINGS_PER_EVENT_MAX, RegisterKind,
+    RegisterTable, SOURCES_MAX, ScanConfig, SensorRule, SourceConfig, TEXT_MAX, UplinkConfig,
 };
 use crate::compose::presence::Presence;
 use crate::compose::sensor::{self, Reading};
@@ -30,8 +29,11 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
     if raw.sources.len() > SOURCES_MAX {
         return Err(at.error(0..0, "source", format!("more than {SOURCES_MAX} sources")));
     }
-    let sources =
-        raw.sources.iter().map(|source| check_source(&at, source)).collect::<Result<Vec<_>, _>>()?;
+    let sources = raw
+        .sources
+        .iter()
+        .map(|source| check_source(&at, source))
+        .collect::<Result<Vec<_>, _>>()?;
     check_series(&at, &raw.sources, &sources)?;
     Ok(Config {
         state: raw.state,
@@ -92,7 +94,11 @@ impl Place<'_> {
         if range.contains(&number) {
             return Ok(number);
         }
-        let problem = format!("{number} is not between {} and {}", range.start(), range.end());
+        let problem = format!(
+            "{number} is not between {} and {}",
+            range.start(),
+            range.end()
+        );
         Err(self.error(value.span(), field, problem))
     }
 
@@ -130,7 +136,9 @@ impl Place<'_> {
 }
 
 fn log_level(at: &Place<'_>, value: Option<&Spanned<String>>) -> Result<String, ConfigError> {
-    let Some(value) = value else { return Ok("info".to_owned()) };
+    let Some(value) = value else {
+        return Ok("info".to_owned());
+    };
     let text = at.text("log_level", value)?;
     text.parse::<tracing_subscriber::EnvFilter>()
         .map_err(|error| at.error(value.span(), "log_level", error.to_string()))?;
@@ -140,7 +148,8 @@ fn log_level(at: &Place<'_>, value: Option<&Spanned<String>>) -> Result<String, 
 fn check_device(at: &Place<'_>, raw: &RawDevice) -> Result<DeviceConfig, ConfigError> {
     let name = match &raw.name {
         Some(value) => Some(at.key("device.name", value, |text| {
-            text.parse().map_err(|error: schemas::ids::NameError| error.to_string())
+            text.parse()
+                .map_err(|error: schemas::ids::NameError| error.to_string())
         })?),
         None => None,
     };
@@ -167,24 +176,37 @@ fn check_device(at: &Place<'_>, raw: &RawDevice) -> Result<DeviceConfig, ConfigE
         })?,
         None => 0,
     };
-    Ok(DeviceConfig { name, heartbeat, clock, time_zone_minutes })
+    Ok(DeviceConfig {
+        name,
+        heartbeat,
+        clock,
+        time_zone_minutes,
+    })
 }
 
 fn check_uplink(at: &Place<'_>, raw: &RawUplink) -> Result<UplinkConfig, ConfigError> {
     let broker = match &raw.broker {
-        Some(value) => {
-            Some(at.key("uplink.broker", value, |text| text.parse().map_err(str::to_owned))?)
-        }
+        Some(value) => Some(at.key("uplink.broker", value, |text| {
+            text.parse().map_err(str::to_owned)
+        })?),
         None => None,
     };
     let in_flight = match &raw.in_flight {
         Some(value) => at.within("uplink.in_flight", value, 1..=1024)?,
         None => 32,
     };
-    let back_off_min = at.milliseconds("uplink.back_off_min_ms", raw.back_off_min_ms.as_ref(), 200)?;
-    let back_off_max =
-        at.milliseconds("uplink.back_off_max_ms", raw.back_off_max_ms.as_ref(), 30_000)?;
-    if let Some(value) = raw.back_off_max_ms.as_ref().filter(|_| back_off_max < back_off_min) {
+    let back_off_min =
+        at.milliseconds("uplink.back_off_min_ms", raw.back_off_min_ms.as_ref(), 200)?;
+    let back_off_max = at.milliseconds(
+        "uplink.back_off_max_ms",
+        raw.back_off_max_ms.as_ref(),
+        30_000,
+    )?;
+    if let Some(value) = raw
+        .back_off_max_ms
+        .as_ref()
+        .filter(|_| back_off_max < back_off_min)
+    {
         let problem = "is shorter than back_off_min_ms";
         return Err(at.error(value.span(), "uplink.back_off_max_ms", problem));
     }
@@ -235,11 +257,18 @@ fn check_modbus(
     let register = at.required(table, "source.register", &raw.register)?;
     let kind = at.required(table, "source.kind", &raw.kind)?;
     let kind = at.key("source.kind", kind, register_kind)?;
-    let unit = raw.unit.as_ref().map_or(Ok(1), |value| at.within("source.unit", value, 0..=255))?;
+    let unit = raw
+        .unit
+        .as_ref()
+        .map_or(Ok(1), |value| at.within("source.unit", value, 0..=255))?;
     let last = 65_536 - u64::from(kind.width());
     let register = at.within("source.register", register, 0..=last)?;
     let time_register = match &raw.time_register {
-        Some(value) => Some(small(at.within("source.time_register", value, 0..=65_534)?)),
+        Some(value) => Some(small(at.within(
+            "source.time_register",
+            value,
+            0..=65_534,
+        )?)),
         None => None,
     };
     Ok(ModbusConfig {
@@ -283,11 +312,17 @@ fn register_table(text: &str) -> Result<RegisterTable, String> {
 fn socket_address(text: &str) -> Result<String, String> {
     let (host, port) = text.rsplit_once(':').ok_or("is not host:port")?;
     let port_fits = port.parse::<u16>().is_ok_and(|port| port != 0);
-    if host.is_empty() || !port_fits { Err("is not host:port".to_owned()) } else { Ok(text.to_owned()) }
+    if host.is_empty() || !port_fits {
+        Err("is not host:port".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn scale(at: &Place<'_>, raw: &RawSource) -> Result<f64, ConfigError> {
-    let Some(value) = &raw.scale else { return Ok(1.0) };
+    let Some(value) = &raw.scale else {
+        return Ok(1.0);
+    };
     let scale = at.finite("source.scale", value)?;
     if scale == 0.0 || scale.abs() > 1e9 {
         return Err(at.error(value.span(), "source.scale", "is zero or beyond 1e9"));
@@ -307,7 +342,9 @@ fn interval(
         return Err(at.error(value.span(), "source.interval_s", problem));
     }
     // Whole microseconds, like every instant.
-    Ok(Duration::from_micros(Duration::from_secs_f64(seconds).as_micros() as u64))
+    Ok(Duration::from_micros(
+        Duration::from_secs_f64(seconds).as_micros() as u64,
+    ))
 }
 
 fn check_rule(
@@ -316,14 +353,17 @@ fn check_rule(
     table: &Range<usize>,
 ) -> Result<SensorRule, ConfigError> {
     let text = |field: &str, value: &Option<Spanned<String>>| {
-        at.required(table, field, value).and_then(|value| at.text(field, value))
+        at.required(table, field, value)
+            .and_then(|value| at.text(field, value))
     };
     let sensor = at.required(table, "source.sensor", &raw.sensor)?;
     let (alarm_min, alarm_max) = alarms(at, raw)?;
     let readings_per_event = match &raw.readings_per_event {
-        Some(value) => {
-            at.within("source.readings_per_event", value, 1..=READINGS_PER_EVENT_MAX as u64)?
-        }
+        Some(value) => at.within(
+            "source.readings_per_event",
+            value,
+            1..=READINGS_PER_EVENT_MAX as u64,
+        )?,
         None => 1,
     };
     let rule = SensorRule {
@@ -350,8 +390,11 @@ fn check_rule(
 
 /// A rule whose events nobody would accept is found out now, by making one.
 fn check_event(at: &Place<'_>, table: &Range<usize>, rule: &SensorRule) -> Result<(), ConfigError> {
-    let reading =
-        Reading { time: Instant::from_seconds(1_600_000_000), value: Some(1.0), suspect: false };
+    let reading = Reading {
+        time: Instant::from_seconds(1_600_000_000),
+        value: Some(1.0),
+        suspect: false,
+    };
     match sensor::events(rule, 0, &[reading], &Presence::default()) {
         Ok(_) => Ok(()),
         Err(error) => Err(at.error(table.clone(), "source", error.to_string())),
@@ -360,7 +403,10 @@ fn check_event(at: &Place<'_>, table: &Range<usize>, rule: &SensorRule) -> Resul
 
 fn alarms(at: &Place<'_>, raw: &RawSource) -> Result<(Option<f64>, Option<f64>), ConfigError> {
     let limit = |field: &str, value: &Option<Spanned<f64>>| {
-        value.as_ref().map(|value| at.finite(field, value)).transpose()
+        value
+            .as_ref()
+            .map(|value| at.finite(field, value))
+            .transpose()
     };
     let min = limit("source.alarm_min", &raw.alarm_min)?;
     let max = limit("source.alarm_max", &raw.alarm_max)?;
@@ -379,7 +425,9 @@ fn place(at: &Place<'_>, raw: &RawSource, table: &Range<usize>) -> Result<String
 
 fn biz_location(at: &Place<'_>, raw: &RawSource) -> Result<Option<String>, ConfigError> {
     let value = raw.biz_location.as_ref();
-    value.map(|value| at.key("source.biz_location", value, names::place)).transpose()
+    value
+        .map(|value| at.key("source.biz_location", value, names::place))
+        .transpose()
 }
 
 fn check_scan(

@@ -115,5 +115,8 @@ fn span<T>(field: &Option<Spanned<T>>) -> Option<std::ops::Range<usize>> {
 fn given<const N: usize>(
     fields: [(&'static str, Option<std::ops::Range<usize>>); N],
 ) -> Vec<(&'static str, std::ops::Range<usize>)> {
-    fields.into_iter().filter_map(|(name, at)| Some((name, at?))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(name, at)| Some((name, at?)))
+        .collect()
 }

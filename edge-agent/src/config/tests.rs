@@ -31,7 +31,9 @@ fn the_template_is_a_valid_configuration() {
 #[test]
 fn defaults_are_filled_in() {
     let config = Config::parse("a.toml", MODBUS).expect("config");
-    let [SourceConfig::Modbus(modbus)] = &config.sources[..] else { panic!("one modbus source") };
+    let [SourceConfig::Modbus(modbus)] = &config.sources[..] else {
+        panic!("one modbus source")
+    };
     assert_eq!(modbus.unit, 1);
     assert_eq!(modbus.rule.step, "sensor_reporting");
     assert_eq!(modbus.rule.readings_per_event, 1);
@@ -45,22 +47,56 @@ fn mistakes_are_named_with_line_and_field() {
         ("register = 0", "register = 70000", 5, "source.register: "),
         ("kind = \"i16\"", "kind = \"i64\"", 6, "source.kind: "),
         ("scale = 0.1", "scale = 0.0", 7, "source.scale: "),
-        ("interval_s = 60", "interval_s = 0", 8, "source.interval_s: "),
+        (
+            "interval_s = 60",
+            "interval_s = 0",
+            8,
+            "source.interval_s: ",
+        ),
         ("interval_s = 60", "intervall_s = 60", 8, "intervall_s: "),
         ("9521001000024", "9521001000025", 13, "source.place: "),
-        ("https://id.gs1.org/414/9521001000024", "", 13, "source.place: "),
-        ("8004/9521001PROBE1", "414/9521001000024", 9, "source.sensor: "),
+        (
+            "https://id.gs1.org/414/9521001000024",
+            "",
+            13,
+            "source.place: ",
+        ),
+        (
+            "8004/9521001PROBE1",
+            "414/9521001000024",
+            9,
+            "source.sensor: ",
+        ),
         ("uom = \"CEL\"", "uom = 5", 11, "uom: "),
-        ("alarm_max = 8.0", "alarm_max = 8.0\nalarm_min = 9.0", 12, "source.alarm_max: "),
+        (
+            "alarm_max = 8.0",
+            "alarm_max = 8.0\nalarm_min = 9.0",
+            12,
+            "source.alarm_max: ",
+        ),
         ("uom = \"CEL\"", "", 2, "source.uom: "),
-        ("type = \"modbus\"", "type = \"modbus\"\npath = \"x\"", 4, "source.path: "),
+        (
+            "type = \"modbus\"",
+            "type = \"modbus\"\npath = \"x\"",
+            4,
+            "source.path: ",
+        ),
         ("\"Temperature\"", "\"Temprature\"", 2, "source: "),
         ("type = \"modbus\"", "type = \"opc\"", 3, "source.type: "),
-        ("address = \"127.0.0.1:502\"", "address = \"127.0.0.1\"", 4, "source.address: "),
+        (
+            "address = \"127.0.0.1:502\"",
+            "address = \"127.0.0.1\"",
+            4,
+            "source.address: ",
+        ),
     ];
     for (from, to, line, field) in cases {
         let (found_line, found_field, problem) = refusal(&MODBUS.replacen(from, to, 1));
-        assert_eq!((found_line, found_field.as_str()), (line, field), "{to}: {problem}");
+        assert_eq!(
+            (found_line, found_field.as_str()),
+            (line, field),
+            "{to}: {problem}"
+        );
     }
 }
 
@@ -73,11 +109,21 @@ fn two_sources_of_one_series_are_refused() {
 
 #[test]
 fn broker_addresses_are_read_and_written() {
-    for text in ["mqtt://127.0.0.1:1883", "mqtts://broker.example:8883", "mqtt://[::1]:1883"] {
+    for text in [
+        "mqtt://127.0.0.1:1883",
+        "mqtts://broker.example:8883",
+        "mqtt://[::1]:1883",
+    ] {
         let parsed: BrokerAddress = text.parse().expect("address");
         assert_eq!(parsed.to_string(), text);
     }
-    for text in ["http://x:1", "mqtt://x", "mqtt://:1", "mqtt://x:0", "mqtt://a b:1"] {
+    for text in [
+        "http://x:1",
+        "mqtt://x",
+        "mqtt://:1",
+        "mqtt://x:0",
+        "mqtt://a b:1",
+    ] {
         assert!(text.parse::<BrokerAddress>().is_err(), "{text}");
     }
 }

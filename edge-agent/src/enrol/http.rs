@@ -34,7 +34,11 @@ impl Progress {
     /// The draft's payload and the organisation's proof.
     pub fn draft(&self) -> Result<(Vec<u8>, Hash), EnrolError> {
         let missing = || EnrolError::Draft("it is incomplete".to_owned());
-        let draft = self.draft.as_deref().and_then(schemas::b64::decode).ok_or_else(missing)?;
+        let draft = self
+            .draft
+            .as_deref()
+            .and_then(schemas::b64::decode)
+            .ok_or_else(missing)?;
         Ok((draft, self.hmac.ok_or_else(missing)?))
     }
 }
@@ -81,7 +85,14 @@ impl Platform {
             (tls::unverified(), String::new())
         };
         let config = config.map_err(|error| EnrolError::Address(error.to_string()))?;
-        Ok((Self { client: client(config)?, base, claim: claim.claim.clone() }, ca))
+        Ok((
+            Self {
+                client: client(config)?,
+                base,
+                claim: claim.claim.clone(),
+            },
+            ca,
+        ))
     }
 
     pub async fn post_request(&self, request: Vec<u8>) -> Result<(), EnrolError> {
@@ -98,7 +109,11 @@ impl Platform {
     }
 
     pub async fn progress(&self) -> Result<Progress, EnrolError> {
-        let bytes = read(self.client.get(format!("{}/v1/enrol/{}", self.base, self.claim))).await?;
+        let bytes = read(
+            self.client
+                .get(format!("{}/v1/enrol/{}", self.base, self.claim)),
+        )
+        .await?;
         serde_json::from_slice(&bytes).map_err(|error| EnrolError::Http(error.to_string()))
     }
 
@@ -129,7 +144,10 @@ async fn fetch_ca(base: &str, claim: &Claim) -> Result<String, EnrolError> {
     if claim.ca.parse() == Ok(found) {
         Ok(pem)
     } else {
-        Err(EnrolError::Ca { found, expected: claim.ca.clone() })
+        Err(EnrolError::Ca {
+            found,
+            expected: claim.ca.clone(),
+        })
     }
 }
 
@@ -147,7 +165,9 @@ fn check_loopback(base: &str) -> Result<(), EnrolError> {
         None => authority.split(':').next().unwrap_or_default(),
     };
     let loops = host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
     if loops { Ok(()) } else { Err(refuse()) }
 }
 
@@ -176,10 +196,18 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        for good in ["http://127.0.0.1:8080", "http://[::1]:1", "http://localhost:1/x"] {
+        for good in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:1",
+            "http://localhost:1/x",
+        ] {
             assert!(check_loopback(good).is_ok(), "{good}");
         }
-        for bad in ["http://10.0.0.1:80", "http://127.0.0.1.evil.example", "ftp://127.0.0.1"] {
+        for bad in [
+            "http://10.0.0.1:80",
+            "http://127.0.0.1.evil.example",
+            "ftp://127.0.0.1",
+        ] {
             assert!(check_loopback(bad).is_err(), "{bad}");
         }
     }

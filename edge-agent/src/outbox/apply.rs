@@ -21,7 +21,9 @@ pub(super) async fn apply(
     work: &Work,
 ) -> Result<(), OutboxError> {
     match work {
-        Work::Reading { series, reading } => take_reading(opening, db, state, series, reading).await,
+        Work::Reading { series, reading } => {
+            take_reading(opening, db, state, series, reading).await
+        }
         Work::Scan(batch) => take_scan(opening, db, state, batch).await,
         Work::Fault(fault) => {
             let note = chain::fault_note(&fault.sensor, &fault.text, fault.range);
@@ -29,7 +31,15 @@ pub(super) async fn apply(
         }
         Work::Heartbeat { since } if state.last_said <= *since || state.head.is_none() => {
             if state.open.is_empty() {
-                chain::say(opening, db, state, Note::Heartbeat { text: String::new() }).await
+                chain::say(
+                    opening,
+                    db,
+                    state,
+                    Note::Heartbeat {
+                        text: String::new(),
+                    },
+                )
+                .await
             } else {
                 chain::close(opening, db, state).await
             }
@@ -108,7 +118,10 @@ async fn compose_series(
             }
         }
     }
-    sqlx::query("DELETE FROM readings WHERE series = $1").bind(series).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM readings WHERE series = $1")
+        .bind(series)
+        .execute(&mut *db)
+        .await?;
     Ok(())
 }
 
@@ -179,7 +192,12 @@ async fn take_answer(
 ) -> Result<(), OutboxError> {
     match answer {
         Answer::Receipt { receipt, bytes } => take_receipt(db, state, receipt, bytes).await,
-        Answer::Inclusion { ids, size, root, note } => {
+        Answer::Inclusion {
+            ids,
+            size,
+            root,
+            note,
+        } => {
             for id in ids {
                 take_inclusion(db, state, id).await?;
             }
@@ -239,11 +257,13 @@ async fn store_receipt(
     receipt: &Receipt,
     bytes: &[u8],
 ) -> Result<i64, OutboxError> {
-    Ok(sqlx::query_scalar("INSERT INTO receipts (time, bytes) VALUES ($1, $2) RETURNING number")
-        .bind(receipt.time.as_micros())
-        .bind(bytes)
-        .fetch_one(&mut *db)
-        .await?)
+    Ok(
+        sqlx::query_scalar("INSERT INTO receipts (time, bytes) VALUES ($1, $2) RETURNING number")
+            .bind(receipt.time.as_micros())
+            .bind(bytes)
+            .fetch_one(&mut *db)
+            .await?,
+    )
 }
 
 /// The platform has the events of this statement: the device may forget their bodies.
@@ -292,7 +312,13 @@ async fn take_refusals(
         .await?;
         if new.is_some() {
             state.counts.events_refused += 1;
-            tracing::warn!(epoch = receipt.epoch, seq, event, code, "the platform refused an event");
+            tracing::warn!(
+                epoch = receipt.epoch,
+                seq,
+                event,
+                code,
+                "the platform refused an event"
+            );
         }
     }
     Ok(())
@@ -347,7 +373,10 @@ async fn take_checkpoint(
     match state.seen {
         Some((seen, seen_root)) if seen == size && seen_root != root => {
             state.counts.alarms += 1;
-            tracing::error!(size, "two witnessed checkpoints of one size have different roots");
+            tracing::error!(
+                size,
+                "two witnessed checkpoints of one size have different roots"
+            );
             return Ok(());
         }
         Some((seen, _)) if seen >= size => return Ok(()),

@@ -42,7 +42,10 @@ pub struct Audit {
 pub async fn audit(state: &Path, key: &PublicKey, trust: &Trust) -> Result<Audit, OutboxError> {
     let path = state.join(DATABASE_FILE);
     let metadata = std::fs::metadata(&path);
-    metadata.map_err(|source| OutboxError::Io { path: path.clone(), source })?;
+    metadata.map_err(|source| OutboxError::Io {
+        path: path.clone(),
+        source,
+    })?;
     let pool = database::readers(&path);
     let mut audit = Audit::default();
     check_statements(&pool, key, trust, &mut audit).await?;
@@ -73,20 +76,32 @@ async fn check_statements(
             id: hash_column(row, 3)?,
         };
         if let Err(problem) = check_statement(pool, key, trust, row, &head, before, audit).await? {
-            audit.problems.push(format!("statement {}/{}: {problem}", head.epoch, head.seq));
+            audit
+                .problems
+                .push(format!("statement {}/{}: {problem}", head.epoch, head.seq));
         }
         before = Some(head);
     }
-    let row = sqlx::query("SELECT epoch, seq, id FROM head").fetch_optional(pool).await?;
+    let row = sqlx::query("SELECT epoch, seq, id FROM head")
+        .fetch_optional(pool)
+        .await?;
     if let Some(row) = row {
         let (epoch, seq) = (number_column(&row, 0)?, number_column(&row, 1)?);
-        audit.head = Some(Head { epoch, seq, id: hash_column(&row, 2)? });
+        audit.head = Some(Head {
+            epoch,
+            seq,
+            id: hash_column(&row, 2)?,
+        });
     }
     let ends = before.is_none_or(|newest| {
-        audit.head.is_some_and(|head| head == newest || head.position() > newest.position())
+        audit
+            .head
+            .is_some_and(|head| head == newest || head.position() > newest.position())
     });
     if !ends {
-        audit.problems.push("the head is not the newest statement".to_owned());
+        audit
+            .problems
+            .push("the head is not the newest statement".to_owned());
     }
     Ok(())
 }
@@ -109,10 +124,22 @@ async fn check_statement(
         .filter(|before| before.epoch == head.epoch && before.seq + 1 == head.seq)
         .is_none_or(|before| before.id == payload.prev);
     let checks = [
-        (statement.id() == head.id, "its bytes are not what its id says"),
-        (statement.verify(key).is_ok(), "its signature is not of this device's key"),
-        (payload.position == head.position(), "it is in another place of the chain"),
-        (payload.log == trust.log && payload.device == trust.device, "it is of another chain"),
+        (
+            statement.id() == head.id,
+            "its bytes are not what its id says",
+        ),
+        (
+            statement.verify(key).is_ok(),
+            "its signature is not of this device's key",
+        ),
+        (
+            payload.position == head.position(),
+            "it is in another place of the chain",
+        ),
+        (
+            payload.log == trust.log && payload.device == trust.device,
+            "it is of another chain",
+        ),
         (follows, "its prev is not the statement before"),
     ];
     if let Some((_, problem)) = checks.into_iter().find(|(holds, _)| !holds) {
@@ -163,13 +190,17 @@ async fn check_receipts(
     trust: &Trust,
     audit: &mut Audit,
 ) -> Result<(), OutboxError> {
-    let rows = sqlx::query("SELECT number, bytes FROM receipts").fetch_all(pool).await?;
+    let rows = sqlx::query("SELECT number, bytes FROM receipts")
+        .fetch_all(pool)
+        .await?;
     for row in &rows {
         let bytes: Vec<u8> = row.try_get(1)?;
         match Receipt::open(&bytes, &trust.receipt_key) {
             Ok(_) => audit.receipts += 1,
             Err(error) => {
-                audit.problems.push(format!("receipt {}: {error}", number_column(row, 0)?));
+                audit
+                    .problems
+                    .push(format!("receipt {}: {error}", number_column(row, 0)?));
             }
         }
     }
@@ -181,14 +212,18 @@ async fn check_checkpoint(
     trust: &Trust,
     audit: &mut Audit,
 ) -> Result<(), OutboxError> {
-    let row = sqlx::query("SELECT size, root, note FROM checkpoint").fetch_optional(pool).await?;
+    let row = sqlx::query("SELECT size, root, note FROM checkpoint")
+        .fetch_optional(pool)
+        .await?;
     let Some(row) = row else { return Ok(()) };
     let (size, root) = (number_column(&row, 0)?, hash_column(&row, 1)?);
     let note: Vec<u8> = row.try_get(2)?;
     let witnessed = Checkpoint::parse(&note).and_then(|note| note.check_served(&trust.policy));
     match witnessed {
         Ok(seen) if seen.checkpoint.size == size && seen.checkpoint.root == root => {}
-        Ok(_) => audit.problems.push("the checkpoint is another one than its note".to_owned()),
+        Ok(_) => audit
+            .problems
+            .push("the checkpoint is another one than its note".to_owned()),
         Err(error) => audit.problems.push(format!("checkpoint: {error}")),
     }
     Ok(())
@@ -202,6 +237,8 @@ fn check_head_file(state: &Path, audit: &mut Audit) {
         (None, _) => false,
     };
     if ahead {
-        audit.problems.push("the head file knows more than the outbox: it is an older copy".to_owned());
+        audit
+            .problems
+            .push("the head file knows more than the outbox: it is an older copy".to_owned());
     }
 }

@@ -39,7 +39,11 @@ pub(super) async fn add_event(
     .bind(event.bytes())
     .fetch_one(&mut *db)
     .await?;
-    state.open.push(OpenEvent { number, leaf: event.leaf(source, &salt), size });
+    state.open.push(OpenEvent {
+        number,
+        leaf: event.leaf(source, &salt),
+        size,
+    });
     state.counts.events_made += 1;
     state.queues.bodies += 1;
     if state.open.len() >= CLOSE_EVENTS || state.open_bytes() >= CLOSE_BYTES {
@@ -55,7 +59,9 @@ pub(super) async fn close(
     state: &mut State,
 ) -> Result<(), OutboxError> {
     let leaves: Vec<Hash> = state.open.iter().map(|event| event.leaf).collect();
-    let Some(root) = merkle::root(&leaves) else { return Ok(()) };
+    let Some(root) = merkle::root(&leaves) else {
+        return Ok(());
+    };
     let payload = payload(opening, state, leaves.len() as u64, root, None);
     let position = append(opening, db, state, payload).await?;
     let first = state.open.first().map_or(0, |event| event.number);
@@ -91,10 +97,16 @@ pub(super) async fn begin_epoch(
     last: Head,
     text: &str,
 ) -> Result<(), OutboxError> {
-    let note =
-        Note::EpochStart { text: clip(text, NOTE_TEXT_MAX), last: last.position(), id: last.id };
+    let note = Note::EpochStart {
+        text: clip(text, NOTE_TEXT_MAX),
+        last: last.position(),
+        id: last.id,
+    };
     let mut payload = payload(opening, state, 0, Hash::ZERO, Some(note));
-    payload.position = Position { epoch: last.epoch + 1, seq: 0 };
+    payload.position = Position {
+        epoch: last.epoch + 1,
+        seq: 0,
+    };
     payload.prev = last.id;
     append(opening, db, state, payload).await?;
     state.counts.notes_made += 1;
@@ -110,9 +122,21 @@ pub(super) fn fault_note(sensor: &str, text: &str, range: Option<(Instant, Insta
     }
 }
 
-fn payload(opening: &Opening, state: &State, count: u64, root: Hash, note: Option<Note>) -> Payload {
+fn payload(
+    opening: &Opening,
+    state: &State,
+    count: u64,
+    root: Hash,
+    note: Option<Note>,
+) -> Payload {
     let (position, prev) = match &state.head {
-        Some(head) => (Position { epoch: head.epoch, seq: head.seq + 1 }, head.id),
+        Some(head) => (
+            Position {
+                epoch: head.epoch,
+                seq: head.seq + 1,
+            },
+            head.id,
+        ),
         None => (Position { epoch: 0, seq: 0 }, Hash::ZERO),
     };
     Payload {

@@ -30,11 +30,15 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// The writer's connection to a sound database of this version.
 pub(super) async fn open(path: &Path) -> Result<SqliteConnection, OutboxError> {
     let mut connection = options(path).connect().await?;
-    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(&mut connection)
+        .await?;
     if verdict != "ok" {
         return Err(OutboxError::Damaged(verdict));
     }
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut connection)
+        .await?;
     match version {
         0 => create(&mut connection).await?,
         SCHEMA_VERSION => {}
@@ -46,14 +50,18 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, OutboxError> {
 async fn create(connection: &mut SqliteConnection) -> Result<(), OutboxError> {
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
-    sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await?;
+    sqlx::raw_sql("PRAGMA user_version = 1")
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(())
 }
 
 /// Connections that only look.
 pub(super) fn readers(path: &Path) -> SqlitePool {
-    SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options(path))
+    SqlitePoolOptions::new()
+        .max_connections(2)
+        .connect_lazy_with(options(path))
 }
 
 /// Puts a damaged database aside with its log files, for a person to look at.

@@ -62,7 +62,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let mirror = Mirror::new(folder.path());
         assert!(!mirror.exists() && mirror.read().is_none());
-        let head = Head { epoch: 2, seq: 7, id: sha256(b"x") };
+        let head = Head {
+            epoch: 2,
+            seq: 7,
+            id: sha256(b"x"),
+        };
         mirror.write(&head).expect("written");
         assert_eq!(mirror.read(), Some(head));
         let path = folder.path().join(HEAD_FILE);

@@ -35,8 +35,14 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
             "the chain cannot be continued: a new epoch begins"
         );
         let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-        chain::begin_epoch(&opening, &mut transaction, &mut state, broken.last, broken.reason)
-            .await?;
+        chain::begin_epoch(
+            &opening,
+            &mut transaction,
+            &mut state,
+            broken.last,
+            broken.reason,
+        )
+        .await?;
         transaction.commit().await?;
     }
     let (jobs, receiver) = mpsc::channel(QUEUE_MAX);
@@ -50,7 +56,9 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
         status: status_seen,
     };
     if let Some(head) = &state.head {
-        mirror.write(head).map_err(|source| io(&opening.state, source))?;
+        mirror
+            .write(head)
+            .map_err(|source| io(&opening.state, source))?;
     }
     let mirrored = state.head;
     let writer = Writer {
@@ -70,7 +78,10 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
 }
 
 fn io(path: &Path, source: std::io::Error) -> OutboxError {
-    OutboxError::Io { path: path.to_owned(), source }
+    OutboxError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn lock(state: &Path) -> Result<std::fs::File, OutboxError> {
@@ -96,7 +107,10 @@ async fn load(path: &Path, mirror: &Mirror) -> Result<Loaded, OutboxError> {
     let remembered = mirror.read();
     if !path.exists() {
         let broken = match remembered {
-            Some(last) => Some(Broken { reason: "the outbox was missing", last }),
+            Some(last) => Some(Broken {
+                reason: "the outbox was missing",
+                last,
+            }),
             None if mirror.exists() => return Err(OutboxError::NothingKnown),
             None => None,
         };
@@ -108,7 +122,14 @@ async fn load(path: &Path, mirror: &Mirror) -> Result<Loaded, OutboxError> {
             let last = remembered.ok_or(OutboxError::NothingKnown)?;
             let aside = database::put_aside(path).map_err(|source| io(path, source))?;
             tracing::error!(problem, aside = %aside.display(), "the outbox is damaged");
-            fresh(path, Some(Broken { reason: "the outbox was damaged", last })).await
+            fresh(
+                path,
+                Some(Broken {
+                    reason: "the outbox was damaged",
+                    last,
+                }),
+            )
+            .await
         }
         other => other,
     }
@@ -139,9 +160,15 @@ async fn newest_statement(db: &mut SqliteConnection) -> Result<Option<Head>, Out
     let bytes: Vec<u8> = row.try_get(3)?;
     let id: Hash = hash_column(&row, 2)?;
     if statement_id(&bytes) != id {
-        return Err(OutboxError::Damaged("the newest statement is not what its id says".to_owned()));
+        return Err(OutboxError::Damaged(
+            "the newest statement is not what its id says".to_owned(),
+        ));
     }
-    Ok(Some(Head { epoch: number_column(&row, 0)?, seq: number_column(&row, 1)?, id }))
+    Ok(Some(Head {
+        epoch: number_column(&row, 0)?,
+        seq: number_column(&row, 1)?,
+        id,
+    }))
 }
 
 /// Compares the three memories of the chain's end: head row, newest statement, head file.
@@ -149,7 +176,9 @@ fn judge(head: Option<Head>, newest: Option<Head>, remembered: Option<Head>) -> 
     let known = [head, newest, remembered].into_iter().flatten();
     let last = known.max_by_key(Head::position)?;
     let broken = |reason| Some(Broken { reason, last });
-    let Some(head) = head else { return broken("the outbox had lost its head") };
+    let Some(head) = head else {
+        return broken("the outbox had lost its head");
+    };
     // A statement is deleted after its inclusion, so the newest one kept may lie before the head.
     if newest.is_some_and(|newest| differs(&newest, &head) || newest.position() > head.position()) {
         return broken("the outbox contradicted itself about its head");
@@ -171,7 +200,11 @@ mod tests {
     use schemas::hash::sha256;
 
     fn head(seq: u64, id: &[u8]) -> Option<Head> {
-        Some(Head { epoch: 0, seq, id: sha256(id) })
+        Some(Head {
+            epoch: 0,
+            seq,
+            id: sha256(id),
+        })
     }
 
     #[test]
@@ -184,9 +217,15 @@ mod tests {
     #[test]
     fn an_older_or_contradicting_outbox_begins_an_epoch_after_the_last_known() {
         let last = |broken: Option<Broken>| broken.map(|broken| broken.last);
-        assert_eq!(last(judge(head(4, b"4"), None, head(6, b"6"))), head(6, b"6"));
+        assert_eq!(
+            last(judge(head(4, b"4"), None, head(6, b"6"))),
+            head(6, b"6")
+        );
         assert_eq!(last(judge(None, head(5, b"5"), None)), head(5, b"5"));
-        assert_eq!(last(judge(head(4, b"4"), head(5, b"5"), None)), head(5, b"5"));
+        assert_eq!(
+            last(judge(head(4, b"4"), head(5, b"5"), None)),
+            head(5, b"5")
+        );
         assert!(judge(head(4, b"4"), None, head(4, b"x")).is_some());
     }
 }

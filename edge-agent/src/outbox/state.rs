@@ -76,17 +76,25 @@ impl State {
     }
 
     async fn load_head(&mut self, db: &mut SqliteConnection) -> Result<(), OutboxError> {
-        let row =
-            sqlx::query("SELECT epoch, seq, id, made FROM head").fetch_optional(&mut *db).await?;
+        let row = sqlx::query("SELECT epoch, seq, id, made FROM head")
+            .fetch_optional(&mut *db)
+            .await?;
         if let Some(row) = row {
             let (epoch, seq) = (number_column(&row, 0)?, number_column(&row, 1)?);
-            self.head = Some(Head { epoch, seq, id: hash_column(&row, 2)? });
+            self.head = Some(Head {
+                epoch,
+                seq,
+                id: hash_column(&row, 2)?,
+            });
             self.last_said = Instant::from_micros(row.try_get(3)?);
         }
-        let newest: Option<i64> =
-            sqlx::query_scalar("SELECT max(position) FROM statements").fetch_one(&mut *db).await?;
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(position) FROM statements")
+            .fetch_one(&mut *db)
+            .await?;
         self.newest = newest.unwrap_or(0);
-        let row = sqlx::query("SELECT size, root FROM checkpoint").fetch_optional(&mut *db).await?;
+        let row = sqlx::query("SELECT size, root FROM checkpoint")
+            .fetch_optional(&mut *db)
+            .await?;
         if let Some(row) = row {
             self.seen = Some((number_column(&row, 0)?, hash_column(&row, 1)?));
         }
@@ -106,7 +114,11 @@ impl State {
             let event =
                 Event::parse(bytes).map_err(|error| OutboxError::Damaged(error.to_string()))?;
             let number = row.try_get(3)?;
-            self.open.push(OpenEvent { number, leaf: event.leaf(source, &salt), size });
+            self.open.push(OpenEvent {
+                number,
+                leaf: event.leaf(source, &salt),
+                size,
+            });
         }
         Ok(())
     }
@@ -124,7 +136,10 @@ impl State {
             let is_class: bool = row.try_get(1)?;
             let uom: Option<String> = row.try_get(3)?;
             let amount = is_class.then_some(Amount { quantity, uom });
-            self.presence.restore(Item { uri: row.try_get(0)?, amount });
+            self.presence.restore(Item {
+                uri: row.try_get(0)?,
+                amount,
+            });
         }
         Ok(())
     }
@@ -139,7 +154,10 @@ impl State {
                 value: row.try_get(2)?,
                 suspect: row.try_get(3)?,
             };
-            self.readings.entry(row.try_get(0)?).or_default().push(reading);
+            self.readings
+                .entry(row.try_get(0)?)
+                .or_default()
+                .push(reading);
         }
         Ok(())
     }
@@ -155,8 +173,9 @@ impl State {
     }
 
     async fn load_counts(&mut self, db: &mut SqliteConnection) -> Result<(), OutboxError> {
-        let text: Option<String> =
-            sqlx::query_scalar("SELECT counts FROM counters").fetch_optional(&mut *db).await?;
+        let text: Option<String> = sqlx::query_scalar("SELECT counts FROM counters")
+            .fetch_optional(&mut *db)
+            .await?;
         if let Some(text) = text {
             self.counts = serde_json::from_str(&text)
                 .map_err(|error| OutboxError::Damaged(error.to_string()))?;
@@ -218,7 +237,8 @@ pub(super) fn number_column(row: &SqliteRow, index: usize) -> Result<u64, Outbox
 /// 32 bytes.
 pub(super) fn hash_column(row: &SqliteRow, index: usize) -> Result<Hash, OutboxError> {
     let bytes: Vec<u8> = row.try_get(index)?;
-    Hash::from_slice(&bytes).ok_or_else(|| OutboxError::Damaged("a hash of other length".to_owned()))
+    Hash::from_slice(&bytes)
+        .ok_or_else(|| OutboxError::Damaged("a hash of other length".to_owned()))
 }
 
 /// Columns 0 to 2: source, salt, bytes.
@@ -226,7 +246,11 @@ pub(super) fn event_columns(row: &SqliteRow) -> Result<(Source, Salt, Vec<u8>), 
     let damaged = || OutboxError::Damaged("an event's source or salt".to_owned());
     let source = Source::from_number(number_column(row, 0)?).ok_or_else(damaged)?;
     let salt: Vec<u8> = row.try_get(1)?;
-    Ok((source, Salt::from_slice(&salt).ok_or_else(damaged)?, row.try_get(2)?))
+    Ok((
+        source,
+        Salt::from_slice(&salt).ok_or_else(damaged)?,
+        row.try_get(2)?,
+    ))
 }
 
 /// Events of a statement, in their order.

@@ -78,7 +78,8 @@ impl Writer {
     }
 
     fn is_due(&self) -> bool {
-        self.opened.is_some_and(|(_, at)| at.elapsed() >= CLOSE_AFTER)
+        self.opened
+            .is_some_and(|(_, at)| at.elapsed() >= CLOSE_AFTER)
     }
 
     async fn commit(&mut self, jobs: Vec<Job>) {
@@ -131,7 +132,8 @@ impl Writer {
         }
         if trouble.is_empty() {
             let newest = self.state.newest;
-            self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+            self.newest
+                .send_if_modified(|known| std::mem::replace(known, newest) != newest);
         }
         let status = self.state.status(trouble);
         self.status.send_if_modified(|known| {
@@ -156,7 +158,9 @@ impl Writer {
 
     async fn finish(mut self) {
         self.commit_open().await;
-        if let Err(error) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.db).await
+        if let Err(error) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.db)
+            .await
         {
             tracing::warn!(%error, "the outbox's log could not be folded in");
         }
@@ -167,7 +171,9 @@ impl Writer {
     }
 
     async fn commit_open(&mut self) {
-        self.opened = self.opened.map(|(number, _)| (number, RealInstant::now() - CLOSE_AFTER));
+        self.opened = self
+            .opened
+            .map(|(number, _)| (number, RealInstant::now() - CLOSE_AFTER));
         if self.opened.is_some() {
             self.commit(Vec::new()).await;
         }
@@ -218,7 +224,11 @@ async fn late(db: &mut SqliteConnection, now: i64) -> Result<u64, OutboxError> {
     .await?;
     for row in &rows {
         let (epoch, seq) = (number_column(row, 0)?, number_column(row, 1)?);
-        tracing::error!(epoch, seq, "not anchored by the deadline that the platform signed");
+        tracing::error!(
+            epoch,
+            seq,
+            "not anchored by the deadline that the platform signed"
+        );
     }
     Ok(rows.len() as u64)
 }

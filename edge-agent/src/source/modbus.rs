@@ -50,7 +50,10 @@ enum ReadError {
 impl ReadError {
     /// True if a new connection may help.
     const fn is_of_connection(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Timeout(_) | Self::Protocol(_))
+        matches!(
+            self,
+            Self::Connect(_) | Self::Timeout(_) | Self::Protocol(_)
+        )
     }
 }
 
@@ -76,16 +79,26 @@ impl Source for ModbusSource {
 /// The first whole multiple of the interval since 1970 that is not before `now`. Restarts keep to
 /// the same instants; instants that have passed unread are not made up.
 fn aligned(now: Instant, interval: Duration) -> Instant {
-    let step = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
+    let step = i64::try_from(interval.as_micros())
+        .unwrap_or(i64::MAX)
+        .max(1);
     let (micros, rest) = (now.as_micros(), now.as_micros().rem_euclid(step));
-    Instant::from_micros(if rest == 0 { micros } else { micros.saturating_add(step - rest) })
+    Instant::from_micros(if rest == 0 {
+        micros
+    } else {
+        micros.saturating_add(step - rest)
+    })
 }
 
 impl ModbusSource {
     /// A source that connects when it first reads.
     #[must_use]
     pub const fn new(config: ModbusConfig) -> Self {
-        Self { config, connection: None, fault_since: None }
+        Self {
+            config,
+            connection: None,
+            fault_since: None,
+        }
     }
 
     /// One reading, or one fault, into the outbox.
@@ -94,11 +107,14 @@ impl ModbusSource {
         match self.read(now).await {
             Ok(reading) => {
                 if let Some(since) = self.fault_since.take() {
-                    self.say(context, "readings again", Some((since, now))).await;
+                    self.say(context, "readings again", Some((since, now)))
+                        .await;
                 }
                 let series = self.config.rule.series();
-                until_stored(&context.shutdown, || context.outbox.reading(&series, reading.clone()))
-                    .await;
+                until_stored(&context.shutdown, || {
+                    context.outbox.reading(&series, reading.clone())
+                })
+                .await;
             }
             Err(error) if self.fault_since.is_none() => {
                 tracing::warn!(sensor = self.config.rule.sensor, %error, "no reading");
@@ -109,9 +125,17 @@ impl ModbusSource {
         }
     }
 
-    async fn say(&mut self, context: &SourceContext, text: &str, range: Option<(Instant, Instant)>) {
-        let fault =
-            Fault { sensor: self.config.rule.sensor.clone(), text: text.to_owned(), range };
+    async fn say(
+        &mut self,
+        context: &SourceContext,
+        text: &str,
+        range: Option<(Instant, Instant)>,
+    ) {
+        let fault = Fault {
+            sensor: self.config.rule.sensor.clone(),
+            text: text.to_owned(),
+            range,
+        };
         until_stored(&context.shutdown, || context.outbox.fault(fault.clone())).await;
     }
 
@@ -121,7 +145,11 @@ impl ModbusSource {
         match self.read_connected(now).await {
             Err(error) if error.is_of_connection() => {
                 self.connection = None;
-                if was_connected { self.read_connected(now).await } else { Err(error) }
+                if was_connected {
+                    self.read_connected(now).await
+                } else {
+                    Err(error)
+                }
             }
             other => other,
         }
@@ -137,7 +165,11 @@ impl ModbusSource {
             Some(at) => read_with_time(device, table, (register, kind.width()), at).await?,
         };
         let (value, suspect) = scaled(kind, &value, scale);
-        Ok(Reading { time, value, suspect })
+        Ok(Reading {
+            time,
+            value,
+            suspect,
+        })
     }
 
     async fn device(&mut self) -> Result<&mut Context, ReadError> {
@@ -151,7 +183,9 @@ impl ModbusSource {
                     .map_err(ReadError::Connect)?;
                 // Small requests, each waited for: Nagle would only delay them.
                 stream.set_nodelay(true).map_err(ReadError::Connect)?;
-                Ok(self.connection.insert(tcp::attach_slave(stream, Slave(self.config.unit))))
+                Ok(self
+                    .connection
+                    .insert(tcp::attach_slave(stream, Slave(self.config.unit))))
             }
         }
     }
@@ -173,7 +207,11 @@ async fn registers(
         .await
         .map_err(|_| ReadError::Timeout(ANSWER_TIMEOUT))??
         .map_err(ReadError::Refused)?;
-    if words.len() == usize::from(count) { Ok(words) } else { Err(ReadError::Short(words.len())) }
+    if words.len() == usize::from(count) {
+        Ok(words)
+    } else {
+        Err(ReadError::Short(words.len()))
+    }
 }
 
 /// Value and time of one instant: in one request where they lie together, else the time is read
@@ -216,17 +254,25 @@ fn seconds(words: &[u16]) -> Instant {
 fn scaled(kind: RegisterKind, words: &[u16], scale: f64) -> (Option<f64>, bool) {
     let word = |index: usize| words.get(index).copied().unwrap_or(0);
     match kind {
-        RegisterKind::U16 => {
-            (Some(rounded(f64::from(word(0)) * scale)), word(0) == u16::MAX)
-        }
+        RegisterKind::U16 => (
+            Some(rounded(f64::from(word(0)) * scale)),
+            word(0) == u16::MAX,
+        ),
         RegisterKind::I16 => {
             let raw = word(0).cast_signed();
-            (Some(rounded(f64::from(raw) * scale)), raw == i16::MIN || raw == i16::MAX)
+            (
+                Some(rounded(f64::from(raw) * scale)),
+                raw == i16::MIN || raw == i16::MAX,
+            )
         }
         RegisterKind::F32 => {
             let raw = f32::from_bits(u32::from(word(0)) << 16 | u32::from(word(1)));
             // The shortest decimal that names this single, not its expansion to a double.
-            let value = raw.to_string().parse::<f64>().ok().filter(|value| value.is_finite());
+            let value = raw
+                .to_string()
+                .parse::<f64>()
+                .ok()
+                .filter(|value| value.is_finite());
             (value.map(|value| rounded(value * scale)), value.is_none())
         }
     }
@@ -235,7 +281,11 @@ fn scaled(kind: RegisterKind, words: &[u16], scale: f64) -> (Option<f64>, bool) 
 /// To six decimals, so that 42 tenths are 4.2 and not 4.2000000000000002.
 fn rounded(value: f64) -> f64 {
     const MILLIONTHS: f64 = 1e6;
-    if value.abs() < 1e9 { (value * MILLIONTHS).round() / MILLIONTHS + 0.0 } else { value }
+    if value.abs() < 1e9 {
+        (value * MILLIONTHS).round() / MILLIONTHS + 0.0
+    } else {
+        value
+    }
 }
 
 #[cfg(test)]
@@ -245,26 +295,50 @@ mod tests {
     #[test]
     fn instants_are_multiples_of_the_interval() {
         let minute = Duration::from_secs(60);
-        assert_eq!(aligned(Instant::from_seconds(120), minute), Instant::from_seconds(120));
-        assert_eq!(aligned(Instant::from_seconds(121), minute), Instant::from_seconds(180));
-        assert_eq!(aligned(Instant::from_seconds(-1), minute), Instant::from_seconds(0));
+        assert_eq!(
+            aligned(Instant::from_seconds(120), minute),
+            Instant::from_seconds(120)
+        );
+        assert_eq!(
+            aligned(Instant::from_seconds(121), minute),
+            Instant::from_seconds(180)
+        );
+        assert_eq!(
+            aligned(Instant::from_seconds(-1), minute),
+            Instant::from_seconds(0)
+        );
     }
 
     #[test]
     fn registers_are_scaled_without_binary_noise() {
         assert_eq!(scaled(RegisterKind::I16, &[42], 0.1), (Some(4.2), false));
-        assert_eq!(scaled(RegisterKind::I16, &[0xffff], 0.1), (Some(-0.1), false));
-        assert_eq!(scaled(RegisterKind::I16, &[0x8000], 1.0), (Some(-32768.0), true));
-        assert_eq!(scaled(RegisterKind::U16, &[0xffff], 1.0), (Some(65535.0), true));
+        assert_eq!(
+            scaled(RegisterKind::I16, &[0xffff], 0.1),
+            (Some(-0.1), false)
+        );
+        assert_eq!(
+            scaled(RegisterKind::I16, &[0x8000], 1.0),
+            (Some(-32768.0), true)
+        );
+        assert_eq!(
+            scaled(RegisterKind::U16, &[0xffff], 1.0),
+            (Some(65535.0), true)
+        );
         let bits = 73.967_32_f32.to_bits();
         let words = [(bits >> 16) as u16, bits as u16];
-        assert_eq!(scaled(RegisterKind::F32, &words, 1.0), (Some(73.96732), false));
+        assert_eq!(
+            scaled(RegisterKind::F32, &words, 1.0),
+            (Some(73.96732), false)
+        );
         assert_eq!(scaled(RegisterKind::F32, &[0x7fc0, 0], 1.0), (None, true));
         assert_eq!(scaled(RegisterKind::F32, &[0x7f80, 0], 1.0), (None, true));
     }
 
     #[test]
     fn time_is_read_high_word_first() {
-        assert_eq!(seconds(&[0x6afd, 0x0001]), Instant::from_seconds(0x6afd_0001));
+        assert_eq!(
+            seconds(&[0x6afd, 0x0001]),
+            Instant::from_seconds(0x6afd_0001)
+        );
     }
 }

@@ -69,7 +69,11 @@ impl ScanSource {
     #[must_use]
     pub fn new(config: ScanConfig, time_zone_minutes: i32) -> Self {
         let rejects = Rejects::new(config.rejects.clone());
-        Self { config, time_zone_minutes, rejects }
+        Self {
+            config,
+            time_zone_minutes,
+            rejects,
+        }
     }
 
     fn name(&self) -> String {
@@ -88,7 +92,9 @@ impl ScanSource {
                 Err(OutboxError::Closed) => return Ok(()),
                 Err(error) => return Err(FollowError::Outbox(error.to_string())),
             };
-            let Some(chunk) = self.next_chunk(follower, &from)? else { return Ok(()) };
+            let Some(chunk) = self.next_chunk(follower, &from)? else {
+                return Ok(());
+            };
             let (events, bad_lines) = self.compose(context, &chunk)?;
             let (path, to) = (self.name(), chunk.to);
             let make = || ScanBatch {
@@ -111,7 +117,9 @@ impl ScanSource {
     ) -> Result<Option<Chunk>, FollowError> {
         if follower.is_none() {
             let path = &self.config.path;
-            let Ok(metadata) = std::fs::metadata(path) else { return Ok(None) };
+            let Ok(metadata) = std::fs::metadata(path) else {
+                return Ok(None);
+            };
             *follower = Some(if metadata.file_type().is_fifo() {
                 Follower::Pipe(PipeFollower::open(path)?)
             } else {

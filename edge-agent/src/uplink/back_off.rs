@@ -13,7 +13,11 @@ pub(super) struct BackOff {
 
 impl BackOff {
     pub const fn new(min: Duration, max: Duration) -> Self {
-        Self { min, max, current: min }
+        Self {
+            min,
+            max,
+            current: min,
+        }
     }
 
     /// A connection was made.

@@ -1,5 +1,8 @@
 //! The sliding window: newest sent - oldest unacknowledged < limit, so that a packet id is never
 //! taken while its last use is still open.
+//!
+//! Each connection starts slowly: the window opens by one with every acknowledgement. A line that
+//! breaks again and again under a full window still moves something in each of its lives.
 
 use std::collections::VecDeque;
 
@@ -7,8 +10,13 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(super) struct Window {
     limit: usize,
+    /// How far it is open by now, at most `limit`.
+    open: usize,
     slots: VecDeque<Slot>,
 }
+
+/// How far a window is open on a new connection.
+const OPEN_AT_FIRST: usize = 2;
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -19,7 +27,11 @@ struct Slot {
 
 impl Window {
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), slots: VecDeque::new() }
+        Self {
+            limit: limit.max(1),
+            open: OPEN_AT_FIRST,
+            slots: VecDeque::new(),
+        }
     }
 
     /// The broker takes fewer.
@@ -29,7 +41,7 @@ impl Window {
 
     /// How many may be queued now.
     pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.slots.len())
+        self.limit.min(self.open).saturating_sub(self.slots.len())
     }
 
     /// A message was handed to the client.
@@ -49,6 +61,10 @@ impl Window {
         let open = |slot: &&mut Slot| slot.packet == Some(packet) && !slot.acknowledged;
         if let Some(slot) = self.slots.iter_mut().find(open) {
             slot.acknowledged = true;
+            self.open = self
+                .open
+                .saturating_add(1)
+                .min(self.limit.max(OPEN_AT_FIRST));
         }
         while self.slots.front().is_some_and(|slot| slot.acknowledged) {
             self.slots.pop_front();
@@ -60,9 +76,17 @@ impl Window {
 mod tests {
     use super::*;
 
+    /// A window of `limit` that is fully open.
+    fn opened(limit: usize) -> Window {
+        Window {
+            open: limit,
+            ..Window::new(limit)
+        }
+    }
+
     #[test]
     fn an_open_oldest_holds_the_window() {
-        let mut window = Window::new(3);
+        let mut window = opened(3);
         for packet in 1..=3 {
             window.queued();
             window.left(packet);
@@ -78,8 +102,20 @@ mod tests {
     }
 
     #[test]
+    fn it_opens_with_acknowledgements_up_to_its_limit() {
+        let mut window = Window::new(4);
+        assert_eq!(window.room(), OPEN_AT_FIRST);
+        for packet in 1..=10 {
+            window.queued();
+            window.left(packet);
+            window.acknowledged(packet);
+        }
+        assert_eq!(window.room(), 4);
+    }
+
+    #[test]
     fn a_broker_may_narrow_it() {
-        let mut window = Window::new(30);
+        let mut window = opened(30);
         window.narrow(2);
         assert_eq!(window.room(), 2);
         window.narrow(0);

@@ -28,7 +28,8 @@ impl TestClock {
     }
 
     fn advance(&self, seconds: u64) {
-        self.0.send_modify(|now| *now = *now + Duration::from_secs(seconds));
+        self.0
+            .send_modify(|now| *now = *now + Duration::from_secs(seconds));
     }
 }
 
@@ -62,7 +63,12 @@ impl Site {
         let broker = Broker::start(platform, faults).await;
         let state = folder.path().join("state");
         broker.with(|shared| shared.platform.world.enrol(&state, &broker.url()));
-        Self { folder, broker, clock: TestClock::new(), sources: String::new() }
+        Self {
+            folder,
+            broker,
+            clock: TestClock::new(),
+            sources: String::new(),
+        }
     }
 
     fn scans(&self) -> PathBuf {
@@ -117,7 +123,10 @@ impl Site {
 async fn until(handle: &Handle, what: impl FnMut(&Status) -> bool) -> Status {
     let mut status = handle.status();
     let waiting = tokio::time::timeout(DEADLINE, status.wait_for(what)).await;
-    waiting.unwrap_or_else(|_| panic!("too late: {:?}", handle.snapshot())).expect("open").clone()
+    waiting
+        .unwrap_or_else(|_| panic!("too late: {:?}", handle.snapshot()))
+        .expect("open")
+        .clone()
 }
 
 async fn taken_over(handle: &Handle) {
@@ -127,7 +136,10 @@ async fn taken_over(handle: &Handle) {
 
 async fn stop(handle: Handle, shutdown: CancellationToken) {
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, handle.join()).await.expect("in time").expect("no panic");
+    tokio::time::timeout(DEADLINE, handle.join())
+        .await
+        .expect("in time")
+        .expect("no panic");
 }
 
 fn storing(serial: u32) -> String {
@@ -140,9 +152,11 @@ async fn a_register_becomes_witnessed_events_under_moved_time() {
     let registers = Registers::default();
     registers.set_f32(0, 4.25);
     registers.set(2, &[0x6afd, 0x0001]);
-    let (address, _device) =
-        modbus::serve(registers.clone(), ([127, 0, 0, 1], 0).into()).await;
-    site.add_modbus(address, "register = 0\nkind = \"f32\"\ntime_register = 2\nreadings_per_event = 2");
+    let (address, _device) = modbus::serve(registers.clone(), ([127, 0, 0, 1], 0).into()).await;
+    site.add_modbus(
+        address,
+        "register = 0\nkind = \"f32\"\ntime_register = 2\nreadings_per_event = 2",
+    );
     let (handle, shutdown) = site.start().await;
     for (step, value) in [4.25, 9.5, f32::NAN].into_iter().enumerate() {
         registers.set_f32(0, value);
@@ -159,7 +173,12 @@ async fn a_register_becomes_witnessed_events_under_moved_time() {
     assert_eq!(events.len(), 2);
     let reports = &events[0]["sensorElementList"][0]["sensorReport"];
     assert_eq!(reports[0]["value"], 4.25);
-    assert_eq!(reports[0]["time"], Instant::from_seconds(0x6afd_0000).to_rfc3339().replace(".000000", ""));
+    assert_eq!(
+        reports[0]["time"],
+        Instant::from_seconds(0x6afd_0000)
+            .to_rfc3339()
+            .replace(".000000", "")
+    );
     assert_eq!(reports[1]["exception"], "ALARM_CONDITION");
     let doubtful = &events[1]["sensorElementList"][0]["sensorReport"][0];
     assert_eq!(doubtful["tb:quality"], "suspect");
@@ -173,7 +192,7 @@ async fn a_silent_device_is_a_fault_note_and_no_value() {
     let (address, device) = modbus::serve(registers.clone(), ([127, 0, 0, 1], 0).into()).await;
     site.add_modbus(address, "register = 7\nkind = \"i16\"\nscale = 0.1");
     let (handle, shutdown) = site.start().await;
-    let mut step = async |site: &Site| {
+    let step = async |site: &Site| {
         site.clock.advance(60);
         handle.flush().await.expect("flush");
         handle.snapshot()
@@ -194,17 +213,29 @@ async fn a_silent_device_is_a_fault_note_and_no_value() {
     stop(handle, shutdown).await;
     site.broker.with(|shared| {
         shared.platform.check_chain();
-        let notes: Vec<_> = shared.platform.messages.values()
+        let notes: Vec<_> = shared
+            .platform
+            .messages
+            .values()
             .filter_map(|message| message.statement.payload.note.clone())
             .collect();
-        assert!(matches!(&notes[0], Note::SensorFault { sensor, range: None, .. } if sensor == SENSOR));
-        assert!(matches!(&notes[1], Note::SensorFault { range: Some(_), .. }));
+        assert!(
+            matches!(&notes[0], Note::SensorFault { sensor, range: None, .. } if sensor == SENSOR)
+        );
+        assert!(matches!(
+            &notes[1],
+            Note::SensorFault { range: Some(_), .. }
+        ));
     });
 }
 
 #[tokio::test]
 async fn scan_lines_are_neither_lost_nor_doubled_by_cuts_losses_and_restarts() {
-    let faults = Faults { cut_every: Some(7), lose: 3, withhold: 3 };
+    let faults = Faults {
+        cut_every: Some(7),
+        lose: 3,
+        withhold: 3,
+    };
     let mut site = Site::new(World::new(), faults).await;
     site.add_scan();
     let mut serial = 0;
@@ -224,11 +255,15 @@ async fn scan_lines_are_neither_lost_nor_doubled_by_cuts_losses_and_restarts() {
     stop(handle, shutdown).await;
     site.broker.with(|shared| {
         shared.platform.check_chain();
-        let found: Vec<_> = shared.platform.events().iter()
+        let found: Vec<_> = shared
+            .platform
+            .events()
+            .iter()
             .map(|event| event["epcList"][0].as_str().expect("item").to_owned())
             .collect();
-        let made: Vec<_> =
-            (0..150).map(|n| format!("https://id.gs1.org/01/09521001000017/21/S{n}")).collect();
+        let made: Vec<_> = (0..150)
+            .map(|n| format!("https://id.gs1.org/01/09521001000017/21/S{n}"))
+            .collect();
         assert_eq!(found, made);
         assert!(shared.connections > 4, "the connection was cut");
         assert!(shared.platform.deliveries >= 30);
@@ -247,8 +282,12 @@ async fn bad_lines_are_counted_kept_aside_and_skipped() {
     let status = handle.snapshot();
     assert_eq!((status.events_made, status.bad_lines), (2, 2));
     // A line without its end waits for it.
-    std::fs::OpenOptions::new().append(true).open(site.scans()).expect("file")
-        .write_all(storing(3).as_bytes()).expect("written");
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(site.scans())
+        .expect("file")
+        .write_all(storing(3).as_bytes())
+        .expect("written");
     handle.flush().await.expect("flush");
     assert_eq!(handle.snapshot().events_made, 2);
     site.append(&[""]);
@@ -260,32 +299,50 @@ async fn bad_lines_are_counted_kept_aside_and_skipped() {
     handle.flush().await.expect("flush");
     assert_eq!(handle.snapshot().events_made, 4);
     stop(handle, shutdown).await;
-    let rejects = std::fs::read_to_string(site.scans().with_extension("jsonl.rejects")).expect("file");
-    let rejects: Vec<serde_json::Value> =
-        rejects.lines().map(|line| serde_json::from_str(line).expect("json")).collect();
+    let rejects =
+        std::fs::read_to_string(site.scans().with_extension("jsonl.rejects")).expect("file");
+    let rejects: Vec<serde_json::Value> = rejects
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("json"))
+        .collect();
     assert_eq!(rejects.len(), 2);
-    assert_eq!((&rejects[0]["line"], &rejects[1]["line"]), (&2.into(), &3.into()));
+    assert_eq!(
+        (&rejects[0]["line"], &rejects[1]["line"]),
+        (&2.into(), &3.into())
+    );
 }
 
 #[tokio::test]
 async fn a_named_pipe_is_followed() {
     let mut site = Site::new(World::new(), Faults::default()).await;
-    let made = std::process::Command::new("mkfifo").arg(site.scans()).status().expect("mkfifo");
+    let made = std::process::Command::new("mkfifo")
+        .arg(site.scans())
+        .status()
+        .expect("mkfifo");
     assert!(made.success());
     site.add_scan();
     let (handle, shutdown) = site.start().await;
     for serial in 0..3 {
         let (path, line) = (site.scans(), storing(serial));
         let write = move || std::fs::write(path, format!("{line}\n"));
-        tokio::task::spawn_blocking(write).await.expect("task").expect("written");
-        until(&handle, |status| status.events_made == u64::from(serial) + 1).await;
+        tokio::task::spawn_blocking(write)
+            .await
+            .expect("task")
+            .expect("written");
+        until(&handle, |status| {
+            status.events_made == u64::from(serial) + 1
+        })
+        .await;
     }
     stop(handle, shutdown).await;
 }
 
 #[tokio::test]
 async fn silence_is_broken_by_heartbeats_on_the_clock() {
-    let world = World { heartbeat: 600, ..World::new() };
+    let world = World {
+        heartbeat: 600,
+        ..World::new()
+    };
     let site = Site::new(world, Faults::default()).await;
     let (handle, shutdown) = site.start().await;
     for beat in 1..=3 {
@@ -302,9 +359,14 @@ async fn what_the_record_does_not_allow_is_refused_at_the_start() {
     let mut site = Site::new(World::new(), Faults::default()).await;
     site.add_scan();
     site.sources = site.sources.replace("9521001000024", "9521001000017");
-    let refused = edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;
-    assert!(matches!(refused.err(), Some(RunError::NotAllowed { number: 1, .. })));
+    let refused =
+        edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;
+    assert!(matches!(
+        refused.err(),
+        Some(RunError::NotAllowed { number: 1, .. })
+    ));
     std::fs::remove_file(site.folder.path().join("state/enrolment.json")).expect("removed");
-    let refused = edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;
+    let refused =
+        edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;
     assert!(matches!(refused.err(), Some(RunError::NotEnrolled)));
 }

@@ -53,11 +53,19 @@ impl Broker {
             session: BTreeMap::new(),
             next_id: 1,
         };
-        let broker = Self { address, shared: Arc::new(Mutex::new(shared)) };
+        let broker = Self {
+            address,
+            shared: Arc::new(Mutex::new(shared)),
+        };
         let serving = broker.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(Connection { broker: serving.clone() }.serve(stream));
+                tokio::spawn(
+                    Connection {
+                        broker: serving.clone(),
+                    }
+                    .serve(stream),
+                );
             }
         });
         broker
@@ -83,7 +91,9 @@ impl Connection {
         loop {
             match Packet::read(&mut input, None) {
                 Ok(packet) => {
-                    let Some(answers) = self.answer(packet) else { return };
+                    let Some(answers) = self.answer(packet) else {
+                        return;
+                    };
                     for answer in answers {
                         answer.write(&mut output, None).expect("written");
                     }
@@ -107,17 +117,36 @@ impl Connection {
                 assert!(!connect.clean_start);
                 assert_eq!(login.expect("login").username, "qinghe/line-1");
                 let code = ConnectReturnCode::Success;
-                let connack = ConnAck { session_present: true, code, properties: None };
+                let connack = ConnAck {
+                    session_present: true,
+                    code,
+                    properties: None,
+                };
                 let again = self.broker.with(|shared| {
-                    shared.session.iter().map(|(id, payload)| reply(*id, payload)).collect::<Vec<_>>()
+                    shared
+                        .session
+                        .iter()
+                        .map(|(id, payload)| reply(*id, payload))
+                        .collect::<Vec<_>>()
                 });
-                Some(std::iter::once(Packet::ConnAck(connack)).chain(again).collect())
+                Some(
+                    std::iter::once(Packet::ConnAck(connack))
+                        .chain(again)
+                        .collect(),
+                )
             }
             Packet::Subscribe(subscribe) => {
-                assert_eq!(subscribe.filters[0].path, "tracebond/v1/qinghe/line-1/receipt");
+                assert_eq!(
+                    subscribe.filters[0].path,
+                    "tracebond/v1/qinghe/line-1/receipt"
+                );
                 let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)];
                 let pkid = subscribe.pkid;
-                Some(vec![Packet::SubAck(SubAck { pkid, return_codes, properties: None })])
+                Some(vec![Packet::SubAck(SubAck {
+                    pkid,
+                    return_codes,
+                    properties: None,
+                })])
             }
             Packet::Publish(publish) => self.publish(&publish),
             Packet::PubAck(ack) => {
@@ -135,7 +164,11 @@ impl Connection {
         let broker = self.broker.clone();
         broker.with(|shared| {
             shared.publishes += 1;
-            if shared.faults.cut_every.is_some_and(|every| shared.publishes.is_multiple_of(every)) {
+            if shared
+                .faults
+                .cut_every
+                .is_some_and(|every| shared.publishes.is_multiple_of(every))
+            {
                 return None;
             }
             let mut answers = vec![Packet::PubAck(PubAck::new(publish.pkid, None))];

@@ -59,7 +59,10 @@ fn claim(world: &World, address: &str, ca: &str) -> Claim {
 
 fn router(office: Shared) -> Router {
     Router::new()
-        .route("/v1/ca", get(async |State(office): State<Shared>| office.lock().expect("lock").ca.clone()))
+        .route(
+            "/v1/ca",
+            get(async |State(office): State<Shared>| office.lock().expect("lock").ca.clone()),
+        )
         .route("/v1/enrol", post(take_request))
         .route("/v1/enrol/{claim}", get(progress))
         .route("/v1/enrol/{claim}/consent", put(take_consent))
@@ -91,8 +94,12 @@ async fn progress(State(office): State<Shared>, Path(_): Path<String>) -> Json<V
 
 fn draft(office: &Office) -> Record {
     let request = office.request.as_ref().expect("request");
-    let mut record =
-        office.world.record("qinghe", Some("line-1"), &office.world.operator, Role::Capture);
+    let mut record = office.world.record(
+        "qinghe",
+        Some("line-1"),
+        &office.world.operator,
+        Role::Capture,
+    );
     if office.wrong != Wrong::DraftKey {
         record.key = request.key.clone();
     }
@@ -122,7 +129,9 @@ fn answer(office: &Office) -> Value {
         record.key = world.operator.public();
         world.signed(record, &world.operator, &world.organisation)
     } else {
-        SignedRecord::sign(&world.organisation, record).bytes().to_vec()
+        SignedRecord::sign(&world.organisation, record)
+            .bytes()
+            .to_vec()
     };
     let (receipt, receipt_organisation) = world.receipt_records();
     let mut organisation = world.organisation_record();
@@ -144,9 +153,15 @@ fn answer(office: &Office) -> Value {
 }
 
 async fn office(wrong: Wrong) -> (Shared, Claim) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("bind");
     let world = World::new();
-    let claim = claim(&world, &format!("http://{}", listener.local_addr().expect("address")), "");
+    let claim = claim(
+        &world,
+        &format!("http://{}", listener.local_addr().expect("address")),
+        "",
+    );
     let office = new_office(world, &claim, wrong, String::new());
     let router = router(office.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -155,7 +170,15 @@ async fn office(wrong: Wrong) -> (Shared, Claim) {
 
 fn new_office(world: World, claim: &Claim, wrong: Wrong, ca: String) -> Shared {
     let (request, record, claim) = (None, None, claim.clone());
-    Arc::new(Mutex::new(Office { world, claim, wrong, ca, request, record, admitted: false }))
+    Arc::new(Mutex::new(Office {
+        world,
+        claim,
+        wrong,
+        ca,
+        request,
+        record,
+        admitted: false,
+    }))
 }
 
 async fn try_enrol(wrong: Wrong) -> Result<Enrolment, EnrolError> {
@@ -163,7 +186,11 @@ async fn try_enrol(wrong: Wrong) -> Result<Enrolment, EnrolError> {
     let folder = tempfile::tempdir().expect("folder");
     let outcome = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await;
     let stored = Enrolment::load(folder.path()).expect("readable");
-    assert_eq!(stored.is_some(), outcome.is_ok(), "nothing is stored before every check");
+    assert_eq!(
+        stored.is_some(),
+        outcome.is_ok(),
+        "nothing is stored before every check"
+    );
     outcome
 }
 
@@ -172,16 +199,25 @@ async fn a_claim_becomes_an_enrolment_that_holds_together() {
     let (office, claim) = office(Wrong::Nothing).await;
     let folder = tempfile::tempdir().expect("folder");
     let mut stages = Vec::new();
-    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |stage| stages.push(stage.to_owned()))
-        .await
-        .expect("enrolled");
-    let key = identity::load(folder.path()).expect("readable").expect("key");
+    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |stage| {
+        stages.push(stage.to_owned())
+    })
+    .await
+    .expect("enrolled");
+    let key = identity::load(folder.path())
+        .expect("readable")
+        .expect("key");
     assert_eq!(stages[0], format!("key {}", key.kid()));
     let trust = enrolment.trust(&key.public()).expect("trust");
     assert_eq!(trust.device.to_string(), "qinghe/line-1");
     // The platform knows the hash of the password's bytes and nothing more.
     let password: Hash = enrolment.password.parse().expect("64 hex digits");
-    let request = office.lock().expect("lock").request.clone().expect("request");
+    let request = office
+        .lock()
+        .expect("lock")
+        .request
+        .clone()
+        .expect("request");
     assert_eq!(request.password_hash, sha256(&password.0));
     let again = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await;
     assert!(matches!(again, Err(EnrolError::Already(_))));
@@ -189,11 +225,26 @@ async fn a_claim_becomes_an_enrolment_that_holds_together() {
 
 #[tokio::test]
 async fn drafts_and_answers_that_do_not_fit_the_claim_are_refused() {
-    assert!(matches!(try_enrol(Wrong::DraftMac).await, Err(EnrolError::Claim(_))));
-    assert!(matches!(try_enrol(Wrong::DraftKey).await, Err(EnrolError::Draft(_))));
-    assert!(matches!(try_enrol(Wrong::RecordAfterConsent).await, Err(EnrolError::Draft(_))));
-    assert!(matches!(try_enrol(Wrong::Registrar).await, Err(EnrolError::Trust(_))));
-    assert!(matches!(try_enrol(Wrong::Refusal).await, Err(EnrolError::Refused(_))));
+    assert!(matches!(
+        try_enrol(Wrong::DraftMac).await,
+        Err(EnrolError::Claim(_))
+    ));
+    assert!(matches!(
+        try_enrol(Wrong::DraftKey).await,
+        Err(EnrolError::Draft(_))
+    ));
+    assert!(matches!(
+        try_enrol(Wrong::RecordAfterConsent).await,
+        Err(EnrolError::Draft(_))
+    ));
+    assert!(matches!(
+        try_enrol(Wrong::Registrar).await,
+        Err(EnrolError::Trust(_))
+    ));
+    assert!(matches!(
+        try_enrol(Wrong::Refusal).await,
+        Err(EnrolError::Refused(_))
+    ));
 }
 
 /// A CA, a server certificate under it, and the office behind TLS.
@@ -219,10 +270,16 @@ async fn tls_office() -> (Claim, String) {
     listener.set_nonblocking(true).expect("nonblocking");
     let address: SocketAddr = listener.local_addr().expect("address");
     let world = World::new();
-    let claim = claim(&world, &format!("https://{address}"), &sha256(ca.der()).to_string());
+    let claim = claim(
+        &world,
+        &format!("https://{address}"),
+        &sha256(ca.der()).to_string(),
+    );
     let office = new_office(world, &claim, Wrong::Nothing, ca.pem());
     let service = router(office).into_make_service();
-    let serving = axum_server::from_tcp_rustls(listener, config).expect("server").serve(service);
+    let serving = axum_server::from_tcp_rustls(listener, config)
+        .expect("server")
+        .serve(service);
     tokio::spawn(serving);
     (claim, ca.pem())
 }
@@ -231,9 +288,14 @@ async fn tls_office() -> (Claim, String) {
 async fn over_tls_only_the_ca_of_the_claim_is_believed() {
     let (claim, ca) = tls_office().await;
     let folder = tempfile::tempdir().expect("folder");
-    let other = Claim { ca: sha256(b"another CA").to_string(), ..claim.clone() };
+    let other = Claim {
+        ca: sha256(b"another CA").to_string(),
+        ..claim.clone()
+    };
     let refused = enrol(folder.path(), &slug("line-1"), &other, |_| {}).await;
     assert!(matches!(refused, Err(EnrolError::Ca { .. })), "{refused:?}");
-    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await.expect("enrolled");
+    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |_| {})
+        .await
+        .expect("enrolled");
     assert_eq!(enrolment.ca, ca);
 }

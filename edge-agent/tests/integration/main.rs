@@ -3,6 +3,7 @@
 mod agent;
 mod broker;
 mod enrol;
+mod kill;
 mod modbus;
 mod outbox;
 mod platform;

@@ -28,7 +28,9 @@ impl Registers {
 
     fn read(&self, first: u16, count: u16) -> Option<Vec<u16>> {
         let map = self.0.lock().expect("lock");
-        (first..first.checked_add(count)?).map(|at| map.get(&at).copied()).collect()
+        (first..first.checked_add(count)?)
+            .map(|at| map.get(&at).copied())
+            .collect()
     }
 }
 
@@ -56,7 +58,9 @@ pub async fn serve(registers: Registers, address: SocketAddr) -> (SocketAddr, Jo
     let task = tokio::spawn(async move {
         let connected = |stream, peer| {
             let registers = registers.clone();
-            ready(accept_tcp_connection(stream, peer, move |_| Ok(Some(registers.clone()))))
+            ready(accept_tcp_connection(stream, peer, move |_| {
+                Ok(Some(registers.clone()))
+            }))
         };
         let _ = Server::new(listener).serve(&connected, |_| {}).await;
     });

@@ -54,7 +54,12 @@ impl Bench {
             time_zone_minutes: 0,
         };
         let platform = Platform::new(world, key.public());
-        Self { _folder: folder, opening, platform, key }
+        Self {
+            _folder: folder,
+            opening,
+            platform,
+            key,
+        }
     }
 
     async fn open(&self) -> (Outbox, JoinHandle<()>) {
@@ -68,22 +73,34 @@ impl Bench {
     /// Takes everything that waits over; the statements.
     async fn collect(&mut self, outbox: &Outbox) -> Vec<Statement> {
         let waiting = outbox.waiting(0, 10_000).await.expect("waiting");
-        waiting.iter().map(|statement| self.platform.take(&statement.message)).collect()
+        waiting
+            .iter()
+            .map(|statement| self.platform.take(&statement.message))
+            .collect()
     }
 
     async fn audit(&self) -> audit::Audit {
         let key = self.key.public();
-        audit::audit(self.state(), &key, &self.opening.trust).await.expect("audit")
+        audit::audit(self.state(), &key, &self.opening.trust)
+            .await
+            .expect("audit")
     }
 }
 
 fn reading(value: f64) -> Reading {
-    Reading { time: SystemClock.now(), value: Some(value), suspect: false }
+    Reading {
+        time: SystemClock.now(),
+        value: Some(value),
+        suspect: false,
+    }
 }
 
 async fn read(outbox: &Outbox, values: &[f64]) {
     for value in values {
-        outbox.reading(&rule(2).series(), reading(*value)).await.expect("stored");
+        outbox
+            .reading(&rule(2).series(), reading(*value))
+            .await
+            .expect("stored");
     }
 }
 
@@ -100,13 +117,26 @@ async fn kill((outbox, writer): (Outbox, JoinHandle<()>)) {
 }
 
 fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
-    let context =
-        LineContext { place: PLACE, biz_location: None, time_zone_minutes: 0, now: SystemClock.now() };
-    let events = texts.iter().map(|text| compose(text.as_bytes(), context).expect("line")).collect();
+    let context = LineContext {
+        place: PLACE,
+        biz_location: None,
+        time_zone_minutes: 0,
+        now: SystemClock.now(),
+    };
+    let events = texts
+        .iter()
+        .map(|text| compose(text.as_bytes(), context).expect("line"))
+        .collect();
     let mut to = from.clone();
     to.offset += 100 * texts.len() as u64;
     to.line += texts.len() as u64;
-    ScanBatch { path: "/scans".to_owned(), from: from.clone(), to, events, bad_lines: 0 }
+    ScanBatch {
+        path: "/scans".to_owned(),
+        from: from.clone(),
+        to,
+        events,
+        bad_lines: 0,
+    }
 }
 
 #[tokio::test]
@@ -121,10 +151,20 @@ async fn readings_survive_a_kill_and_become_one_event_each_two() {
     bench.collect(&open.0).await;
     let events = bench.platform.events();
     assert_eq!(events.len(), 2);
-    assert_eq!(events[1]["sensorElementList"][0]["sensorReport"][0]["value"], 9.0);
+    assert_eq!(
+        events[1]["sensorElementList"][0]["sensorReport"][0]["value"],
+        9.0
+    );
     bench.platform.check_chain();
     let status = open.0.status().borrow().clone();
-    assert_eq!((status.readings, status.events_made, status.readings_beyond_limits), (4, 2, 1));
+    assert_eq!(
+        (
+            status.readings,
+            status.events_made,
+            status.readings_beyond_limits
+        ),
+        (4, 2, 1)
+    );
     close(open).await;
     assert_eq!(bench.audit().await.problems, Vec::<String>::new());
 }
@@ -137,13 +177,25 @@ async fn statements_close_at_64_events_and_are_kept_byte_for_byte() {
     read(&open.0, &[5.0; 130]).await;
     open.0.flush().await.expect("flush");
     let first = open.0.waiting(0, 100).await.expect("waiting");
-    let counts: u64 = bench.collect(&open.0).await.iter().map(|s| s.payload.count).sum();
+    let counts: u64 = bench
+        .collect(&open.0)
+        .await
+        .iter()
+        .map(|s| s.payload.count)
+        .sum();
     assert_eq!(counts, 130);
-    assert!(bench.platform.messages.values().all(|message| message.events.len() <= 64));
+    assert!(
+        bench
+            .platform
+            .messages
+            .values()
+            .all(|message| message.events.len() <= 64)
+    );
     kill(open).await;
     let open = bench.open().await;
     let again = open.0.waiting(0, 100).await.expect("waiting");
-    let bytes = |list: &[outbox::Waiting]| list.iter().map(|w| w.message.clone()).collect::<Vec<_>>();
+    let bytes =
+        |list: &[outbox::Waiting]| list.iter().map(|w| w.message.clone()).collect::<Vec<_>>();
     assert_eq!(bytes(&first), bytes(&again));
     close(open).await;
 }
@@ -155,7 +207,10 @@ async fn an_open_statement_closes_by_itself() {
     read(&open.0, &[1.0, 2.0]).await;
     let mut newest = open.0.newest();
     let closed = newest.wait_for(|position| *position > 0);
-    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("in time").expect("open");
+    tokio::time::timeout(Duration::from_secs(10), closed)
+        .await
+        .expect("in time")
+        .expect("open");
     assert_eq!(bench.collect(&open.0).await.len(), 1);
     close(open).await;
 }
@@ -174,19 +229,32 @@ async fn bodies_go_on_the_receipt_and_statements_on_the_verified_inclusion() {
     let mut forged = receipt.clone();
     *forged.last_mut().expect("byte") ^= 1;
     open.0.reply(&forged).await.expect("stored");
-    assert_eq!((status(&open.0).bodies_waiting, status(&open.0).alarms), (1, 1));
+    assert_eq!(
+        (status(&open.0).bodies_waiting, status(&open.0).alarms),
+        (1, 1)
+    );
 
     for _ in 0..2 {
         open.0.reply(&receipt).await.expect("stored");
     }
     let after = status(&open.0);
-    assert_eq!((after.bodies_waiting, after.receipts_waiting, after.inclusions_waiting), (0, 0, 1));
+    assert_eq!(
+        (
+            after.bodies_waiting,
+            after.receipts_waiting,
+            after.inclusions_waiting
+        ),
+        (0, 0, 1)
+    );
     assert_eq!(after.events_refused, 1);
     assert!(open.0.waiting(0, 10).await.expect("waiting").is_empty());
 
     let unwitnessed = bench.platform.include(&[statement.id()], 2);
     open.0.reply(&unwitnessed).await.expect("stored");
-    assert_eq!((status(&open.0).inclusions_waiting, status(&open.0).alarms), (1, 2));
+    assert_eq!(
+        (status(&open.0).inclusions_waiting, status(&open.0).alarms),
+        (1, 2)
+    );
     let included = bench.platform.include(&[statement.id()], 3);
     open.0.reply(&included).await.expect("stored");
     assert!(status(&open.0).is_drained());
@@ -231,7 +299,11 @@ async fn a_missed_anchor_deadline_is_an_alarm_until_the_inclusion() {
     open.0.reply(&receipt).await.expect("stored");
     let mut status = open.0.status();
     let alarmed = status.wait_for(|status| status.alarms == 1);
-    drop(tokio::time::timeout(Duration::from_secs(10), alarmed).await.expect("in time"));
+    drop(
+        tokio::time::timeout(Duration::from_secs(10), alarmed)
+            .await
+            .expect("in time"),
+    );
     let included = bench.platform.include(&[statement.id()], 3);
     open.0.reply(&included).await.expect("stored");
     assert_eq!(open.0.status().borrow().alarms, 0);
@@ -245,7 +317,10 @@ async fn a_repeated_batch_of_lines_counts_once() {
     let line = r#"{"step":"storing","items":["(01)09521001000017(21)S1"]}"#;
     let from = ScanPosition::default();
     for _ in 0..2 {
-        open.0.scan(scan_batch(&from, &[line, line])).await.expect("stored");
+        open.0
+            .scan(scan_batch(&from, &[line, line]))
+            .await
+            .expect("stored");
     }
     let position = open.0.scan_position("/scans").await.expect("position");
     assert_eq!((position.offset, position.line), (200, 2));
@@ -254,15 +329,29 @@ async fn a_repeated_batch_of_lines_counts_once() {
     let open = bench.open().await;
     read(&open.0, &[1.0, 2.0, 3.0]).await;
     let out = r#"{"step":"shipping","items":["(01)09521001000017(21)S1"]}"#;
-    open.0.scan(scan_batch(&position, &[out])).await.expect("stored");
+    open.0
+        .scan(scan_batch(&position, &[out]))
+        .await
+        .expect("stored");
     read(&open.0, &[4.0, 5.0]).await;
     open.0.flush().await.expect("flush");
     bench.collect(&open.0).await;
     let events = bench.platform.events();
-    let steps: Vec<_> = events.iter().map(|event| event["bizStep"].as_str().unwrap_or("")).collect();
+    let steps: Vec<_> = events
+        .iter()
+        .map(|event| event["bizStep"].as_str().unwrap_or(""))
+        .collect();
     assert_eq!(steps[..2], ["storing", "storing"]);
     // The odd third reading was taken with the goods there, and is said before they leave.
-    assert_eq!(steps[2..], ["sensor_reporting", "sensor_reporting", "shipping", "sensor_reporting"]);
+    assert_eq!(
+        steps[2..],
+        [
+            "sensor_reporting",
+            "sensor_reporting",
+            "shipping",
+            "sensor_reporting"
+        ]
+    );
     assert!(events[2].get("epcList").is_some() && events[3].get("epcList").is_some());
     assert!(events[5].get("epcList").is_none());
     close(open).await;
@@ -276,8 +365,11 @@ async fn a_lost_outbox_begins_a_new_epoch_that_names_the_last_statement() {
     open.0.flush().await.expect("flush");
     let last = bench.collect(&open.0).await.remove(0);
     close(open).await;
-    std::fs::write(bench.state().join(outbox::DATABASE_FILE), b"no database at all, far from it")
-        .expect("written");
+    std::fs::write(
+        bench.state().join(outbox::DATABASE_FILE),
+        b"no database at all, far from it",
+    )
+    .expect("written");
     let open = bench.open().await;
     let first = bench.collect(&open.0).await.remove(0);
     assert_eq!(first.payload.position.epoch, 1);
@@ -285,8 +377,12 @@ async fn a_lost_outbox_begins_a_new_epoch_that_names_the_last_statement() {
     assert!(matches!(&first.payload.note, Some(Note::EpochStart { id, .. }) if *id == last.id()));
     bench.platform.check_chain();
     close(open).await;
-    let aside = std::fs::read_dir(bench.state()).expect("folder").filter_map(Result::ok);
-    let kept = aside.filter(|file| file.file_name().to_string_lossy().contains("damaged")).count();
+    let aside = std::fs::read_dir(bench.state())
+        .expect("folder")
+        .filter_map(Result::ok);
+    let kept = aside
+        .filter(|file| file.file_name().to_string_lossy().contains("damaged"))
+        .count();
     assert!(kept >= 1, "the damaged file is kept");
 }
 
@@ -311,7 +407,12 @@ async fn an_older_copy_of_the_outbox_does_not_fork_the_chain() {
     open.0.flush().await.expect("flush");
     bench.collect(&open.0).await;
     bench.platform.check_chain();
-    let epochs: Vec<u64> = bench.platform.messages.keys().map(|(epoch, _)| *epoch).collect();
+    let epochs: Vec<u64> = bench
+        .platform
+        .messages
+        .keys()
+        .map(|(epoch, _)| *epoch)
+        .collect();
     assert_eq!(epochs, [0, 0, 1, 1]);
     close(open).await;
 }
@@ -326,7 +427,10 @@ async fn a_device_that_knows_nothing_of_its_chain_does_not_start_another() {
     std::fs::write(bench.state().join(outbox::HEAD_FILE), "torn").expect("written");
     for _ in 0..2 {
         let refused = outbox::open(bench.opening.clone()).await.err();
-        assert!(matches!(refused, Some(OutboxError::NothingKnown)), "{refused:?}");
+        assert!(
+            matches!(refused, Some(OutboxError::NothingKnown)),
+            "{refused:?}"
+        );
     }
 }
 
@@ -364,9 +468,15 @@ async fn a_heartbeat_is_said_only_into_silence() {
     let open = bench.open().await;
     open.0.heartbeat(SystemClock.now()).await.expect("stored");
     let said = open.0.status().borrow().last_said.expect("said");
-    open.0.heartbeat(said.minus(Duration::from_secs(60))).await.expect("stored");
+    open.0
+        .heartbeat(said.minus(Duration::from_secs(60)))
+        .await
+        .expect("stored");
     let statements = bench.collect(&open.0).await;
     assert_eq!(statements.len(), 1);
-    assert!(matches!(statements[0].payload.note, Some(Note::Heartbeat { .. })));
+    assert!(matches!(
+        statements[0].payload.note,
+        Some(Note::Heartbeat { .. })
+    ));
     close(open).await;
 }

@@ -35,7 +35,16 @@ impl Platform {
         tree.push(entry_hash(&policy)).expect("policy");
         let deadline = Instant::from_seconds(4_000_000_000);
         let messages = BTreeMap::new();
-        Self { world, device, messages, deliveries: 0, deadline, tree, batches: 0, prev: Hash::ZERO }
+        Self {
+            world,
+            device,
+            messages,
+            deliveries: 0,
+            deadline,
+            tree,
+            batches: 0,
+            prev: Hash::ZERO,
+        }
     }
 
     /// Checks a message as ingest does and takes it over; a redelivery changes nothing.
@@ -50,8 +59,15 @@ impl Platform {
         self.deliveries += 1;
         let statement = message.statement.clone();
         let position = statement.payload.position;
-        let known = self.messages.entry((position.epoch, position.seq)).or_insert(message);
-        assert_eq!(known.statement.id(), statement.id(), "a fork at {position:?}");
+        let known = self
+            .messages
+            .entry((position.epoch, position.seq))
+            .or_insert(message);
+        assert_eq!(
+            known.statement.id(),
+            statement.id(),
+            "a fork at {position:?}"
+        );
         statement
     }
 
@@ -64,7 +80,8 @@ impl Platform {
             assert_eq!(payload.prev, expected, "at {:?}", payload.position);
             if let Some(before) = before {
                 let last = before.statement.payload.position;
-                let follows = (payload.position.epoch, payload.position.seq) == (last.epoch, last.seq + 1)
+                let follows = (payload.position.epoch, payload.position.seq)
+                    == (last.epoch, last.seq + 1)
                     || (payload.position.epoch > last.epoch && payload.position.seq == 0);
                 assert!(follows, "a gap before {:?}", payload.position);
             }
@@ -75,7 +92,9 @@ impl Platform {
     /// Bytes of all events, in the order of the chain.
     pub fn events(&self) -> Vec<serde_json::Value> {
         let events = self.messages.values().flat_map(|message| &message.events);
-        events.map(|event| serde_json::from_slice(event.event.bytes()).expect("json")).collect()
+        events
+            .map(|event| serde_json::from_slice(event.event.bytes()).expect("json"))
+            .collect()
     }
 
     pub fn receipt(&self, statement: &Statement, refused: Vec<(u64, u64, String)>) -> Vec<u8> {
@@ -105,7 +124,11 @@ impl Platform {
             events: 0,
             root: batch.root(),
             refused: Hash::ZERO,
-            registry: Head { version: 1, count: 1, root: schemas::hash::sha256(b"registry") },
+            registry: Head {
+                version: 1,
+                count: 1,
+                root: schemas::hash::sha256(b"registry"),
+            },
             first: Instant::from_seconds(1_795_000_100),
             last: Instant::from_seconds(1_795_000_100),
             prev: self.prev,

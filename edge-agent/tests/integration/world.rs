@@ -40,12 +40,19 @@ impl World {
         let origin: Origin = "log.example.org/test".parse().expect("origin");
         let (log_key, registrar) = (key(1), key(2));
         let witnesses: Vec<SecretKey> = (10..14).map(key).collect();
-        let party = |name: &str, key: &SecretKey| Party { name: name.to_owned(), key: key.public() };
+        let party = |name: &str, key: &SecretKey| Party {
+            name: name.to_owned(),
+            key: key.public(),
+        };
         let policy = Policy {
             log: origin.log_id(&log_key.public_bytes()),
             origin: origin.clone(),
             log_key: log_key.public(),
-            witnesses: WITNESSES.iter().zip(&witnesses).map(|(name, key)| party(name, key)).collect(),
+            witnesses: WITNESSES
+                .iter()
+                .zip(&witnesses)
+                .map(|(name, key)| party(name, key))
+                .collect(),
             quorum: 3,
             registrars: vec![party("registrar", &registrar)],
             prev: None,
@@ -53,7 +60,17 @@ impl World {
         };
         policy.check().expect("policy");
         let (organisation, operator, receipt) = (key(3), key(4), key(5));
-        Self { origin, log_key, witnesses, registrar, organisation, operator, receipt, policy, heartbeat: 0 }
+        Self {
+            origin,
+            log_key,
+            witnesses,
+            registrar,
+            organisation,
+            operator,
+            receipt,
+            policy,
+            heartbeat: 0,
+        }
     }
 
     pub fn log(&self) -> Hash {
@@ -63,7 +80,11 @@ impl World {
     pub fn record(&self, org: &str, device: Option<&str>, key: &SecretKey, role: Role) -> Record {
         let capture = role == Role::Capture;
         let only = |list: &[&str]| -> Vec<String> {
-            if capture { list.iter().map(ToString::to_string).collect() } else { Vec::new() }
+            if capture {
+                list.iter().map(ToString::to_string).collect()
+            } else {
+                Vec::new()
+            }
         };
         Record {
             log: self.log(),
@@ -73,7 +94,13 @@ impl World {
             key: key.public(),
             role,
             places: only(&[PLACE]),
-            steps: only(&["commissioning", "packing", "sensor_reporting", "shipping", "storing"]),
+            steps: only(&[
+                "commissioning",
+                "packing",
+                "sensor_reporting",
+                "shipping",
+                "storing",
+            ]),
             sources: if capture { vec![2, 3] } else { Vec::new() },
             heartbeat: if capture { self.heartbeat } else { 0 },
             state: State::Active,

@@ -19,7 +19,10 @@ const PREFIX_MAX: u64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FollowError {
     #[error("{path}: {source}")]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the rejects file: {0}")]
     Rejects(std::io::Error),
     #[error("{0}")]
@@ -42,14 +45,22 @@ pub(super) struct FileFollower {
 
 impl FileFollower {
     pub const fn new(path: PathBuf) -> Self {
-        Self { path, searching: None }
+        Self {
+            path,
+            searching: None,
+        }
     }
 
     /// Whole lines after `from`; `None` when there is none yet. A file that is shorter than `from`
     /// or begins otherwise is another file and read from its start.
-    pub fn next(&mut self, from: &ScanPosition, limit: usize) -> Result<Option<Chunk>, FollowError> {
+    pub fn next(
+        &mut self,
+        from: &ScanPosition,
+        limit: usize,
+    ) -> Result<Option<Chunk>, FollowError> {
         let path = self.path.clone();
-        self.next_io(from, limit).map_err(|source| FollowError::Io { path, source })
+        self.next_io(from, limit)
+            .map_err(|source| FollowError::Io { path, source })
     }
 
     fn next_io(&mut self, from: &ScanPosition, limit: usize) -> std::io::Result<Option<Chunk>> {
@@ -61,7 +72,9 @@ impl FileFollower {
         let start = self.start(&mut file, from)?;
         file.seek(SeekFrom::Start(start.offset))?;
         let mut buffer = Vec::new();
-        file.by_ref().take(READ_MAX as u64).read_to_end(&mut buffer)?;
+        file.by_ref()
+            .take(READ_MAX as u64)
+            .read_to_end(&mut buffer)?;
         let (mut lines, mut used) = split(&buffer, limit, start.line);
         if lines.is_empty() && buffer.len() > LINE_MAX {
             match self.end_of_overlong(&mut file, start.offset)? {
@@ -122,14 +135,21 @@ fn prefix(file: &mut File, length: u64) -> std::io::Result<schemas::hash::Hash> 
 
 fn position(file: &mut File, offset: u64, line: u64) -> std::io::Result<ScanPosition> {
     let length = offset.min(PREFIX_MAX);
-    Ok(ScanPosition { offset, line, prefix: length, prefix_hash: prefix(file, length)? })
+    Ok(ScanPosition {
+        offset,
+        line,
+        prefix: length,
+        prefix_hash: prefix(file, length)?,
+    })
 }
 
 /// Up to `limit` whole lines and the bytes that they take.
 fn split(buffer: &[u8], limit: usize, before: u64) -> (Vec<(u64, Vec<u8>)>, u64) {
     let (mut lines, mut used, mut number) = (Vec::new(), 0, before);
     for piece in buffer.split_inclusive(|&byte| byte == b'\n').take(limit) {
-        let Some(line) = piece.strip_suffix(b"\n") else { break };
+        let Some(line) = piece.strip_suffix(b"\n") else {
+            break;
+        };
         number += 1;
         used += piece.len() as u64;
         lines.push((number, line.strip_suffix(b"\r").unwrap_or(line).to_vec()));
@@ -151,13 +171,28 @@ impl PipeFollower {
         let pipe = pipe::OpenOptions::new()
             .read_write(true)
             .open_receiver(path)
-            .map_err(|source| FollowError::Io { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), pipe, buffer: Vec::new(), skipping: false })
+            .map_err(|source| FollowError::Io {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            pipe,
+            buffer: Vec::new(),
+            skipping: false,
+        })
     }
 
     /// Whole lines that are in the pipe; `None` when there is none yet.
-    pub fn next(&mut self, from: &ScanPosition, limit: usize) -> Result<Option<Chunk>, FollowError> {
-        self.fill().map_err(|source| FollowError::Io { path: self.path.clone(), source })?;
+    pub fn next(
+        &mut self,
+        from: &ScanPosition,
+        limit: usize,
+    ) -> Result<Option<Chunk>, FollowError> {
+        self.fill().map_err(|source| FollowError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
         self.skip_rest();
         let (mut lines, mut used) = split(&self.buffer, limit, from.line);
         if lines.is_empty() && !self.skipping && self.buffer.len() > LINE_MAX {
@@ -168,7 +203,8 @@ impl PipeFollower {
         if lines.is_empty() {
             return Ok(None);
         }
-        self.buffer.drain(..usize::try_from(used).unwrap_or(self.buffer.len()));
+        self.buffer
+            .drain(..usize::try_from(used).unwrap_or(self.buffer.len()));
         let to = ScanPosition {
             offset: from.offset + used,
             line: from.line + lines.len() as u64,

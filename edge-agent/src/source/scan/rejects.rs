@@ -21,7 +21,11 @@ pub(super) struct Reject {
 impl Reject {
     pub fn new(line: u64, reason: String, bytes: &[u8]) -> Self {
         let excerpt = &bytes[..bytes.len().min(EXCERPT_MAX)];
-        Self { line, reason, text: String::from_utf8_lossy(excerpt).into_owned() }
+        Self {
+            line,
+            reason,
+            text: String::from_utf8_lossy(excerpt).into_owned(),
+        }
     }
 }
 
@@ -40,7 +44,10 @@ impl Rejects {
         if rejects.is_empty() {
             return Ok(());
         }
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&self.0)?;
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.0)?;
         if file.metadata()?.len() >= FILE_MAX {
             tracing::warn!(path = %self.0.display(), "the rejects file is full");
             return Ok(());
