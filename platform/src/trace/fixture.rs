@@ -150,6 +150,7 @@ pub fn proof(standings: BTreeMap<Hash, Standing>) -> Proof {
 /// Runs a future that never waits.
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .unwrap();
     runtime.block_on(future)

@@ -19,6 +19,15 @@ mod steps;
 /// An event anchored this long after its own time counts as late.
 pub const LATE_AFTER: Duration = Duration::from_secs(48 * 3600);
 
+/// Steps after which nobody holds the goods any more (CBV 2.0 §7.1).
+const LAST_STEPS: [&str; 5] = [
+    "retail_selling",
+    "dispensing",
+    "destroying",
+    "decommissioning",
+    "killing",
+];
+
 /// One signed event behind a step.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -127,7 +136,7 @@ pub struct Holder {
     pub organisation: Slug,
     /// Its first step.
     pub from: Instant,
-    /// The next organisation's first step; `None` for who holds them last.
+    /// The next organisation's first step, or the goods' last one; `None` for who holds them still.
     pub until: Option<Instant>,
 }
 
@@ -313,6 +322,13 @@ fn holders(steps: &[Step]) -> Vec<Holder> {
             from,
             until: None,
         });
+    }
+    if let (Some(holder), Some(step)) = (out.last_mut(), steps.last()) {
+        let ends = step
+            .step
+            .as_deref()
+            .is_some_and(|word| LAST_STEPS.contains(&word));
+        holder.until = ends.then_some(step.time.instant);
     }
     out
 }

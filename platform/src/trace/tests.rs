@@ -383,6 +383,10 @@ fn a_gap_counts_while_its_organisation_holds_the_goods() {
     );
     assert!(counts(gap("northroad/truck-7", Some(400), None)));
     assert!(
+        !counts(gap("corner-shop/desk", Some(901), None)),
+        "sold by then"
+    );
+    assert!(
         counts(gap("corner-shop/desk", None, None)),
         "unknown times are taken unfavourably"
     );

@@ -27,6 +27,22 @@ pub fn local_exact(at: Stated) -> String {
         .to_string()
 }
 
+/// `2026-11-20 09:12:03`, local, where the offset stands beside it.
+pub fn exact(at: Stated) -> String {
+    at.instant
+        .at_offset(at.offset_minutes * 60)
+        .format("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+/// `+08:00`.
+pub fn offset(at: Stated) -> String {
+    at.instant
+        .at_offset(at.offset_minutes * 60)
+        .format("%:z")
+        .to_string()
+}
+
 /// `2026-11-20`, local.
 pub fn day(at: Stated) -> String {
     at.instant
@@ -84,7 +100,8 @@ pub fn length(text: &Text, length: Duration) -> String {
     }
 }
 
-/// A measured value with its unit: temperatures with one place, others with at most three.
+/// A measured value with its unit, which a line break never parts: temperatures with one place,
+/// others with at most three.
 pub fn measure(value: f64, kind: &str, uom: &str) -> String {
     let number = if kind == "Temperature" {
         format!("{value:.1}")
@@ -93,8 +110,7 @@ pub fn measure(value: f64, kind: &str, uom: &str) -> String {
     };
     match unit(uom) {
         "" => number,
-        "%" => format!("{number} %"),
-        unit => format!("{number} {unit}"),
+        unit => format!("{number}\u{a0}{unit}"),
     }
 }
 
@@ -230,9 +246,9 @@ mod tests {
 
     #[test]
     fn measures_carry_their_unit() {
-        assert_eq!(measure(9.44, "Temperature", "CEL"), "9.4 °C");
-        assert_eq!(measure(61.5, "RelativeHumidity", "P1"), "61.5 %");
-        assert_eq!(measure(3.0, "Speed", "XX"), "3 XX");
+        assert_eq!(measure(9.44, "Temperature", "CEL"), "9.4\u{a0}°C");
+        assert_eq!(measure(61.5, "RelativeHumidity", "P1"), "61.5\u{a0}%");
+        assert_eq!(measure(3.0, "Speed", "XX"), "3\u{a0}XX");
     }
 
     #[test]

@@ -31,6 +31,8 @@ struct Sign {
 struct Fact {
     label: String,
     value: String,
+    /// An identifier beside the value, in small figures.
+    id: Option<String>,
     href: Option<String>,
 }
 
@@ -39,6 +41,7 @@ impl Fact {
         Self {
             label: label.to_owned(),
             value,
+            id: None,
             href: None,
         }
     }
@@ -192,10 +195,11 @@ impl<'v> Scene<'v> {
     }
 
     fn gap_card(&self, gap: &Gap) -> GapCard {
-        let text = format!(
-            "{}: {}",
-            self.organisation(&gap.device.organisation),
-            self.gap_text(gap)
+        let organisation = self.organisation(&gap.device.organisation);
+        let what = self.gap_text(gap);
+        let text = self.text.fill(
+            "gap.of",
+            &[("organisation", &organisation), ("what", &what)],
         );
         GapCard {
             text,
@@ -216,13 +220,15 @@ impl<'v> Scene<'v> {
     }
 
     fn gap_span(&self, gap: &Gap) -> String {
-        let shown = |at: Instant| self.own_time(at).0;
-        match (gap.from.map(shown), gap.until.map(shown)) {
-            (Some(from), Some(until)) => self
-                .text
-                .fill("gap.between", &[("from", &from), ("until", &until)]),
-            (Some(from), None) => self.text.fill("gap.since", &[("from", &from)]),
-            (None, Some(until)) => self.text.fill("gap.before", &[("until", &until)]),
+        let stated = |instant| Stated {
+            instant,
+            offset_minutes: self.view.offset_minutes,
+        };
+        let shown = |instant| local(stated(instant));
+        match (gap.from, gap.until) {
+            (Some(from), Some(until)) => self.span(stated(from), stated(until)),
+            (Some(from), None) => self.text.fill("gap.since", &[("from", &shown(from))]),
+            (None, Some(until)) => self.text.fill("gap.before", &[("until", &shown(until))]),
             (None, None) => self.text.get("gap.unknown").to_owned(),
         }
     }

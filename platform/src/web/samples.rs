@@ -170,7 +170,7 @@ fn replay() -> ProductView {
         };
         let wave = (number as f64 / 90.0).sin() * 2.5 + (number as f64 / 7.0).cos();
         let peak = if (1_500..1_530).contains(&number) {
-            5.0
+            8.0
         } else {
             0.0
         };

@@ -56,11 +56,11 @@ fn reasons_name_the_actor() {
         |name: &str, sentence: &str| assert!(en[name].contains(sentence), "{name}: {sentence}");
     holds(
         "excursion",
-        "The sensor at Truck 7 measured 9.8 °C and was outside the limits for 35 minutes. Allowed: 0.0 °C to 8.0 °C.",
+        "The sensor at Truck 7 measured 9.8\u{a0}°C and was outside the limits for 35 minutes. Allowed: 0.0\u{a0}°C to 8.0\u{a0}°C.",
     );
     holds(
         "gap",
-        "Records of Qinghe Fresh are missing: device cold-1 left statements out (2026-07-11 07:50 +08:00 to 2026-07-11 08:50 +08:00). One more gap.",
+        "Records of Qinghe Fresh are missing: device cold-1 left statements out (2026-07-11 07:50 to 08:50 +08:00). One more gap.",
     );
     holds(
         "recalled",

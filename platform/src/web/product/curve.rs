@@ -6,7 +6,7 @@ use super::{Scene, Sign};
 use crate::trace::curve::{Curve, Excursion, Mark};
 use crate::trace::{Reading, Step};
 use crate::web::chart::{Label, svg};
-use crate::web::format::{local_exact, measure};
+use crate::web::format::{exact, measure, offset};
 
 /// Most rows of the table; all readings are in the bundle.
 const MAX_ROWS: usize = 40;
@@ -17,11 +17,12 @@ const MAX_NAMED: usize = 3;
 
 /// What the template shows of a curve.
 pub(super) struct Card {
-    pub(super) title: String,
+    pub(super) kind: String,
     pub(super) summary: String,
     pub(super) svg: String,
     pub(super) signs: Vec<Sign>,
     pub(super) note: Option<String>,
+    pub(super) zone: String,
     pub(super) rows: Vec<Row>,
 }
 
@@ -46,10 +47,11 @@ impl Scene<'_> {
             .unwrap_or(&curve.kind);
         let place = self.place(curve.place.as_deref());
         let title = text.fill("curve.title", &[("kind", kind), ("place", &place)]);
-        let summary = self.summary(curve);
+        let summary = self.summary(curve, "curve.summary");
         let signs = self.curve_signs(curve);
         let words: Vec<&str> = signs.iter().map(|sign| sign.text.as_str()).collect();
-        let description = format!("{summary} {}", words.join(" "));
+        let long = self.summary(curve, "curve.description");
+        let description = format!("{long} {}", words.join(" "));
         let svg = if curve.readings.len() > 1 {
             svg(
                 text,
@@ -64,17 +66,22 @@ impl Scene<'_> {
             String::new()
         };
         let (rows, note) = self.table(curve);
+        let zone = curve
+            .readings
+            .first()
+            .map_or_else(String::new, |one| offset(one.time));
         Card {
-            title,
+            kind: kind.to_owned(),
             summary,
             svg,
             signs,
             note,
+            zone,
             rows,
         }
     }
 
-    fn summary(&self, curve: &Curve) -> String {
+    fn summary(&self, curve: &Curve, key: &str) -> String {
         let count = curve.readings.len().to_string();
         let Some((low, high)) = curve.range() else {
             return self
@@ -94,11 +101,7 @@ impl Scene<'_> {
             ("high", &high),
         ];
         let one = curve.readings.len() == 1;
-        let key = if one {
-            "curve.description.one"
-        } else {
-            "curve.description"
-        };
+        let key = if one { "curve.description.one" } else { key };
         self.text.fill(key, &values)
     }
 
@@ -225,7 +228,7 @@ impl Scene<'_> {
             notes.push(text.get("curve.note.alarm").to_owned());
         }
         Row {
-            time: local_exact(reading.time),
+            time: exact(reading.time),
             value: self.value(curve, reading),
             note: notes.join(" · "),
             is_out,

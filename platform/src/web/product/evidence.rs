@@ -43,8 +43,12 @@ impl Scene<'_> {
             one("evidence.anchored", self.anchored(step)),
             row("evidence.witnesses", self.witnesses()),
         ];
-        if step.entries.len() > 1 {
-            rows.insert(1, one("evidence.records", step.entries.len().to_string()));
+        match &step.entries[..] {
+            [entry] if entry.clock < 2 => {
+                rows.insert(4, one("evidence.made", self.both(entry.made, step)))
+            }
+            [_] => {}
+            many => rows.insert(1, one("evidence.records", many.len().to_string())),
         }
         let anchors = step
             .entries

@@ -5,6 +5,7 @@ use crate::trace::Source;
 use crate::trace::event::{Action, Kind};
 use crate::trace::{Correction, Standing, Stated, Step, Thing};
 use crate::web::format::{clock, day, identifier, iso, local, quantity};
+use crate::web::text::choose;
 
 /// Most things that are listed by name; the rest is counted.
 pub(super) const MAX_LISTED: usize = 6;
@@ -31,7 +32,9 @@ impl Scene<'_> {
             word: self.word(step),
             badge,
             source,
-            when: when(self, step.time, step.until),
+            when: step
+                .until
+                .map_or_else(|| local(step.time), |until| self.span(step.time, until)),
             datetime: iso(step.time.instant),
             facts: self.facts(step),
             signs: self.signs(step),
@@ -92,13 +95,10 @@ impl Scene<'_> {
             } else {
                 "step.parent"
             });
-            facts.push(Fact::new(label, identifier(text, parent)));
+            facts.push(self.identified(label, parent));
         }
         if let Some(container) = &step.container {
-            facts.push(Fact::new(
-                text.get("step.container"),
-                identifier(text, container),
-            ));
+            facts.push(self.identified(text.get("step.container"), container));
         }
         facts.extend(self.things(text.get("step.inputs"), &step.inputs));
         facts.extend(self.things(text.get("step.outputs"), &step.outputs));
@@ -108,15 +108,13 @@ impl Scene<'_> {
     /// The first few things by name, the rest as a number.
     fn things(&self, label: &str, things: &[Thing]) -> Vec<Fact> {
         let one = |thing: &Thing| {
-            let name = identifier(&self.text, &thing.item);
-            let value = match quantity(&self.text, thing) {
-                Some(amount) => format!("{amount} · {name}"),
-                None => name,
-            };
+            let value = [quantity(&self.text, thing), self.known_as(&thing.item)];
+            let value: Vec<String> = value.into_iter().flatten().collect();
+            let fact = self.identified(label, &thing.item);
             Fact {
-                label: label.to_owned(),
-                value,
+                value: value.join(" · "),
                 href: page_of(&thing.item),
+                ..fact
             }
         };
         let mut facts: Vec<Fact> = things.iter().take(MAX_LISTED).map(one).collect();
@@ -125,6 +123,21 @@ impl Scene<'_> {
             facts.push(Fact::new(label, more));
         }
         facts
+    }
+
+    /// A thing by its identifier only.
+    fn identified(&self, label: &str, uri: &str) -> Fact {
+        Fact {
+            id: Some(identifier(&self.text, uri)),
+            ..Fact::new(label, String::new())
+        }
+    }
+
+    /// What an input is called, if its maker said so.
+    fn known_as(&self, uri: &str) -> Option<String> {
+        let mut ancestors = self.view.journey.ancestors.iter();
+        let ancestor = ancestors.find(|one| one.thing.item == uri)?;
+        choose(&ancestor.names, self.text.lang).map(str::to_owned)
     }
 
     fn signs(&self, step: &Step) -> Vec<Sign> {
@@ -140,7 +153,7 @@ impl Scene<'_> {
             }
             None => {}
         }
-        if step.entries.iter().any(|entry| entry.clock == 1) {
+        if step.entries.iter().any(|entry| entry.clock > 0) {
             signs.push(warn(self.text.get("step.clock").to_owned()));
         }
         let assumed = |text: &String| self.text.fill("step.assumption", &[("text", text)]);
@@ -172,6 +185,23 @@ impl Scene<'_> {
             .find(&format!("error_reason.{reason}"))
             .unwrap_or(reason);
         self.text.fill("step.declares.reason", &[("reason", shown)])
+    }
+
+    /// A stretch of time: the day is named once where it is the same.
+    pub(super) fn span(&self, from: Stated, until: Stated) -> String {
+        if from == until {
+            return local(from);
+        }
+        let (begin, end) = if day(from) == day(until) {
+            (
+                format!("{} {}", day(from), clock(from)),
+                clock_with_offset(until),
+            )
+        } else {
+            (local(from), local(until))
+        };
+        self.text
+            .fill("step.lookback", &[("from", &begin), ("until", &end)])
     }
 
     /// The proof of the step: the worst of its records.
@@ -215,26 +245,6 @@ fn weight(standing: Option<&Standing>) -> u8 {
         Some(Standing::NotAnchored) => 1,
         Some(Standing::Verified) => 0,
     }
-}
-
-/// `2026-11-20 09:12 +08:00`, or a stretch: the day is named once where it is the same.
-fn when(scene: &Scene<'_>, from: Stated, until: Option<Stated>) -> String {
-    let Some(until) = until.filter(|until| *until != from) else {
-        return local(from);
-    };
-    let begin = if day(from) == day(until) {
-        format!("{} {}", day(from), clock(from))
-    } else {
-        local(from)
-    };
-    let end = if day(from) == day(until) {
-        clock_with_offset(until)
-    } else {
-        local(until)
-    };
-    scene
-        .text
-        .fill("step.lookback", &[("from", &begin), ("until", &end)])
 }
 
 fn clock_with_offset(at: Stated) -> String {
