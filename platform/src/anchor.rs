@@ -106,7 +106,8 @@ impl SharedTree {
 #[derive(Clone, Debug)]
 pub struct Registrar(mpsc::Sender<Admission>);
 
-type Admission = (Vec<u8>, oneshot::Sender<Result<u64, AdmitError>>);
+/// A record and where its answer goes.
+pub type Admission = (Vec<u8>, oneshot::Sender<Result<u64, AdmitError>>);
 
 impl Registrar {
     /// Admits a record; the registry version from which it counts, once that head is in the log.

@@ -1,0 +1,106 @@
+//! Routes: parse, call, map the error. No SQL and no rule lives here.
+
+mod capture;
+mod enrol;
+mod evidence;
+mod health;
+mod log;
+mod problem;
+mod product;
+mod registry;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, map_response};
+use axum::routing::{get, post, put};
+use schemas::log::Policy;
+use schemas::statement::MESSAGE_MAX;
+use schemas::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::anchor::tiles::Tiles;
+use crate::anchor::{Cosigner, Registrar};
+use crate::bundle::Bundler;
+use crate::config::ReaderSection;
+use crate::ingest::Ingest;
+use crate::operator::Operator;
+use crate::registry::Gate;
+use crate::store::Store;
+
+/// What the routes work with.
+pub struct App {
+    /// Store.
+    pub store: Arc<dyn Store>,
+    /// Registry in force.
+    pub gate: Arc<Gate>,
+    /// Admits records.
+    pub registrar: Registrar,
+    /// Write path.
+    pub ingest: Arc<Ingest>,
+    /// Makes bundles.
+    pub bundler: Bundler,
+    /// Policy in force.
+    pub policy: Policy,
+    /// Log entry of the policy.
+    pub policy_entry: Vec<u8>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// The served log.
+    pub tiles: Tiles,
+    /// What is known of witnesses.
+    pub cosigner: Arc<Cosigner>,
+    /// CA certificate, empty without TLS.
+    pub ca_pem: String,
+    /// Where gateways find the broker.
+    pub broker: String,
+    /// Who may read evidence.
+    pub readers: Vec<ReaderSection>,
+    /// The operator's own keys and records.
+    pub operator: Operator,
+    /// Public address, without slash at the end.
+    pub public_url: String,
+    /// Ends when the platform does.
+    pub shutdown: CancellationToken,
+}
+
+type Shared = Arc<App>;
+
+/// All routes.
+pub fn router(app: Shared) -> Router {
+    let small = DefaultBodyLimit::max(64 * 1024);
+    let message = DefaultBodyLimit::max(MESSAGE_MAX);
+    let machines = Router::new()
+        .route("/v1/statements", post(capture::statement).layer(message))
+        .route("/v1/enrol", post(enrol::request))
+        .route("/v1/enrol/{claim}", get(enrol::state))
+        .route("/v1/enrol/{claim}/draft", put(enrol::draft))
+        .route("/v1/enrol/{claim}/consent", put(enrol::consent))
+        .route("/v1/registry", get(registry::head))
+        .route("/v1/registry/records", post(registry::admit))
+        .route("/v1/registry/list/{version}", get(registry::list))
+        .route("/v1/ca", get(enrol::authority))
+        .route("/v1/policy", get(log::policy))
+        .route(
+            "/v1/evidence/{organisation}",
+            get(evidence::of_organisation),
+        )
+        .route("/v1/bundles/item", get(product::bundle))
+        .route("/v1/totals", get(health::totals))
+        .route("/v1/chains", get(health::chains))
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/tile/{*name}", get(log::tile))
+        .route("/health", get(health::health))
+        .layer(small);
+    let pages = Router::new()
+        .route("/", get(product::home))
+        .route("/01/{*rest}", get(product::page))
+        .route("/assets/{*name}", get(product::asset))
+        .fallback(product::nothing)
+        .layer(map_response(kit::page::secure));
+    machines
+        .merge(pages)
+        .layer(from_fn(health::count))
+        .with_state(app)
+}

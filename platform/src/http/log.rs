@@ -1,0 +1,91 @@
+//! The log as C2SP `tlog-tiles` serves it, below `/log`.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use kit::problem::Problem;
+use schemas::log::PolicyFile;
+
+use super::Shared;
+
+/// `GET /log/checkpoint`.
+pub(super) async fn checkpoint(State(app): State<Shared>) -> Result<Response, Problem> {
+    file(&app, "checkpoint", "text/plain; charset=utf-8", "no-cache")
+}
+
+/// `GET /log/tile/...`.
+pub(super) async fn tile(
+    State(app): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    if !is_tile_name(&name) {
+        return Err(Problem::not_found("no such tile"));
+    }
+    let kind = "application/octet-stream";
+    file(
+        &app,
+        &format!("tile/{name}"),
+        kind,
+        "public, max-age=31536000, immutable",
+    )
+}
+
+fn file(
+    app: &Shared,
+    name: &str,
+    kind: &'static str,
+    cache: &'static str,
+) -> Result<Response, Problem> {
+    match app.tiles.read(name) {
+        Ok(Some(bytes)) => {
+            let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)];
+            Ok((headers, bytes).into_response())
+        }
+        Ok(None) => Err(Problem::not_found("no such file of the log")),
+        Err(error) => {
+            tracing::error!(%error, "a file of the log cannot be read");
+            Err(Problem::internal())
+        }
+    }
+}
+
+/// Digits, `x`, `p`, dots and slashes in the form of C2SP; nothing that climbs.
+fn is_tile_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.split('/').enumerate().all(|(place, part)| match part {
+            "entries" => place == 0,
+            part => {
+                let part = part.strip_suffix(".p").unwrap_or(part);
+                let digits = part.strip_prefix('x').unwrap_or(part);
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            }
+        })
+}
+
+/// `GET /v1/policy`: the policy file in force.
+pub(super) async fn policy(State(app): State<Shared>) -> axum::Json<PolicyFile> {
+    axum::Json(PolicyFile::new(app.policy_entry.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_tile_name;
+
+    #[test]
+    fn tile_names_do_not_climb() {
+        for good in ["0/000", "0/x001/067", "entries/000.p/12", "1/000.p/3"] {
+            assert!(is_tile_name(good), "{good}");
+        }
+        for bad in [
+            "../x",
+            "0/../1",
+            "",
+            "0//1",
+            "0/abc",
+            "entries/..",
+            "0/entries",
+        ] {
+            assert!(!is_tile_name(bad), "{bad}");
+        }
+    }
+}

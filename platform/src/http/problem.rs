@@ -1,0 +1,57 @@
+//! One place where errors become problem documents.
+
+use axum::http::StatusCode;
+use kit::problem::Problem;
+
+use crate::bundle::BundleError;
+use crate::registry::AdmitError;
+use crate::store::StoreError;
+
+pub(super) fn store(error: StoreError) -> Problem {
+    tracing::error!(%error, "the store failed a request");
+    Problem::internal()
+}
+
+pub(super) fn bundle(error: BundleError) -> Problem {
+    match error {
+        BundleError::NotWitnessed => Problem::new(
+            StatusCode::CONFLICT,
+            "not-witnessed",
+            "Nothing of this is under a witnessed checkpoint yet",
+        ),
+        BundleError::Store(error) => store(error),
+        BundleError::Broken(what) => {
+            tracing::error!(what, "a bundle could not be made");
+            Problem::internal()
+        }
+    }
+}
+
+/// Words an error and its causes: the caller signed what is refused and may know why.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+pub(super) fn admit(error: AdmitError) -> Problem {
+    let status = match &error {
+        AdmitError::Store(_) | AdmitError::Random(_) => return Problem::internal(),
+        AdmitError::Stopping => return Problem::unavailable("the platform is stopping"),
+        AdmitError::Record(_) | AdmitError::Log | AdmitError::PolicyKey => StatusCode::BAD_REQUEST,
+        AdmitError::Registrar | AdmitError::Organisation(_) | AdmitError::Signature(_) => {
+            StatusCode::FORBIDDEN
+        }
+        AdmitError::FirstVersion | AdmitError::Taken(_) => StatusCode::CONFLICT,
+    };
+    Problem::new(
+        status,
+        "record-refused",
+        "The registry record is not admitted",
+    )
+    .detail(causes(&error))
+}

@@ -1,0 +1,291 @@
+//! Pages for people, and the bundle behind a product page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use kit::problem::Problem;
+use schemas::hash::Hash;
+use schemas::proof::{self, Report};
+use serde::Deserialize;
+
+use super::{Shared, problem};
+use crate::bundle::BundleError;
+use crate::trace::verdict::Witness;
+use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
+use crate::web::{
+    self, ErrorKind, ErrorView, Example, HomeView, Lang, Links, ProductView, RenderError, Scans,
+    UnknownView,
+};
+
+/// Products on the start page.
+const EXAMPLES: u32 = 12;
+
+#[derive(Deserialize)]
+pub(super) struct CodeQuery {
+    code: Option<String>,
+}
+
+/// `GET /`: what this is, a field for a code, recent products.
+pub(super) async fn home(
+    State(app): State<Shared>,
+    Query(query): Query<CodeQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let lang = Lang::of(&uri, &headers);
+    let is_replay = app.policy.origin.is_replay();
+    let entered = query.code.filter(|code| !code.trim().is_empty());
+    if let Some(item) = entered.as_deref().and_then(Item::parse) {
+        return Redirect::to(item.path()).into_response();
+    }
+    let examples = match examples(&app).await {
+        Ok(examples) => examples,
+        Err(failed) => return failed_page(&failed, lang),
+    };
+    let status = if entered.is_some() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
+    let view = HomeView {
+        examples,
+        bad_code: entered,
+        is_replay,
+    };
+    html(status, web::render_home(&view, lang), &uri, lang)
+}
+
+async fn examples(app: &Shared) -> Result<Vec<Example>, Failed> {
+    let mut examples = Vec::new();
+    for key in app
+        .store
+        .products(EXAMPLES)
+        .await
+        .map_err(|error| Failed(error.to_string()))?
+    {
+        if let Some(item) = Item::parse(&key) {
+            let journey = journey_of(&*app.store, &item)
+                .await
+                .map_err(|e| Failed(e.to_string()))?;
+            let names = journey.map(|journey| journey.names).unwrap_or_default();
+            examples.push(Example { item, names });
+        }
+    }
+    Ok(examples)
+}
+
+/// Why a page could not be made; logged under a reference, never shown.
+struct Failed(String);
+
+fn failed_page(failed: &Failed, lang: Lang) -> Response {
+    let reference = schemas::random::bytes::<6>()
+        .map(hex::encode)
+        .unwrap_or_default();
+    tracing::error!(reference, error = failed.0, "a page could not be made");
+    error_page(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Internal,
+        reference,
+        lang,
+    )
+}
+
+fn error_page(status: StatusCode, kind: ErrorKind, reference: String, lang: Lang) -> Response {
+    match web::render_error(&ErrorView { kind, reference }, lang) {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(_) => Problem::internal().into_response(),
+    }
+}
+
+/// A page, with the language remembered where it was asked for.
+fn html(status: StatusCode, page: Result<String, RenderError>, uri: &Uri, lang: Lang) -> Response {
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => return failed_page(&Failed(error.to_string()), lang),
+    };
+    let mut response = (status, Html(page)).into_response();
+    if let Some(cookie) =
+        Lang::asked(uri).and_then(|asked| HeaderValue::from_str(&asked.cookie()).ok())
+    {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// `GET /01/{gtin}/10/{lot}`, `/01/{gtin}/21/{serial}`: the product page.
+pub(super) async fn page(
+    State(app): State<Shared>,
+    Path(rest): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let lang = Lang::of(&uri, &headers);
+    let unknown = || {
+        let view = UnknownView {
+            code: format!("/01/{rest}"),
+            is_replay: app.policy.origin.is_replay(),
+        };
+        html(
+            StatusCode::NOT_FOUND,
+            web::render_unknown(&view, lang),
+            &uri,
+            lang,
+        )
+    };
+    let Some(item) = Item::parse(uri.path()) else {
+        return unknown();
+    };
+    match view(&app, &item).await {
+        Ok(Some(view)) => html(StatusCode::OK, web::render_product(&view, lang), &uri, lang),
+        Ok(None) => unknown(),
+        Err(failed) => failed_page(&failed, lang),
+    }
+}
+
+async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> {
+    let failed = |error: &dyn std::error::Error| Failed(problem::causes(error));
+    let journey = journey_of(&*app.store, item)
+        .await
+        .map_err(|error| failed(&error))?;
+    let Some(journey) = journey else {
+        return Ok(None);
+    };
+    let proof = check(app, &journey).await?;
+    let gaps = gap::read(&*app.store, &journey)
+        .await
+        .map_err(|error| failed(&error))?;
+    let count = app.store.count_scan(item.key(), app.clock.now()).await;
+    let count = count.map_err(|error| failed(&error))?;
+    let mut links = Links::of(item, "/log/checkpoint");
+    links.page = format!("{}{}", app.public_url, item.path());
+    let mut view = ProductView::new(journey, links);
+    view.proof = Some(proof);
+    view.gaps = gaps;
+    view.scans = Some(Scans {
+        total: count.total,
+        first: count.first,
+    });
+    Ok(Some(view))
+}
+
+/// Statements and places of a journey's events.
+fn places(journey: &Journey) -> BTreeMap<Hash, BTreeSet<u64>> {
+    let mut places: BTreeMap<Hash, BTreeSet<u64>> = BTreeMap::new();
+    for entry in journey.entries() {
+        places
+            .entry(entry.statement)
+            .or_default()
+            .insert(u64::from(entry.index));
+    }
+    places
+}
+
+/// The platform's own check: the very bundle that it hands out, through the same verifier.
+async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
+    let mut proof = Proof {
+        origin: app.policy.origin.to_string(),
+        checkpoint_size: 0,
+        witnesses: Vec::new(),
+        quorum: u32::try_from(app.policy.quorum).unwrap_or(u32::MAX),
+        standings: journey
+            .entries()
+            .map(|entry| (entry.leaf, Standing::NotAnchored))
+            .collect(),
+        checked_at: app.clock.now(),
+    };
+    let made = match app.bundler.public(&places(journey)).await {
+        Ok(made) => made,
+        Err(BundleError::NotWitnessed) => return Ok(proof),
+        Err(error) => return Err(Failed(problem::causes(&error))),
+    };
+    match proof::verify(&made.bytes, Some(&app.policy_entry)) {
+        Ok(report) => fill(&mut proof, &report),
+        Err(refusal) => {
+            tracing::error!(%refusal, "a bundle of our own is refused");
+            for standing in proof.standings.values_mut() {
+                *standing = Standing::Refused(refusal.class.to_string());
+            }
+        }
+    }
+    Ok(proof)
+}
+
+fn fill(proof: &mut Proof, report: &Report) {
+    for event in &report.events {
+        let standing = if event.complete {
+            Standing::Verified
+        } else {
+            Standing::Incomplete
+        };
+        proof.standings.insert(event.leaf, standing);
+    }
+    if let Some(head) = report.head() {
+        proof.checkpoint_size = head.checkpoint.size;
+        let witness = |(name, _): &(String, u64)| Witness {
+            name: name.clone(),
+            owner: None,
+            is_operators_own: false,
+        };
+        proof.witnesses = head.witnesses.iter().map(witness).collect();
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct KeyQuery {
+    key: String,
+}
+
+/// `GET /v1/bundles/item?key=...`: the proof bundle behind a product page.
+pub(super) async fn bundle(
+    State(app): State<Shared>,
+    Query(query): Query<KeyQuery>,
+) -> Result<Response, Problem> {
+    let item = Item::parse(&query.key).ok_or_else(|| {
+        Problem::bad_request("`key` is no lot or serial of a GTIN, or its check digit is wrong")
+    })?;
+    let journey = journey_of(&*app.store, &item).await.map_err(|error| {
+        tracing::error!(%error, "a journey could not be read");
+        Problem::internal()
+    })?;
+    let journey = journey.ok_or_else(|| Problem::not_found("no event names this product"))?;
+    let made = app
+        .bundler
+        .public(&places(&journey))
+        .await
+        .map_err(problem::bundle)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"proof-bundle.json\"",
+        ),
+    ];
+    Ok((headers, made.bytes).into_response())
+}
+
+/// `GET /assets/...`.
+pub(super) async fn asset(Path(name): Path<String>) -> Response {
+    match web::asset(&format!("/assets/{name}")).or_else(|| web::asset(&name)) {
+        Some((kind, bytes)) => {
+            let headers = [
+                (header::CONTENT_TYPE, kind),
+                (header::CACHE_CONTROL, "public, max-age=86400"),
+            ];
+            (headers, bytes).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Everything else.
+pub(super) async fn nothing(uri: Uri, headers: HeaderMap) -> Response {
+    let lang = Lang::of(&uri, &headers);
+    error_page(
+        StatusCode::NOT_FOUND,
+        ErrorKind::NotFound,
+        String::new(),
+        lang,
+    )
+}
