@@ -1,8 +1,17 @@
-//! Placeholder.
+//! Tracebond's traceability service: verifies what gateways sign, keeps it, anchors it in a witnessed
+//! log, and shows each product's journey. See `platform/README.md`.
+//!
+//! The way of a message: [`broker`] -> [`link`] -> [`ingest`] -> [`store`] -> [`anchor`] -> witnesses;
+//! back to the device as receipt and inclusion; out to readers through [`http`] as pages ([`web`],
+//! over [`trace`]) and proof bundles ([`bundle`], [`evidence`]). [`service`] puts it together.
+//!
+//! Absences that are invariants: no code path updates or deletes an anchored row; nothing is
+//! acknowledged before it is durable; no key of an organisation is held here but the operator's own.
 
 pub mod anchor;
 pub mod broker;
 pub mod bundle;
+pub mod command;
 pub mod config;
 pub mod evidence;
 pub mod follower;

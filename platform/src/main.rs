@@ -1,2 +1,231 @@
-//! Placeholder.
-fn main() {}
+//! The `platform` program: arguments in, exit code out. Everything else is in the library.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use kit::clock::TokioClock;
+use platform::anchor::tiles::Tiles;
+use platform::command::{fsck, init, verify};
+use platform::config::Config;
+use platform::store::sqlite::SqliteStore;
+use platform::witness::{self, WitnessConfig};
+use schemas::hash::Hash;
+use schemas::ids::{Origin, Slug};
+use schemas::key::PublicKey;
+use schemas::time::Clock;
+
+/// Tracebond's traceability service.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a folder with keys, CA and a configuration to fill in.
+    Init {
+        /// The folder.
+        folder: PathBuf,
+        /// The log's name, for example `log.example.org/tracebond`.
+        #[arg(long)]
+        origin: Origin,
+        /// The operator's own organisation.
+        #[arg(long)]
+        organisation: Slug,
+    },
+    /// Run the service.
+    Serve {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Check proof bundles; needs no database and no network.
+    Verify {
+        /// Bundles.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A policy file that you trust; default: `policy.json` beside the bundle, if there is one.
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look after the log.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+    /// Run a witness.
+    Witness {
+        /// Its name in cosignatures.
+        #[arg(long)]
+        name: String,
+        /// Its key file; made if it is not there.
+        #[arg(long)]
+        key: PathBuf,
+        /// Its memory; made if it is not there.
+        #[arg(long)]
+        memory: PathBuf,
+        /// Where it listens.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// A log that it cosigns: `ORIGIN=KEY_IN_HEX`; may be repeated.
+        #[arg(long = "log", required = true)]
+        logs: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum LogCommand {
+    /// Rebuild every root and read the log as a monitor would.
+    Fsck {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("platform: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Init {
+            folder,
+            origin,
+            organisation,
+        } => {
+            let made = init::init(&folder, &origin, &organisation, TokioClock.now())?;
+            println!("{}", made.summary);
+            println!("configuration to fill in:   {}", made.config.display());
+            println!("record for a registrar:     {}", made.draft.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Serve { config } => serve(&config).await,
+        Command::Verify {
+            files,
+            policy,
+            json,
+        } => verify_files(&files, policy.as_deref(), json),
+        Command::Log {
+            command: LogCommand::Fsck { config },
+        } => fsck_log(&config).await,
+        Command::Witness {
+            name,
+            key,
+            memory,
+            listen,
+            logs,
+        } => {
+            let logs = logs
+                .iter()
+                .map(|text| log_argument(text))
+                .collect::<anyhow::Result<_>>()?;
+            let key = platform::keys::load_or_make(&key)?;
+            run_witness(WitnessConfig {
+                name,
+                key,
+                logs,
+                file: memory,
+                listen,
+            })
+            .await
+        }
+    }
+}
+
+fn load(file: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+    Ok(Config::parse(&file.display().to_string(), &text)?)
+}
+
+async fn serve(config: &Path) -> anyhow::Result<ExitCode> {
+    kit::telemetry::init(kit::telemetry::Lines::Human, "info,rmqtt=warn")?;
+    let shutdown = kit::shutdown::on_signals()?;
+    let handle =
+        platform::service::run(load(config)?, Arc::new(TokioClock), shutdown.clone()).await?;
+    println!("listening {} broker {}", handle.url, handle.broker);
+    let failed = tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = handle.failed() => true,
+    };
+    shutdown.cancel();
+    handle.join().await;
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn verify_files(files: &[PathBuf], policy: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+    let mut all = true;
+    for file in files {
+        let beside = file.with_file_name("policy.json");
+        let policy = policy.or_else(|| beside.exists().then_some(beside.as_path()));
+        let trusted = policy.map(verify::trusted_policy).transpose()?;
+        let finding = verify::check(file, trusted.as_deref())?;
+        all &= finding.holds();
+        if json {
+            println!("{}", finding.json());
+        } else {
+            print!("{}", finding.words());
+        }
+    }
+    Ok(if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn fsck_log(config: &Path) -> anyhow::Result<ExitCode> {
+    let config = load(config)?;
+    let store = SqliteStore::open(&config.data.join("platform.db")).await?;
+    let findings = fsck::check(&store, &Tiles::new(config.data.join("log"))).await?;
+    println!(
+        "{} entries, {} roots rebuilt",
+        findings.size, findings.roots
+    );
+    for problem in &findings.problems {
+        println!("PROBLEM: {problem}");
+    }
+    Ok(if findings.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn log_argument(text: &str) -> anyhow::Result<(Origin, PublicKey)> {
+    let Some((origin, key)) = text.rsplit_once('=') else {
+        bail!("--log {text}: expected ORIGIN=KEY_IN_HEX");
+    };
+    let key: Hash = key.parse().with_context(|| format!("--log {text}"))?;
+    Ok((origin.parse()?, PublicKey::ed25519(&key.0)?))
+}
+
+async fn run_witness(config: WitnessConfig) -> anyhow::Result<ExitCode> {
+    kit::telemetry::init(kit::telemetry::Lines::Human, "info,rmqtt=warn")?;
+    let shutdown = kit::shutdown::on_signals()?;
+    let (name, key) = (config.name.clone(), hex::encode(config.key.public_bytes()));
+    let served = witness::run(config, Arc::new(TokioClock), shutdown).await?;
+    println!("witness {name} key {key} listening {}", served.url());
+    served.task.await??;
+    Ok(ExitCode::SUCCESS)
+}

@@ -4,6 +4,7 @@
 //! the platform, the bank and a stranger's laptop reach the same verdict. The formats are written
 //! down in `schemas/docs/`; each module names the section that it implements.
 
+pub mod audit;
 pub mod b64;
 pub mod cbor;
 pub mod config;

@@ -153,6 +153,12 @@ impl Record {
         self.write(None)
     }
 
+    /// The whole payload, consent included: what a registrar or organisation signs.
+    #[must_use]
+    pub fn payload(&self) -> Vec<u8> {
+        self.write(self.consent.as_ref())
+    }
+
     /// What the new key signs to consent.
     #[must_use]
     pub fn consent_message(&self) -> Vec<u8> {
@@ -443,7 +449,7 @@ impl SignedRecord {
     /// Signs a record; at version 1 its `consent` must be there.
     #[must_use]
     pub fn sign(signer: &SecretKey, record: Record) -> Self {
-        let bytes = cose::sign(signer, TYP_RECORD, &record.write(record.consent.as_ref()));
+        let bytes = cose::sign(signer, TYP_RECORD, &record.payload());
         Self {
             bytes,
             signer: signer.kid(),

@@ -1,0 +1,5 @@
+//! What the `platform` program does: one module for each subcommand.
+
+pub mod fsck;
+pub mod init;
+pub mod verify;

@@ -1,0 +1,176 @@
+//! `platform verify FILE`: a bundle, checked without a database or network.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use schemas::hash::Hash;
+use schemas::log::PolicyFile;
+use schemas::proof::{self, Report, Verdict};
+use serde_json::{Value, json};
+
+/// What was found of one file.
+#[derive(Debug)]
+pub struct Finding {
+    /// The file.
+    pub file: PathBuf,
+    /// Report or refusal.
+    pub outcome: Result<Box<Report>, proof::Refusal>,
+}
+
+/// The file cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It cannot be read.
+    #[error("{file} cannot be read")]
+    Read {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The policy file is none.
+    #[error("{0} is no policy file")]
+    Policy(PathBuf, #[source] schemas::log::EntryError),
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, VerifyError> {
+    std::fs::read(file).map_err(|source| VerifyError::Read {
+        file: file.into(),
+        source,
+    })
+}
+
+/// Entry of a trusted policy file.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn trusted_policy(file: &Path) -> Result<Vec<u8>, VerifyError> {
+    let (entry, _) =
+        PolicyFile::parse(&read(file)?).map_err(|error| VerifyError::Policy(file.into(), error))?;
+    Ok(entry)
+}
+
+/// Checks one file.
+///
+/// # Errors
+/// [`VerifyError`] if it cannot be read; a bundle that does not hold is no error but a finding.
+pub fn check(file: &Path, trusted: Option<&[u8]>) -> Result<Finding, VerifyError> {
+    let outcome = proof::verify(&read(file)?, trusted).map(Box::new);
+    Ok(Finding {
+        file: file.into(),
+        outcome,
+    })
+}
+
+impl Finding {
+    /// True unless refused.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.outcome.is_ok()
+    }
+
+    /// One JSON object, with the members of the Python verifier.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        match &self.outcome {
+            Err(refusal) => json!({
+                "file": self.file,
+                "verdict": "refused",
+                "class": refusal.class.to_string(),
+                "detail": refusal.detail,
+            }),
+            Ok(report) => {
+                let head = report.head();
+                json!({
+                    "file": self.file,
+                    "verdict": report.verdict.to_string(),
+                    "class": Value::Null,
+                    "events": report.events.len(),
+                    "statements": report.statements.len(),
+                    "log_size": head.map(|head| head.checkpoint.size),
+                    "root": head.map(|head| head.checkpoint.root),
+                    "anchored": head.map(|head| head.anchored.as_seconds()),
+                    "policy": report.policy_hash,
+                })
+            }
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let file = self.file.display();
+        match &self.outcome {
+            Err(refusal) => {
+                format!(
+                    "REFUSED     {file}\n            {}: {}\n",
+                    refusal.class, refusal.detail
+                )
+            }
+            Ok(report) => {
+                let word = match report.verdict {
+                    Verdict::Verified => "VERIFIED  ",
+                    Verdict::Incomplete => "INCOMPLETE",
+                };
+                format!("{word}  {file}\n{}", describe(report))
+            }
+        }
+    }
+}
+
+fn describe(report: &Report) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| {
+        let _ = writeln!(text, "            {words}");
+    };
+    let (events, statements) = (report.events.len(), report.statements.len());
+    line(format!("{events} events in {statements} statements of:"));
+    let mut signers: Vec<String> = report
+        .statements
+        .iter()
+        .map(|s| {
+            format!(
+                "  {} (key {})",
+                s.statement.payload.device,
+                short(&s.statement.kid)
+            )
+        })
+        .collect();
+    signers.sort();
+    signers.dedup();
+    signers.into_iter().for_each(&mut line);
+    if let Some(head) = report.head() {
+        let names: Vec<&str> = head
+            .witnesses
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        line(format!(
+            "in the log {} at size {}",
+            head.checkpoint.origin, head.checkpoint.size
+        ));
+        line(format!(
+            "witnessed by {} (quorum {})",
+            names.join(", "),
+            report.policy.quorum
+        ));
+        line(format!("anchored by {}", head.anchored));
+    }
+    let compared = if report.policy_compared {
+        format!("under the trusted policy {}", short(&report.policy_hash))
+    } else {
+        format!(
+            "under policy {}, WHICH WAS NOT COMPARED (give --policy FILE)",
+            report.policy_hash
+        )
+    };
+    line(compared);
+    line("This proves who said what and when it was logged, not that the world was so.".into());
+    text
+}
+
+fn short(hash: &Hash) -> String {
+    let hex = hash.to_string();
+    format!("{}…{}", &hex[..8], &hex[58..])
+}
