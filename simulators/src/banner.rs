@@ -35,10 +35,15 @@ Ctrl-C ends it.
 
 /// The code in half blocks; empty where the text is too long for any code.
 fn code(text: &str) -> String {
-    let Ok(code) = QrCode::new(text) else { return String::new() };
+    let Ok(code) = QrCode::new(text) else {
+        return String::new();
+    };
     // Dark on light whatever the colours of the terminal: blocks are the light modules.
     let mut blocks = code.render::<Dense1x2>();
-    blocks.dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build()
+    blocks
+        .dark_color(Dense1x2::Dark)
+        .light_color(Dense1x2::Light)
+        .build()
 }
 
 #[cfg(test)]

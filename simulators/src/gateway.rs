@@ -114,7 +114,12 @@ impl GatewayFolder {
         std::fs::write(self.configuration(), self.text(gateway, broker, probe))
     }
 
-    fn text(&self, gateway: &Gateway, broker: SocketAddr, probe: Option<(&Probe, SocketAddr)>) -> String {
+    fn text(
+        &self,
+        gateway: &Gateway,
+        broker: SocketAddr,
+        probe: Option<(&Probe, SocketAddr)>,
+    ) -> String {
         let (state, scans) = (quoted(&self.state()), quoted(&self.scans()));
         let rejects = quoted(&self.path.join("scans.rejects"));
         let (name, place) = (&self.address.device, &gateway.place);

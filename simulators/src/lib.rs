@@ -11,6 +11,8 @@ pub mod progress;
 pub mod proxy;
 pub mod recorder;
 pub mod scenario;
+pub mod script;
 pub mod series;
 pub mod stack;
 pub mod summary;
+pub mod tour;

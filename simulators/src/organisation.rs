@@ -263,11 +263,22 @@ impl Organisation {
     }
 
     async fn hand_over(&self, record: &SignedRecord) -> Result<(), OrganisationError> {
-        let url = format!("{}/v1/registry/records", self.platform.address);
-        let body = record.bytes().to_vec();
-        let answer = self.http.post(url).body(body).send().await?;
-        accepted("take a record", answer).await.map(drop)
+        hand_over(&self.http, &self.platform.address, record).await
     }
+}
+
+/// Hands a signed record to the platform at `address`.
+///
+/// # Errors
+/// When the platform cannot be reached or refuses.
+pub async fn hand_over(
+    http: &Client,
+    address: &str,
+    record: &SignedRecord,
+) -> Result<(), OrganisationError> {
+    let url = format!("{address}/v1/registry/records");
+    let answer = http.post(url).body(record.bytes().to_vec()).send().await?;
+    accepted("take a record", answer).await.map(drop)
 }
 
 /// What the platform shows of an enrolment; further members are of no use here.

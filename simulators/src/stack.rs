@@ -1,7 +1,178 @@
-//! Everything in one process on embedded parts, on one injected clock.
+//! Everything in one process on embedded parts, on one injected clock: the operator with its four
+//! witnesses, organisations and a registrar with their own keys, gateways with their agents, a
+//! bank.
+//!
+//! The parts meet where they would meet in the world: organisations and gateways talk HTTP to the
+//! platform, agents speak MQTT through a link that can be cut, the bank has its own folder. Only
+//! the bank's evidence is handed over within the process, as its port allows; it verifies all of
+//! it.
 
 pub mod bank;
 pub mod equipment;
+pub mod operator;
 pub mod play;
 pub mod post;
 pub mod witnesses;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use futures_util::future::{join_all, try_join_all};
+use reqwest::Client;
+use schemas::ids::{DeviceAddress, Slug};
+use schemas::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+use self::bank::Bank;
+use self::operator::{Operator, Setup};
+use self::post::{Equipment, Post};
+use crate::folder::Decision;
+use crate::organisation::{Organisation, Registrar};
+use crate::scenario::{self, Role};
+use crate::script::Script;
+
+/// Everything that runs.
+pub struct Stack {
+    /// Witnesses and platform.
+    pub operator: Operator,
+    /// Gateways by address.
+    pub posts: BTreeMap<DeviceAddress, Post>,
+    bank: Bank,
+    bank_shutdown: CancellationToken,
+}
+
+impl Stack {
+    /// Starts everything that a script needs below `root`; the pages listen on `listen`.
+    ///
+    /// # Errors
+    /// When any part cannot start.
+    pub async fn start(
+        root: &Path,
+        script: &Script,
+        listen: SocketAddr,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Stack> {
+        let http = client()?;
+        let registrar = Registrar::new(slug_of(script, Role::Registrar)?)?;
+        let setup = Setup {
+            folder: &root.join("operator"),
+            origin: &script.origin()?,
+            organisation: &slug_of(script, Role::Operator)?,
+            registrar: &registrar,
+            listen,
+            batch_milliseconds: None,
+        };
+        let operator = Operator::start(setup, http.clone(), clock.clone()).await?;
+        let owners = admit(script, &operator, &registrar, &http).await?;
+        let posts = set_up(root, script, &operator, &owners, &clock).await?;
+        let bank_shutdown = CancellationToken::new();
+        let bank = open_bank(root, &operator, clock, bank_shutdown.clone()).await?;
+        Ok(Stack {
+            operator,
+            posts,
+            bank,
+            bank_shutdown,
+        })
+    }
+
+    /// Address of the bank's page.
+    pub fn bank_page(&self) -> String {
+        self.bank.page()
+    }
+
+    /// Everybody who wants credit applies for it, in the order of the world.
+    ///
+    /// # Errors
+    /// When the bank cannot decide.
+    pub async fn applications(&self, script: &Script) -> anyhow::Result<Vec<Decision>> {
+        let mut decisions = Vec::new();
+        for (supplier, conduct) in script.applicants() {
+            decisions.push(self.bank.apply(supplier, conduct).await?);
+        }
+        Ok(decisions)
+    }
+
+    /// Ends everything in order, each part with what it still holds.
+    ///
+    /// # Errors
+    /// When a gateway does not end.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let ended = join_all(self.posts.values_mut().map(Post::stop)).await;
+        self.bank_shutdown.cancel();
+        self.bank.drained().await;
+        self.operator.stop().await;
+        ended.into_iter().collect()
+    }
+}
+
+/// A client for talking to this machine only.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn client() -> anyhow::Result<Client> {
+    platform::tls::install_provider();
+    Client::builder()
+        .no_proxy()
+        .build()
+        .context("no HTTP client")
+}
+
+fn slug_of(script: &Script, role: Role) -> anyhow::Result<Slug> {
+    let found = script.organisations().iter().find(|one| one.role == role);
+    let found = found.with_context(|| format!("the world has no {role:?}"))?;
+    Ok(found.slug.clone())
+}
+
+/// Everybody but operator and registrar joins the registry with a key of their own.
+async fn admit(
+    script: &Script,
+    operator: &Operator,
+    registrar: &Registrar,
+    http: &Client,
+) -> anyhow::Result<BTreeMap<Slug, Organisation>> {
+    let joins =
+        |one: &&scenario::Organisation| !matches!(one.role, Role::Operator | Role::Registrar);
+    let mut owners = BTreeMap::new();
+    for one in script.organisations().iter().filter(joins) {
+        let owner = Organisation::new(one.slug.clone(), operator.identity()?, http.clone())?;
+        owners.insert(one.slug.clone(), owner);
+    }
+    try_join_all(owners.values().map(|owner| owner.join(registrar))).await?;
+    Ok(owners)
+}
+
+async fn set_up(
+    root: &Path,
+    script: &Script,
+    operator: &Operator,
+    owners: &BTreeMap<Slug, Organisation>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<BTreeMap<DeviceAddress, Post>> {
+    let (root, broker) = (&root.join("gateways"), operator.broker()?);
+    let equipment = script.equipment();
+    let each = equipment.iter().map(|one: &Equipment| async move {
+        let owner = owners.get(&one.address.organisation);
+        let owner = owner.with_context(|| format!("nobody owns {}", one.address))?;
+        let post = Post::set_up(root, one, owner, broker, clock.clone()).await?;
+        anyhow::Ok((one.address.clone(), post))
+    });
+    Ok(try_join_all(each).await?.into_iter().collect())
+}
+
+async fn open_bank(
+    root: &Path,
+    operator: &Operator,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Bank> {
+    let folder = root.join("bank");
+    std::fs::create_dir_all(&folder)?;
+    // The bank trusts the policy that it was given once, not what the platform says today.
+    let policy = folder.join("policy.json");
+    std::fs::write(&policy, operator.policy_file()?)?;
+    let evidence = Arc::new(operator.evidence_port());
+    Bank::start(&folder, &policy, evidence, clock, shutdown).await
+}

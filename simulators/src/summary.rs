@@ -94,9 +94,18 @@ fn events(outcome: &Outcome) -> String {
     text
 }
 
+/// What the bank decided, without colour.
+pub fn decisions(decisions: &[Decision]) -> String {
+    decided(decisions.iter(), Paint(false))
+}
+
 fn suppliers(outcome: &Outcome, paint: Paint) -> String {
+    decided(outcome.offers.iter().chain(&outcome.declined), paint)
+}
+
+fn decided<'a>(decisions: impl Iterator<Item = &'a Decision>, paint: Paint) -> String {
     let mut text = String::from("Suppliers\n");
-    let mut all: Vec<&Decision> = outcome.offers.iter().chain(&outcome.declined).collect();
+    let mut all: Vec<&Decision> = decisions.collect();
     all.sort_by(|one, other| {
         other
             .score

@@ -1,14 +1,20 @@
 //! `cargo run --release`: the whole of Tracebond in one process. See the README of the crate.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
 use simulators::check::check;
 use simulators::folder::RunFolder;
 use simulators::scenario::DEFAULT_SEED;
+use simulators::script::Script;
 use simulators::summary;
+use simulators::tour::{self, Wish};
+
+/// What is logged unless `RUST_LOG` says otherwise: gaps and lost connections are part of the
+/// story.
+const LOG: &str = "error";
 
 /// Everything of Tracebond in one process, with simulated suppliers.
 #[derive(Parser)]
@@ -34,6 +40,9 @@ struct Run {
     /// Another story; the same seed repeats facts, counts, scores and offers.
     #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u64,
+    /// Where the pages listen; a loopback address, since they are plain HTTP.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
     /// Replay a measured series (`timestamp,value` rows) instead of the story.
     #[arg(long, value_name = "FILE.csv")]
     series: Option<PathBuf>,
@@ -55,8 +64,33 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::VerifyRun { folder, json }) => verify_run(&RunFolder::open(&folder), json),
-        None => bail!("not yet"),
+        None => run(arguments.run),
     }
+}
+
+#[tokio::main]
+async fn run(run: Run) -> anyhow::Result<ExitCode> {
+    kit::telemetry::init(kit::telemetry::Lines::Human, LOG)?;
+    let shutdown = kit::shutdown::on_signals()?;
+    let script = match &run.series {
+        Some(file) => Script::series(file)?,
+        None => Script::story(run.seed),
+    };
+    let wish = Wish {
+        keep: run.keep,
+        listen: run.listen,
+        json: run.json,
+    };
+    if !run.once {
+        tour::live(&script, &wish, shutdown).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let status = tour::once(&script, &wish, shutdown).await?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn verify_run(folder: &RunFolder, json: bool) -> anyhow::Result<ExitCode> {
@@ -64,7 +98,17 @@ fn verify_run(folder: &RunFolder, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         println!("{}", serde_json::to_string(&outcome)?);
     } else {
-        println!("{}", summary::text(&outcome, std::io::IsTerminal::is_terminal(&std::io::stdout())));
+        println!(
+            "{}",
+            summary::text(
+                &outcome,
+                std::io::IsTerminal::is_terminal(&std::io::stdout())
+            )
+        );
     }
-    Ok(if outcome.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if outcome.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

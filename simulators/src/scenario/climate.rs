@@ -138,6 +138,16 @@ fn warming(
     }
 }
 
+/// No weather at all, where a device shows something else.
+pub fn still() -> Climate {
+    Climate {
+        base: 0.0,
+        swing: 0.0,
+        warmings: Vec::new(),
+        seed: 0,
+    }
+}
+
 /// What the cold room of a supplier is like.
 pub fn cold_room(
     seed: u64,

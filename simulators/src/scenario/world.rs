@@ -155,29 +155,45 @@ const SUPPLIERS: [Sketch; 3] = [
 
 /// Everybody, with the temperatures that `seed` gives their sensors from `start` on.
 pub fn organisations(seed: u64, start: Instant) -> Vec<Organisation> {
-    let mut all = vec![
-        plain(
-            "operator",
-            Role::Operator,
-            ("溯链平台（模拟）", "Platform operator (simulated)"),
-            "9529001",
-        ),
-        plain(
-            "registrar",
-            Role::Registrar,
-            ("示范登记处（模拟）", "Demo registrar (simulated)"),
-            "9529002",
-        ),
-        plain(
-            "huimin",
-            Role::Bank,
-            ("惠民试点银行（模拟）", "Huimin Pilot Bank (simulated)"),
-            "9529003",
-        ),
-        retailer(),
-    ];
+    let mut all = vec![operator(), registrar(), bank(), retailer()];
     all.extend(SUPPLIERS.iter().map(|sketch| supplier(sketch, seed, start)));
     all
+}
+
+/// The world of a replayed series: its maker is known by nothing but the series.
+pub fn of_series() -> Vec<Organisation> {
+    let prefix = "9521009";
+    let names = (
+        "历史数据回放（模拟身份）",
+        "Historical replay (simulated identity)",
+    );
+    let steps = ["installing", "sensor_reporting"];
+    let climate = climate::still();
+    let sensor = Sensor {
+        name: "machine",
+        climate,
+        alarm: (f64::MIN, f64::MAX),
+    };
+    let maker = Organisation {
+        gateways: vec![gateway("machine", prefix, 1, &steps, Some(sensor))],
+        ..plain("maker", Role::Supplier(Conduct::Good), names, prefix)
+    };
+    vec![operator(), registrar(), bank(), maker]
+}
+
+fn operator() -> Organisation {
+    let names = ("溯链平台（模拟）", "Platform operator (simulated)");
+    plain("operator", Role::Operator, names, "9529001")
+}
+
+fn registrar() -> Organisation {
+    let names = ("示范登记处（模拟）", "Demo registrar (simulated)");
+    plain("registrar", Role::Registrar, names, "9529002")
+}
+
+fn bank() -> Organisation {
+    let names = ("惠民试点银行（模拟）", "Huimin Pilot Bank (simulated)");
+    plain("huimin", Role::Bank, names, "9529003")
 }
 
 fn plain(

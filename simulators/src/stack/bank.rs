@@ -36,14 +36,13 @@ impl Bank {
     pub async fn start(
         folder: &Path,
         policy: &Path,
-        event_page: &str,
         evidence: Arc<dyn EvidencePort>,
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Bank> {
         std::fs::create_dir_all(folder)?;
         let file = folder.join("credit.toml");
-        std::fs::write(&file, configuration(policy, event_page))?;
+        std::fs::write(&file, configuration(policy))?;
         let config = credit::Config::load(&file)?;
         let handle = credit::run(config, evidence, clock, shutdown).await?;
         Ok(Bank { handle })
@@ -102,18 +101,21 @@ fn decision(supplier: &Organisation, conduct: Option<Conduct>, record: &Record) 
         score: i64::from(decided.score.total),
         offer_fen,
         currency: CURRENCY.to_owned(),
-        reasons: decided.reasons.iter().map(|reason| reason.code.to_string()).collect(),
+        reasons: decided
+            .reasons
+            .iter()
+            .map(|reason| reason.code.to_string())
+            .collect(),
     }
 }
 
-fn configuration(policy: &Path, event_page: &str) -> String {
+fn configuration(policy: &Path) -> String {
     let policy = toml::Value::String(policy.display().to_string());
     format!(
         "# Written by the simulator.
 listen = \"127.0.0.1:0\"
 database = \"credit.sqlite\"
 policy = {policy}
-event_page = \"{event_page}\"
 
 [sandbox]
 id = \"trial-1\"
@@ -138,8 +140,7 @@ mod tests {
 
     #[test]
     fn the_bank_accepts_its_configuration() {
-        let page = "http://127.0.0.1:1/v1/events/{leaf}";
-        let text = configuration(Path::new("/tmp/policy.json"), page);
+        let text = configuration(Path::new("/tmp/policy.json"));
         credit::Config::parse("credit.toml", &text).unwrap();
     }
 }

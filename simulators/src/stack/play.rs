@@ -66,7 +66,9 @@ impl Play<'_> {
             self.actions = rest;
             let post = self.posts.get_mut(&action.gateway);
             let post = post.with_context(|| format!("there is no {}", action.gateway))?;
-            perform(post, &action.deed).await.with_context(|| format!("at {now}"))?;
+            perform(post, &action.deed)
+                .await
+                .with_context(|| format!("at {now}"))?;
         }
         Ok(())
     }
@@ -78,10 +80,22 @@ impl Play<'_> {
     }
 
     fn line(&self) -> String {
-        let made: u64 = self.posts.values().map(|post| post.status().events_made).sum();
-        let waiting: u64 = self.posts.values().map(|post| post.status().bodies_waiting).sum();
+        let made: u64 = self
+            .posts
+            .values()
+            .map(|post| post.status().events_made)
+            .sum();
+        let waiting: u64 = self
+            .posts
+            .values()
+            .map(|post| post.status().bodies_waiting)
+            .sum();
         let caption = (self.caption)(self.clock.now());
-        format!("{caption}: {} events made, {} on their way", grouped(made), grouped(waiting))
+        format!(
+            "{caption}: {} events made, {} on their way",
+            grouped(made),
+            grouped(waiting)
+        )
     }
 }
 

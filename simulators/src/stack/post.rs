@@ -73,7 +73,9 @@ impl Post {
         let mut post = post.with_context(|| format!("setting up {address}"))?;
         let enrolled = post.enrol(owner, &equipment.gateway).await;
         enrolled.with_context(|| format!("enrolling {address}"))?;
-        post.start().await.with_context(|| format!("starting {address}"))?;
+        post.start()
+            .await
+            .with_context(|| format!("starting {address}"))?;
         recorder::fit(&post.outbox()).await?;
         Ok(post)
     }
@@ -93,7 +95,14 @@ impl Post {
         let probe = equipment.sensor.as_ref().map(|(probe, _)| probe);
         let probe = probe.zip(device.as_ref().map(ModbusDevice::address));
         folder.configure(&equipment.gateway, link.address(), probe)?;
-        Ok(Post { folder, link, device, clock, agent: None, hidden: Vec::new() })
+        Ok(Post {
+            folder,
+            link,
+            device,
+            clock,
+            agent: None,
+            hidden: Vec::new(),
+        })
     }
 
     async fn enrol(&self, owner: &Organisation, gateway: &Gateway) -> anyhow::Result<()> {
@@ -125,7 +134,10 @@ impl Post {
 
     /// What the agent says of itself.
     pub fn status(&self) -> Status {
-        self.agent.as_ref().map(|agent| agent.handle.snapshot()).unwrap_or_default()
+        self.agent
+            .as_ref()
+            .map(|agent| agent.handle.snapshot())
+            .unwrap_or_default()
     }
 
     /// True while its network works.
@@ -151,7 +163,11 @@ impl Post {
         let before = self.status().bad_lines;
         self.folder.scan(line)?;
         self.agent()?.handle.flush().await?;
-        ensure!(self.status().bad_lines == before, "{} refused {line}", self.address());
+        ensure!(
+            self.status().bad_lines == before,
+            "{} refused {line}",
+            self.address()
+        );
         Ok(())
     }
 
@@ -173,7 +189,11 @@ impl Post {
         match tokio::time::timeout(HAND_OVER, agent.handle.taken_over()).await {
             Ok(true) => Ok(()),
             Ok(false) => bail!("the agent of {} has ended", self.address()),
-            Err(_) => bail!("{} could not hand over: {:?}", self.address(), self.status()),
+            Err(_) => bail!(
+                "{} could not hand over: {:?}",
+                self.address(),
+                self.status()
+            ),
         }
     }
 
@@ -193,7 +213,9 @@ impl Post {
     /// # Errors
     /// When it does not end in time.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
-        let Some(agent) = self.agent.take() else { return Ok(()) };
+        let Some(agent) = self.agent.take() else {
+            return Ok(());
+        };
         agent.shutdown.cancel();
         let ended = tokio::time::timeout(END, agent.handle.join()).await;
         Ok(ended.with_context(|| format!("{} does not end", self.address()))??)
@@ -205,7 +227,10 @@ impl Post {
     /// When the outbox cannot be read.
     pub async fn made(&self) -> anyhow::Result<Made> {
         let leaves = recorder::recorded(&self.outbox()).await?;
-        Ok(Made { leaves, hidden: self.hidden.clone() })
+        Ok(Made {
+            leaves,
+            hidden: self.hidden.clone(),
+        })
     }
 
     fn outbox(&self) -> std::path::PathBuf {
@@ -213,6 +238,8 @@ impl Post {
     }
 
     fn agent(&self) -> anyhow::Result<&Agent> {
-        self.agent.as_ref().with_context(|| format!("the agent of {} is stopped", self.address()))
+        self.agent
+            .as_ref()
+            .with_context(|| format!("the agent of {} is stopped", self.address()))
     }
 }

@@ -44,7 +44,10 @@ impl Witnesses {
         shutdown: &CancellationToken,
     ) -> anyhow::Result<Witnesses> {
         std::fs::create_dir_all(folder)?;
-        let mut witnesses = Witnesses { sections: Vec::new(), served: Vec::new() };
+        let mut witnesses = Witnesses {
+            sections: Vec::new(),
+            served: Vec::new(),
+        };
         for name in NAMES {
             let key = SecretKey::generate()?;
             let public = Hash(key.public_bytes());
@@ -57,7 +60,11 @@ impl Witnesses {
             };
             let served = witness::run(config, clock.clone(), shutdown.clone()).await;
             let served = served.with_context(|| format!("witness {name}"))?;
-            let section = WitnessSection { name: name.to_owned(), url: served.url(), key: public };
+            let section = WitnessSection {
+                name: name.to_owned(),
+                url: served.url(),
+                key: public,
+            };
             witnesses.sections.push(section);
             witnesses.served.push(served);
         }

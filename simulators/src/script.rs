@@ -1,0 +1,257 @@
+//! What a run plays: the story of a seed, or a measured series.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use schemas::ids::{DeviceAddress, Origin};
+use schemas::time::Instant;
+use serde_json::json;
+
+use crate::folder::Played;
+use crate::scenario::{self, Action, Conduct, DAYS, Deed, Organisation, Role, Scenario, gtin};
+use crate::series::{ASSUMPTION, SLOT, Series};
+use crate::stack::equipment;
+use crate::stack::play::STEP;
+use crate::stack::post::Equipment;
+use crate::summary::grouped;
+
+/// Origin of the log of a story.
+const STORY_ORIGIN: &str = "demo.tracebond.example/log";
+/// Origin of the log of a replayed series.
+const SERIES_ORIGIN: &str = "demo.tracebond.example/replay";
+
+/// How long before its first reading a world is set up.
+const BEFORE: Duration = Duration::from_secs(90);
+
+/// What is played.
+pub enum Script {
+    /// The story of a seed.
+    Story(Box<Scenario>),
+    /// A measured series.
+    Series(Box<Replay>),
+}
+
+/// A replayed series with the world that it is shown in.
+pub struct Replay {
+    series: Series,
+    file: String,
+    organisations: Vec<Organisation>,
+    equipment: Equipment,
+    machine: String,
+    actions: Vec<Action>,
+}
+
+impl Script {
+    /// The story of a seed.
+    pub fn story(seed: u64) -> Script {
+        Script::Story(Box::new(Scenario::from_seed(seed)))
+    }
+
+    /// The series in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a row is none.
+    pub fn series(path: &Path) -> anyhow::Result<Script> {
+        let series = Series::load(path)?;
+        let file = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Ok(Script::Series(Box::new(Replay::new(series, file)?)))
+    }
+
+    /// Everybody in it.
+    pub fn organisations(&self) -> &[Organisation] {
+        match self {
+            Script::Story(scenario) => &scenario.organisations,
+            Script::Series(replay) => &replay.organisations,
+        }
+    }
+
+    /// Every gateway with its sensor.
+    pub fn equipment(&self) -> Vec<Equipment> {
+        match self {
+            Script::Story(scenario) => equipment::of_story(scenario),
+            Script::Series(replay) => vec![replay.equipment.clone()],
+        }
+    }
+
+    /// What is done, by time.
+    pub fn actions(&self) -> &[Action] {
+        match self {
+            Script::Story(scenario) => &scenario.actions,
+            Script::Series(replay) => &replay.actions,
+        }
+    }
+
+    /// Origin of the log.
+    ///
+    /// # Errors
+    /// None for the origins of this file.
+    pub fn origin(&self) -> anyhow::Result<Origin> {
+        let origin = match self {
+            Script::Story(_) => STORY_ORIGIN,
+            Script::Series(_) => SERIES_ORIGIN,
+        };
+        Ok(origin.parse()?)
+    }
+
+    /// When the clock starts: everything is set up before the first reading.
+    pub fn start(&self) -> Instant {
+        match self {
+            Script::Story(scenario) => scenario.start - BEFORE,
+            Script::Series(replay) => replay.series.slot(0) - BEFORE,
+        }
+    }
+
+    /// When everything is over.
+    pub fn end(&self) -> Instant {
+        match self {
+            Script::Story(scenario) => scenario.end,
+            // Just before the slot after the last row would be read.
+            Script::Series(replay) => {
+                let rows = replay.series.rows().len();
+                replay.series.slot(rows) - Duration::from_secs(1)
+            }
+        }
+    }
+
+    /// When there is something to show, and the Digital Link URI of what is shown.
+    pub fn first_journey(&self) -> (Instant, String) {
+        match self {
+            Script::Story(scenario) => scenario
+                .first_finished()
+                .map_or((scenario.end, String::new()), |lot| {
+                    (lot.finished, lot.uri.clone())
+                }),
+            Script::Series(replay) => {
+                let day = replay.series.rows().len().min(288);
+                (
+                    replay.series.slot(day) - Duration::from_secs(1),
+                    replay.machine.clone(),
+                )
+            }
+        }
+    }
+
+    /// Simulated time between two hand-overs.
+    pub fn step(&self) -> Duration {
+        match self {
+            Script::Story(_) => STEP,
+            Script::Series(_) => STEP * 4,
+        }
+    }
+
+    /// What a line of progress says of the present.
+    pub fn caption(&self, now: Instant) -> String {
+        match self {
+            Script::Story(scenario) => {
+                let day = now.since(scenario.start).as_secs() / 86_400 + 1;
+                format!("day {} of {DAYS}", day.min(u64::from(DAYS)))
+            }
+            Script::Series(replay) => {
+                let rows = replay.series.rows().len() as u64;
+                let row = now.since(replay.series.slot(0)).as_secs() / SLOT.as_secs() + 1;
+                format!("row {} of {}", grouped(row.min(rows)), grouped(rows))
+            }
+        }
+    }
+
+    /// For whoever checks.
+    pub fn played(&self) -> Played {
+        match self {
+            Script::Story(scenario) => Played::Story {
+                seed: scenario.seed,
+                days: DAYS,
+            },
+            Script::Series(replay) => Played::Series {
+                file: replay.file.clone(),
+                stamps: replay.series.stamps(),
+                assumption: ASSUMPTION.to_owned(),
+            },
+        }
+    }
+
+    /// Digital Link URIs of everything that has a page.
+    pub fn products(&self) -> Vec<String> {
+        match self {
+            Script::Story(scenario) => scenario.lots.iter().map(|lot| lot.uri.clone()).collect(),
+            Script::Series(replay) => vec![replay.machine.clone()],
+        }
+    }
+
+    /// Those who apply for credit, with their conduct where the script knows it.
+    pub fn applicants(&self) -> Vec<(&Organisation, Option<Conduct>)> {
+        let story = matches!(self, Script::Story(_));
+        let mut applicants = Vec::new();
+        for organisation in self.organisations() {
+            if let Role::Supplier(conduct) = organisation.role {
+                applicants.push((organisation, story.then_some(conduct)));
+            }
+        }
+        applicants
+    }
+}
+
+impl Replay {
+    fn new(series: Series, file: String) -> anyhow::Result<Replay> {
+        let organisations = scenario::of_series();
+        let owner = organisations.iter().find(|one| !one.gateways.is_empty());
+        let owner = owner.context("nobody in the world of a series has a gateway")?;
+        let gateway = &owner.gateways[0];
+        let address = DeviceAddress {
+            organisation: owner.slug.clone(),
+            device: gateway.slug.clone(),
+        };
+        let machine = format!("https://id.gs1.org/01/{}/21/NAB1", gtin(owner.prefix, 1));
+        let installed = json!({
+            "step": "installing",
+            "items": [machine],
+            "presence": "in",
+            "disposition": "active",
+            "extra": { "tb:assumption": "the file names no machine: this identity is simulated" },
+        });
+        let actions = vec![Action {
+            at: series.slot(0) - BEFORE / 2,
+            gateway: address.clone(),
+            deed: Deed::Scan(installed.to_string()),
+        }];
+        let equipment = equipment::of_series(address, gateway, owner.prefix, &series);
+        Ok(Replay {
+            series,
+            file,
+            equipment,
+            machine,
+            actions,
+            organisations,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_ends_after_its_last_row_and_before_the_next_reading() {
+        let series = Series::parse("x.csv", "timestamp,value\n2014-01-07 02:50:00,90.5\n").unwrap();
+        let script = Script::Series(Box::new(Replay::new(series, "x.csv".to_owned()).unwrap()));
+        let first = Instant::parse_rfc3339("2014-01-07T02:50:00Z").unwrap();
+        assert!(script.start() < first && script.end() > first);
+        assert!(script.end() < first + SLOT);
+        assert!(script.origin().unwrap().is_replay());
+        assert_eq!(script.caption(script.end()), "row 1 of 1");
+        assert_eq!(script.applicants().len(), 1);
+    }
+
+    #[test]
+    fn a_story_shows_its_first_journey_before_it_ends() {
+        let script = Script::story(7);
+        let (at, item) = script.first_journey();
+        assert!(at < script.end() && script.products().contains(&item));
+        assert!(!script.origin().unwrap().is_replay());
+        assert_eq!(script.applicants().len(), 3);
+    }
+}

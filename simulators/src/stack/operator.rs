@@ -1,0 +1,250 @@
+//! The operator: its witnesses and its platform, and what anybody may ask it for.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use credit::evidence::{EvidenceError, EvidencePack, InProcess};
+use platform::bundle::{BundleError, Bundler};
+use platform::config::{AnchorSection, BrokerSection, Config, PartySection};
+use platform::keys::Keys;
+use platform::service::{self, Handle};
+use reqwest::Client;
+use schemas::hash::Hash;
+use schemas::ids::{Origin, Slug};
+use schemas::log::PolicyFile;
+use schemas::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+use super::witnesses::{QUORUM, Witnesses};
+use crate::folder::Stored;
+use crate::organisation::{self, OrganisationError, Registrar};
+
+/// Time between batches: the demo waits for each, so they are made as soon as something waits.
+const BATCH_MILLISECONDS: u64 = 40;
+
+/// Simulated seconds until the anchor deadline: time moves by hours here, while a batch takes a
+/// moment of real time.
+const DEADLINE_SECONDS: u64 = 2 * 86_400;
+
+/// How the operator is set up.
+pub struct Setup<'a> {
+    /// Folder of everything that is the operator's.
+    pub folder: &'a Path,
+    /// Log origin.
+    pub origin: &'a Origin,
+    /// The operator's organisation.
+    pub organisation: &'a Slug,
+    /// Who admits organisations.
+    pub registrar: &'a Registrar,
+    /// Address of the pages; port 0 for any.
+    pub listen: SocketAddr,
+    /// Time between batches in milliseconds; `None` for that of the demo.
+    pub batch_milliseconds: Option<u64>,
+}
+
+/// A running operator.
+pub struct Operator {
+    handle: Handle,
+    witnesses: Witnesses,
+    ends: Ends,
+    http: Client,
+}
+
+/// What ends first, and what ends when that has ended.
+#[derive(Default)]
+struct Ends {
+    platform: CancellationToken,
+    witnesses: CancellationToken,
+}
+
+impl Operator {
+    /// Starts witnesses and platform and has the operator's own organisation admitted.
+    ///
+    /// # Errors
+    /// When one of them cannot start.
+    pub async fn start(
+        setup: Setup<'_>,
+        http: Client,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Operator> {
+        let data = setup.folder.join("platform");
+        let keys = Keys::load_or_make(&data.join("keys"))?;
+        let (log_key, ends) = (keys.log.public(), Ends::default());
+        let memory = setup.folder.join("witnesses");
+        let witnesses =
+            Witnesses::start(&memory, setup.origin, &log_key, &clock, &ends.witnesses).await?;
+        let config = configuration(&setup, &data, &witnesses)?;
+        let handle = service::run(config, clock, ends.platform.clone());
+        let handle = handle.await.context("the platform does not start")?;
+        let operator = Operator {
+            handle,
+            witnesses,
+            ends,
+            http,
+        };
+        operator.be_admitted(setup.registrar).await?;
+        Ok(operator)
+    }
+
+    async fn be_admitted(&self, registrar: &Registrar) -> Result<(), OrganisationError> {
+        let signed = registrar.admit(self.handle.operator.own_record());
+        organisation::hand_over(&self.http, &self.handle.url, &signed).await
+    }
+
+    /// What a claim tells of this platform.
+    pub fn identity(&self) -> anyhow::Result<organisation::Platform> {
+        let log_key = self.handle.policy.log_key.ed25519_bytes();
+        Ok(organisation::Platform {
+            address: self.handle.url.clone(),
+            ca: self.handle.ca.map(|ca| ca.to_string()).unwrap_or_default(),
+            origin: self.handle.policy.origin.clone(),
+            log_key: log_key.context("the log key is no Ed25519 key")?,
+        })
+    }
+
+    /// Where the broker listens.
+    ///
+    /// # Errors
+    /// When it is not an address on this machine.
+    pub fn broker(&self) -> anyhow::Result<SocketAddr> {
+        let address = self.handle.broker.strip_prefix("mqtt://");
+        let address = address.and_then(|address| address.parse().ok());
+        address.with_context(|| format!("{} is no plain address", self.handle.broker))
+    }
+
+    /// Address of the pages, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.handle.url
+    }
+
+    /// The policy file.
+    ///
+    /// # Errors
+    /// None that is known: it always has a JSON form.
+    pub fn policy_file(&self) -> anyhow::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(&PolicyFile::new(
+            self.handle.policy_entry.clone(),
+        ))?)
+    }
+
+    /// The newest witnessed checkpoint, as served.
+    ///
+    /// # Errors
+    /// When the platform does not answer with one.
+    pub async fn checkpoint(&self) -> anyhow::Result<Vec<u8>> {
+        self.get("/log/checkpoint", &[]).await
+    }
+
+    /// The public proof bundle of a product.
+    ///
+    /// # Errors
+    /// When the platform does not answer with one.
+    pub async fn product_bundle(&self, item: &str) -> anyhow::Result<Vec<u8>> {
+        self.get("/v1/bundles/item", &[("key", item)]).await
+    }
+
+    /// A page or file of the platform.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Vec<u8>> {
+        let mut url = reqwest::Url::parse(&format!("{}{path}", self.handle.url))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let answer = self.http.get(url.clone()).send().await?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        ensure!(
+            status.is_success(),
+            "{url}: {status} {}",
+            String::from_utf8_lossy(&body)
+        );
+        Ok(body.to_vec())
+    }
+
+    /// The whole evidence of an organisation.
+    ///
+    /// # Errors
+    /// When nothing of it is in a witnessed checkpoint.
+    pub async fn evidence(&self, organisation: &Slug) -> Result<Vec<u8>, BundleError> {
+        Ok(self.handle.bundler.evidence(organisation).await?.bytes)
+    }
+
+    /// The same as a port for a bank in this process.
+    pub fn evidence_port(&self) -> InProcess {
+        let bundler = self.handle.bundler.clone();
+        InProcess::new(move |organisation| {
+            let bundler = bundler.clone();
+            Box::pin(async move { pack(&bundler, &organisation).await })
+        })
+    }
+
+    /// What the platform says of itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn stored(&self) -> anyhow::Result<Stored> {
+        let totals = self.handle.store.totals().await?;
+        Ok(Stored {
+            events: totals.events,
+            refused: totals.refused,
+            quarantined: totals.quarantined,
+            gaps: totals.gaps,
+        })
+    }
+
+    /// Ends when the log had to stop by itself.
+    pub async fn failed(&self) {
+        self.handle.failed().await;
+    }
+
+    /// Ends everything in order: the platform while its witnesses still answer, then these.
+    pub async fn stop(self) {
+        self.ends.platform.cancel();
+        self.handle.join().await;
+        self.ends.witnesses.cancel();
+        self.witnesses.drained().await;
+    }
+}
+
+async fn pack(bundler: &Bundler, organisation: &Slug) -> Result<EvidencePack, EvidenceError> {
+    match bundler.evidence(organisation).await {
+        Ok(made) => Ok(EvidencePack { bundle: made.bytes }),
+        Err(BundleError::NotWitnessed) => Err(EvidenceError::Unknown(organisation.clone())),
+        Err(error) => Err(EvidenceError::Unreachable(error.to_string())),
+    }
+}
+
+fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyhow::Result<Config> {
+    let registrar = setup.registrar.party();
+    let key = registrar
+        .key
+        .ed25519_bytes()
+        .context("the registrar's key is no Ed25519 key")?;
+    let anchor = AnchorSection {
+        batch_ms: setup.batch_milliseconds.unwrap_or(BATCH_MILLISECONDS),
+        deadline_s: DEADLINE_SECONDS,
+        ..AnchorSection::default()
+    };
+    Ok(Config {
+        origin: setup.origin.clone(),
+        data: data.to_owned(),
+        organisation: setup.organisation.clone(),
+        public_url: None,
+        listen: setup.listen,
+        tls: false,
+        names: vec!["127.0.0.1".to_owned()],
+        broker: BrokerSection::default(),
+        anchor,
+        quorum: QUORUM,
+        witnesses: witnesses.sections.clone(),
+        registrars: vec![PartySection {
+            name: registrar.name,
+            key: Hash(key),
+        }],
+        readers: Vec::new(),
+    })
+}
