@@ -276,3 +276,6 @@ fn longest_excursion(journey: &Journey) -> Option<(Spot, usize)> {
         .max_by_key(|(length, _)| *length)
         .map(|(_, spot)| (spot, count))
 }
+
+#[cfg(test)]
+mod tests;
