@@ -1,0 +1,291 @@
+//! The worked examples in `schemas/docs/` are made by this test and compared with what stands
+//! there. `UPDATE_DOCS=1 cargo test -p schemas --test documents` writes them anew.
+
+use std::path::PathBuf;
+
+use schemas::event::{Event, Salt, Source, field_hash, value_hash};
+use schemas::hash::Hash;
+use schemas::key::SecretKey;
+use schemas::log::{BatchHeader, Entry, Party, Policy, entry_hash};
+use schemas::merkle::{self, Tree};
+use schemas::note::{Checkpoint, Note};
+use schemas::proof::{
+    self, Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, PolicyRow, StatementRow, member_rows,
+};
+use schemas::receipt::{Receipt, Reply};
+use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
+use schemas::statement::{ClockState, Message, Payload, Position, Statement, WireEvent};
+use schemas::time::Instant;
+use schemas::tlog::LogTree;
+
+const EVENT: &str = r#"{"type":"ObjectEvent","eventTime":"2026-11-22T08:00:00+08:00","eventTimeZoneOffset":"+08:00","action":"OBSERVE","bizStep":"storing","epcList":["https://id.gs1.org/00/095210010000000018"],"readPoint":{"id":"https://id.gs1.org/414/9521001000015"}}"#;
+
+/// Everything of one small log, from fixed keys and salts.
+struct Example {
+    log: SecretKey,
+    device: SecretKey,
+    policy: Policy,
+    message: Message,
+    device_record: SignedRecord,
+    organisation_record: SignedRecord,
+    head: Head,
+    header: BatchHeader,
+    note: Note,
+    bundle: Bundle,
+}
+
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number; 32])
+}
+
+fn at(seconds: i64) -> Instant {
+    Instant::from_seconds(1_795_305_600 + seconds)
+}
+
+fn record(log: Hash, owner: &SecretKey, role: Role) -> Record {
+    let capture = role == Role::Capture;
+    let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut record = Record {
+        log,
+        version: 1,
+        organisation: "qinghe".parse().unwrap(),
+        device: capture.then(|| "store-1".parse().unwrap()),
+        key: owner.public(),
+        role,
+        places: if capture { text(&["https://id.gs1.org/414/9521001000015"]) } else { vec![] },
+        steps: if capture { text(&["sensor_reporting", "storing"]) } else { vec![] },
+        sources: if capture { vec![2, 3] } else { vec![] },
+        heartbeat: if capture { 3600 } else { 0 },
+        state: State::Active,
+        prev: Hash::ZERO,
+        consent: None,
+    };
+    record.consent = Some(record.consent_by(owner));
+    record
+}
+
+fn example() -> Example {
+    let (log, registrar, organisation, device) = (key(1), key(2), key(3), key(4));
+    let origin: schemas::ids::Origin = "log.example/docs".parse().unwrap();
+    let witness = |number: u8| Party { name: format!("witness-{number}"), key: key(10 + number).public() };
+    let policy = Policy {
+        log: origin.log_id(&log.public_bytes()),
+        origin: origin.clone(),
+        log_key: log.public(),
+        witnesses: vec![witness(1), witness(2), witness(3), witness(4)],
+        quorum: 3,
+        registrars: vec![Party { name: "association".into(), key: registrar.public() }],
+        prev: None,
+        time: at(0),
+    };
+    let organisation_record =
+        SignedRecord::sign(&registrar, record(policy.log, &organisation, Role::Organisation));
+    let device_record = SignedRecord::sign(&organisation, record(policy.log, &device, Role::Capture));
+    let salts = [Salt([0xa1; 16]), Salt([0xa2; 16])];
+    let list = [&organisation_record, &device_record]
+        .iter()
+        .zip(&salts)
+        .map(|(signed, salt)| (signed.record.kid(), signed.hash(salt)))
+        .collect();
+    let registry = Registry::new(&list).unwrap();
+    let head = Head { version: 1, count: registry.count(), root: registry.root() };
+    let event = WireEvent {
+        source: Source::Scan,
+        salt: Salt([0x5a; 16]),
+        event: Event::parse(EVENT.into()).unwrap(),
+    };
+    let statement = Statement::sign(&device, Payload {
+        log: policy.log,
+        device: "qinghe/store-1".parse().unwrap(),
+        position: Position { epoch: 0, seq: 0 },
+        prev: Hash::ZERO,
+        made: at(10),
+        clock: ClockState::Synced,
+        seen: None,
+        agent: "edge-agent/0.1.0".into(),
+        count: 1,
+        root: merkle::root(&[event.leaf()]).unwrap(),
+        note: None,
+    });
+    let header = BatchHeader {
+        log: policy.log,
+        shard: 0,
+        seq: 0,
+        statements: 1,
+        events: 1,
+        root: merkle::root(&[statement.id()]).unwrap(),
+        refused: Hash::ZERO,
+        registry: head,
+        first: at(11),
+        last: at(11),
+        prev: Hash::ZERO,
+    };
+    let entries = [
+        Entry::Policy(policy.clone()).encode(),
+        Entry::Registry { head, time: at(5) }.encode(),
+        Entry::Header(header.clone()).encode(),
+    ];
+    let mut tree = LogTree::new();
+    for entry in &entries {
+        tree.push(entry_hash(entry)).unwrap();
+    }
+    let root = tree.root(3).unwrap();
+    let mut note = Note::sign(Checkpoint { origin, size: 3, root }, &log);
+    for number in 1..=3u8 {
+        let line = note.cosign(&format!("witness-{number}"), &key(10 + number), at(i64::from(12 + number)));
+        note.lines.push(line);
+    }
+    let mut keys: Vec<KeyRow> = [&organisation_record, &device_record]
+        .iter()
+        .zip(&salts)
+        .map(|(signed, salt)| {
+            let (index, path) = registry.path(&signed.record.kid()).unwrap();
+            let record = Bytes(signed.bytes().to_vec());
+            KeyRow { record, salt: Fixed(salt.0), header: 0, index, path: path.into() }
+        })
+        .collect();
+    keys.sort_by_key(|row| row.index);
+    let place = |signed: &SignedRecord| keys.iter().position(|row| row.record.0 == signed.bytes()).unwrap();
+    let bundle = Bundle {
+        tracebond: "bundle/v1".into(),
+        policy: PolicyRow { entry: Bytes(entries[0].clone()), index: 0, path: tree.inclusion(0, 3).unwrap().into() },
+        checkpoints: vec![Bytes(note.encode())],
+        headers: vec![HeaderRow {
+            entry: Bytes(entries[2].clone()),
+            index: 2,
+            checkpoint: 0,
+            path: tree.inclusion(2, 3).unwrap().into(),
+            refused: None,
+        }],
+        statements: vec![StatementRow {
+            statement: Bytes(statement.bytes().to_vec()),
+            header: 0,
+            index: 0,
+            path: Tree::new(&[statement.id()]).unwrap().path(0).unwrap().into(),
+            device: place(&device_record),
+            organisation: place(&organisation_record),
+            later: None,
+        }],
+        events: vec![EventRow {
+            statement: 0,
+            index: 0,
+            path: Vec::new().into(),
+            leaf: None,
+            source: Some(2),
+            members: Some(member_rows(&event.event, &event.salt, |name| name == "epcList")),
+        }],
+        keys,
+    };
+    let message = Message { statement, events: vec![event] };
+    Example { log, device, policy, message, device_record, organisation_record, head, header, note, bundle }
+}
+
+fn hex_block(title: &str, bytes: &[u8]) -> String {
+    let text = hex::encode(bytes);
+    let lines: Vec<&str> = text.as_bytes().chunks(96).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    format!("{title} ({} bytes):\n```\n{}\n```\n", bytes.len(), lines.join("\n"))
+}
+
+fn statement_example(e: &Example) -> String {
+    let event = &e.message.events[0];
+    let (name, value) = event.event.members().next().unwrap();
+    let salt = event.salt.field(0);
+    let hash = value_hash(&salt, value);
+    let receipt = Receipt {
+        log: e.policy.log,
+        device: "qinghe/store-1".parse().unwrap(),
+        epoch: 0,
+        ranges: vec![(0, 0)],
+        last: e.message.statement.id(),
+        time: at(11),
+        deadline: at(611),
+        refused: vec![],
+        ids: vec![e.message.statement.id()],
+    };
+    format!(
+        "## Example\nKeys are Ed25519 with the seed of one byte repeated 32 times: device 04, receipt 05. The event's salt is 5a repeated.\n\nEvent ({} bytes, {} members):\n```\n{EVENT}\n```\nDevice key `{}`, kid `{}`.\n\n| value | hex |\n|---|---|\n| field salt of `{name}` | `{}` |\n| value hash of `{name}` | `{hash}` |\n| field hash of `{name}` | `{}` |\n| leaf (source 2) | `{}` |\n| statement id | `{}` |\n\n{}\n{}\n{}",
+        EVENT.len(),
+        event.event.len(),
+        hex::encode(e.device.public_bytes()),
+        e.device.kid(),
+        hex::encode(salt.0),
+        field_hash(name, &hash),
+        event.leaf(),
+        e.message.statement.id(),
+        hex_block("Statement", e.message.statement.bytes()),
+        hex_block("Message", &e.message.encode()),
+        hex_block("Reply of kind 0, a receipt by key 05", &Reply::Receipt(receipt.sign(&key(5))).encode()),
+    )
+}
+
+fn registry_example(e: &Example) -> String {
+    format!(
+        "## Example\nSeeds: registrar 02, organisation 03, device 04; salts a1 (organisation) and a2 (device), repeated.\n\n{}\n{}\n| value | hex |\n|---|---|\n| kid of the organisation | `{}` |\n| record hash of the organisation | `{}` |\n| kid of the device | `{}` |\n| record hash of the device | `{}` |\n| root at version 1, count 2 | `{}` |\n",
+        hex_block("Organisation's record, signed by the registrar", e.organisation_record.bytes()),
+        hex_block("Device's record, signed by the organisation", e.device_record.bytes()),
+        e.organisation_record.record.kid(),
+        e.organisation_record.hash(&Salt([0xa1; 16])),
+        e.device_record.record.kid(),
+        e.device_record.hash(&Salt([0xa2; 16])),
+        e.head.root,
+    )
+}
+
+fn log_example(e: &Example) -> String {
+    let note = String::from_utf8(e.note.encode()).unwrap();
+    format!(
+        "## Example\nSeeds: log 01, registrar 02, witnesses 0b, 0c, 0d, 0e. The log has three entries: policy, registry head, batch header.\n\nLog key `{}`, log id `{}`.\n\n{}\n{}\n{}\nCheckpoint, cosigned by three of four:\n```\n{note}```\n",
+        hex::encode(e.log.public_bytes()),
+        e.policy.log,
+        hex_block("Entry 0, policy", &Entry::Policy(e.policy.clone()).encode()),
+        hex_block("Entry 1, registry head", &Entry::Registry { head: e.head, time: at(5) }.encode()),
+        hex_block("Entry 2, batch header", &Entry::Header(e.header.clone()).encode()),
+    )
+}
+
+fn bundle_example(e: &Example) -> String {
+    let json = String::from_utf8(e.bundle.to_json().unwrap()).unwrap();
+    let report = proof::verify(json.as_bytes(), None).unwrap();
+    let head = report.head().unwrap();
+    format!(
+        "## Example\nThe event of `statement.md` in the log of `log.md`, its `epcList` withheld. Verdict: {}, anchored at {}, under policy `{}`.\n```\n{json}\n```\n",
+        report.verdict, head.anchored, report.policy_hash,
+    )
+}
+
+fn compare(file: &str, example: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (head, rest) = text.split_once("<!-- example: begin").unwrap();
+    let (mark, rest) = rest.split_once("-->\n").unwrap();
+    let (_, tail) = rest.split_once("<!-- example: end -->").unwrap();
+    let fresh = format!("{head}<!-- example: begin{mark}-->\n{example}<!-- example: end -->{tail}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+    } else {
+        assert!(fresh == text, "{file}: the example is stale; UPDATE_DOCS=1 cargo test -p schemas --test documents");
+    }
+}
+
+#[test]
+fn examples_in_the_documents_are_what_the_code_makes() {
+    let example = example();
+    compare("statement.md", &statement_example(&example));
+    compare("registry.md", &registry_example(&example));
+    compare("log.md", &log_example(&example));
+    compare("proof-bundle.md", &bundle_example(&example));
+}
+
+#[test]
+fn the_example_bundle_verifies_under_its_policy_only() {
+    let example = example();
+    let bytes = example.bundle.to_json().unwrap();
+    let entry = Entry::Policy(example.policy.clone()).encode();
+    let report = proof::verify(&bytes, Some(&entry)).unwrap();
+    assert!(report.policy_compared);
+    assert_eq!(report.events[0].value("bizStep"), Some("storing".into()));
+    assert_eq!(report.events[0].value("epcList"), None);
+    let other = Policy { quorum: 2, ..example.policy };
+    let refusal = proof::verify(&bytes, Some(&Entry::Policy(other).encode())).unwrap_err();
+    assert_eq!(refusal.class, proof::Class::Policy);
+}
