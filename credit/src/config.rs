@@ -208,6 +208,7 @@ impl RawFacts {
         Rules {
             late_after: long(self.late_after_h, 3600, usual.late_after),
             silence_grace: long(self.silence_grace_minutes, 60, usual.silence_grace),
+            work_max: usual.work_max,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The port through which the bank reaches traceability, and what it makes of what comes back.
 //!
 //! [`EvidencePort`] belongs to credit: a platform, an export on a stick or another bank can stand
-//! behind it. What it hands over is believed in nothing: [`verify`] checks every proof under the
+//! behind it. What it hands over is believed in nothing: [`verify()`] checks every proof under the
 //! bank's own policy file, [`chain`] looks for what is missing.
 
 pub mod chain;

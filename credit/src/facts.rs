@@ -32,6 +32,17 @@ use goods::Goods;
 /// Decimal places of a share; further ones are cut off (rounded towards zero).
 pub const SHARE_PLACES: u32 = 4;
 
+/// Why there are no facts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FactsError {
+    /// Confirmed amounts of one currency do not fit together.
+    #[error("the confirmed amounts cannot be added")]
+    Money(#[from] MoneyError),
+    /// Packing so deep or so wide that no real one is like it.
+    #[error("the packing of the goods is too large to be looked through")]
+    TooMuch,
+}
+
 /// How facts are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -39,6 +50,8 @@ pub struct Rules {
     pub late_after: Duration,
     /// Added to a device's heartbeat before its silence is a gap.
     pub silence_grace: Duration,
+    /// Steps that looking into containers may take; see [`goods::WORK_MAX`].
+    pub work_max: u64,
 }
 
 impl Default for Rules {
@@ -47,6 +60,7 @@ impl Default for Rules {
         Self {
             late_after: Duration::from_secs(48 * 3600),
             silence_grace: Duration::from_secs(15 * 60),
+            work_max: goods::WORK_MAX,
         }
     }
 }
@@ -159,22 +173,27 @@ impl Facts {
     /// Reads all facts as of an instant.
     ///
     /// # Errors
-    /// [`MoneyError::Overflow`] if confirmed amounts of one currency do not fit together.
+    /// [`FactsError`]; there are no facts then, not fewer.
     pub fn read(
         evidence: &VerifiedEvidence,
         supplier: &Slug,
         as_of: Instant,
         rules: Rules,
-    ) -> Result<Self, MoneyError> {
+    ) -> Result<Self, FactsError> {
         let observations = event::observe(evidence, as_of, rules.late_after);
         let own: Vec<_> = observations
             .iter()
             .filter(|seen| seen.is_of(supplier))
             .collect();
-        let goods = Goods::read(&observations, supplier);
+        let goods = Goods::read(&observations, supplier, rules.work_max);
         let deliveries = delivery::deliveries(&observations, supplier);
         let punctuality = delivery::punctuality(&deliveries, as_of);
         let cold = cold_chain::cold_chain(&observations, supplier, &goods, &deliveries);
+        let inspection = inspection(&observations, supplier, &goods);
+        let volume = delivery::volume(&deliveries, &goods)?;
+        if goods.is_too_much() {
+            return Err(FactsError::TooMuch);
+        }
         Ok(Self {
             format: "facts/v1".to_owned(),
             supplier: supplier.clone(),
@@ -191,9 +210,9 @@ impl Facts {
             }),
             late_records: portion(&own, |seen| seen.late),
             on_time: Share::of(punctuality.kept, punctuality.due, punctuality.leaves),
-            inspection: inspection(&observations, supplier, &goods),
+            inspection,
             excursions: excursions(cold),
-            volume: volume(delivery::volume(&deliveries, &goods)?),
+            volume: volume_of(volume),
             gaps: chain::gaps(evidence, supplier, as_of, rules.silence_grace),
         })
     }
@@ -261,7 +280,7 @@ fn excursions(cold: ColdChain) -> Excursions {
     }
 }
 
-fn volume(found: delivery::Volume) -> Volume {
+fn volume_of(found: delivery::Volume) -> Volume {
     let fen = |(currency, amount): (Currency, crate::money::Money)| (currency, amount.fen());
     let plain = |(unit, quantity): (String, Decimal)| (unit, quantity.normalize());
     Volume {

@@ -11,10 +11,9 @@ use tokio::sync::Semaphore;
 
 use crate::evidence::verify::{Refused, TrustedPolicy, verify};
 use crate::evidence::{EvidenceError, EvidencePack, EvidencePort, VerifiedEvidence};
-use crate::facts::{Facts, Rules};
+use crate::facts::{Facts, FactsError, Rules};
 use crate::loan::decision::DecideError;
 use crate::loan::{Application, ApplicationError, Product, Record, decide};
-use crate::money::MoneyError;
 use crate::sandbox::Sandbox;
 use crate::score::Model;
 use crate::store::{Recorded, Refusal, Store, StoreError};
@@ -40,9 +39,9 @@ pub enum ApplyError {
     /// The evidence does not hold. The refusal is kept.
     #[error("the evidence is refused")]
     Refused(#[from] Refused),
-    /// Amounts that cannot be calculated together.
-    #[error("the amounts cannot be calculated")]
-    Money(#[from] MoneyError),
+    /// The evidence holds, but no facts can be read from it.
+    #[error("no facts can be read from the evidence")]
+    Facts(#[from] FactsError),
     /// The record cannot be written.
     #[error("nothing could be decided")]
     Decide(#[from] DecideError),

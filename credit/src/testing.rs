@@ -1,5 +1,6 @@
 //! A small log with real keys, signatures, trees and witnesses, from which tests make bundles.
 
+mod rows;
 mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,9 +13,7 @@ use schemas::key::SecretKey;
 use schemas::log::{BatchHeader, Entry, Party, Policy, PolicyFile, entry_hash};
 use schemas::merkle;
 use schemas::note::{Checkpoint, Note};
-use schemas::proof::{
-    Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, Path, PolicyRow, StatementRow, member_rows,
-};
+use schemas::proof::{Bundle, Bytes, Fixed, HeaderRow, KeyRow, PolicyRow};
 use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
 use schemas::statement::{self, ClockState, Payload, Position, Statement, WireEvent};
 use schemas::time::{Clock, Instant, Sleep};
@@ -22,6 +21,7 @@ use schemas::tlog::LogTree;
 
 use crate::evidence::verify::TrustedPolicy;
 
+use rows::{event_rows, statement_row};
 pub use story::*;
 
 /// An instant of the tests' day.
@@ -461,43 +461,4 @@ fn record(
     };
     record.consent = Some(record.consent_by(key));
     record
-}
-
-fn statement_row(
-    position: usize,
-    one: &Spoken,
-    places: &BTreeMap<Hash, usize>,
-    organisations: &BTreeMap<Slug, SecretKey>,
-) -> StatementRow {
-    let organisation = &organisations[&one.statement.payload.device.organisation];
-    StatementRow {
-        statement: Bytes(one.statement.bytes().to_vec()),
-        header: position,
-        index: 0,
-        path: Path::default(),
-        device: places[&one.statement.kid],
-        organisation: places[&organisation.kid()],
-        later: None,
-    }
-}
-
-fn event_rows(position: usize, order: usize, one: &Spoken, hold_back: &HoldBack) -> Vec<EventRow> {
-    let leaves: Vec<Hash> = one.events.iter().map(WireEvent::leaf).collect();
-    let Some(tree) = merkle::Tree::new(&leaves) else {
-        return Vec::new();
-    };
-    let row = |(n, event): (usize, &WireEvent)| {
-        let index = n as u64;
-        let hidden = hold_back.events.contains(&(order, index));
-        let withhold = |name: &str| hold_back.member == Some(name);
-        EventRow {
-            statement: position,
-            index,
-            path: tree.path(n).unwrap().into(),
-            leaf: hidden.then(|| leaves[n].into()),
-            source: (!hidden).then(|| u64::from(event.source.number())),
-            members: (!hidden).then(|| member_rows(&event.event, &event.salt, withhold)),
-        }
-    };
-    one.events.iter().enumerate().map(row).collect()
 }

@@ -1,5 +1,6 @@
 //! Which goods are a supplier's, how they must be kept, and what they are packed in.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
@@ -10,9 +11,10 @@ use serde_json::Value;
 
 use super::event::{Item, Observation, decimal};
 
-/// How many things one look into a pallet may touch: enough for any real one, and a bound on what
-/// a made-up one can cost.
-const LOOK_MAX: usize = 4096;
+/// Steps that looking into containers may take for one supplier: four times what a reading every
+/// five minutes of a store with fifty pallets needs in a year, some seconds of work at most, and a
+/// bound on what a made-up pack can cost.
+pub const WORK_MAX: u64 = 20_000_000;
 
 /// Temperatures in degrees Celsius that goods must be kept within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +68,18 @@ pub struct Goods {
     limits: BTreeMap<String, (Limits, BTreeSet<Hash>)>,
     known: BTreeSet<String>,
     packed: BTreeMap<String, Vec<Stay>>,
+    work: Cell<u64>,
+    work_max: u64,
 }
 
 impl Goods {
-    /// Reads observations in order of time.
+    /// Reads observations in order of time; `work_max` is usually [`WORK_MAX`].
     #[must_use]
-    pub fn read(observations: &[Observation], supplier: &Slug) -> Self {
-        let mut goods = Self::default();
+    pub fn read(observations: &[Observation], supplier: &Slug, work_max: u64) -> Self {
+        let mut goods = Self {
+            work_max,
+            ..Self::default()
+        };
         for seen in observations {
             if seen.is_of(supplier) && is_beginning(seen) {
                 goods.commission(seen);
@@ -102,6 +109,10 @@ impl Goods {
 
     fn pack(&mut self, seen: &Observation) {
         let Some(parent) = &seen.parent else { return };
+        let there = self.packed.get(parent).map_or(0, Vec::len);
+        if !self.spend(there) {
+            return;
+        }
         let stays = self.packed.entry(parent.clone()).or_default();
         match seen.action.as_str() {
             "ADD" => stays.extend(seen.children.iter().map(|item| Stay {
@@ -112,6 +123,19 @@ impl Goods {
             "DELETE" => end(stays, &seen.children, seen.time),
             _ => {}
         }
+    }
+
+    /// Counts steps; false once there were too many, and then nothing more is looked at.
+    fn spend(&self, steps: usize) -> bool {
+        let work = self.work.get().saturating_add(steps as u64 + 1);
+        self.work.set(work);
+        work <= self.work_max
+    }
+
+    /// True if there was more to look at than was allowed: what was found is then not the whole.
+    #[must_use]
+    pub fn is_too_much(&self) -> bool {
+        self.work.get() > self.work_max
     }
 
     /// True if the supplier made, packed or shipped one of these things, or holds one inside.
@@ -126,7 +150,7 @@ impl Goods {
         })
     }
 
-    /// Everything within a thing at an instant, at any depth, at most [`LOOK_MAX`] things.
+    /// Everything within a thing at an instant, at any depth; nothing once [`Goods::is_too_much`].
     #[must_use]
     pub fn inside(&self, key: &str, at: Instant) -> Vec<&Item> {
         let mut found: Vec<&Item> = Vec::new();
@@ -134,10 +158,10 @@ impl Goods {
         let mut open = vec![key];
         while let Some(parent) = open.pop() {
             let stays = self.packed.get(parent).map_or(&[][..], Vec::as_slice);
+            if !self.spend(stays.len()) {
+                return Vec::new();
+            }
             for stay in stays.iter().filter(|stay| stay.holds_at(at)) {
-                if found.len() >= LOOK_MAX {
-                    return found;
-                }
                 found.push(&stay.item);
                 if seen.insert(&stay.item.key) {
                     open.push(&stay.item.key);
@@ -160,9 +184,10 @@ impl Goods {
             .inside(key, at)
             .into_iter()
             .map(|item| item.key.as_str());
-        let mut all = std::iter::once(key)
-            .chain(inside)
-            .filter_map(|key| self.limits.get(key));
+        let mut all = std::iter::once(key).chain(inside).filter_map(|key| {
+            let found = self.limits.get(key)?;
+            self.spend(found.1.len()).then_some(found)
+        });
         let (mut limits, mut leaves) = all.next()?.clone();
         for (more, of) in all {
             limits = limits.and(*more);
@@ -177,9 +202,8 @@ fn is_beginning(seen: &Observation) -> bool {
 }
 
 fn end(stays: &mut [Stay], children: &[Item], at: Instant) {
-    let meant = |stay: &Stay| {
-        children.is_empty() || children.iter().any(|child| child.key == stay.item.key)
-    };
+    let named: BTreeSet<&str> = children.iter().map(|child| child.key.as_str()).collect();
+    let meant = |stay: &Stay| named.is_empty() || named.contains(stay.item.key.as_str());
     for stay in stays
         .iter_mut()
         .filter(|stay| stay.until.is_none() && meant(stay))

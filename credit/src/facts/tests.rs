@@ -392,3 +392,44 @@ fn a_tampered_bundle_is_refused() {
     let stranger = World::with_origin("log.test/other", &DEVICES).trusted();
     assert_eq!(verify(&bundle, &stranger).unwrap_err().class, "policy");
 }
+
+#[test]
+fn packing_without_end_is_refused_instead_of_looked_through() {
+    let mut world = World::new(&DEVICES);
+    let children: Vec<String> = (0..1000)
+        .map(|n| format!(r#""https://id.gs1.org/01/09521001000017/21/{n}""#))
+        .collect();
+    let children = format!("[{}]", children.join(","));
+    for n in 0..4 {
+        let packing = packing(at(1, n), PALLET, LOT);
+        let (head, _) = packing.split_once(r#""childQuantityList""#).unwrap();
+        let event = format!(r#"{head}"childEPCs":{children}}}"#);
+        world.say("qinghe/line-1", at(1, n), &[(Source::Scan, event)]);
+    }
+    let look = reading(at(2, 0), PALLET, "4.0");
+    let report = r#"{"type":"Temperature","value":4,"uom":"CEL"}"#;
+    let reports = format!(r#""sensorReport":[{}]"#, vec![report; 50].join(","));
+    let (head, _) = look.split_once(r#""sensorReport""#).unwrap();
+    let event = format!("{head}{reports}}}]}}");
+    for n in 0..5 {
+        world.say(
+            "qinghe/cold-1",
+            at(2, n),
+            &[(
+                Source::Sensor,
+                event.replace("02:00:00", &format!("02:{n:02}:00")),
+            )],
+        );
+    }
+    let bundle = world.pack(at(24, 0));
+    let evidence = verify(&bundle, &world.trusted()).unwrap();
+    let read = |work_max| {
+        let rules = Rules {
+            work_max,
+            ..Rules::default()
+        };
+        Facts::read(&evidence, &slug("qinghe"), at(24, 0), rules).map(|facts| facts.events)
+    };
+    assert_eq!(read(500_000), Err(FactsError::TooMuch));
+    assert_eq!(read(goods::WORK_MAX), Ok(9));
+}

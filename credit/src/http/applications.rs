@@ -114,7 +114,12 @@ fn problem(error: &ApplyError) -> Problem {
             refusal.to_string(),
         )
         .with("class", refusal.class.as_str()),
-        ApplyError::Money(error) => amount(error),
+        ApplyError::Facts(error) => refused(
+            unprocessable,
+            "facts-refused",
+            "No facts can be read from the evidence, so nothing is scored",
+            error.to_string(),
+        ),
         ApplyError::Busy | ApplyError::Stopping => Problem::unavailable(error.to_string()),
         ApplyError::Decide(_) | ApplyError::Store(_) => internal(error),
     }
