@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SensorRule, SourceConfig};
 use crate::identity::{self, IdentityError};
+use crate::inquiry::Inquiry;
 use crate::outbox::{self, Opening, Outbox, OutboxError};
 use crate::source::modbus::ModbusSource;
 use crate::source::scan::ScanSource;
@@ -39,6 +40,9 @@ pub enum RunError {
     /// The CA.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// No HTTP client for the platform.
+    #[error("the platform cannot be asked: {0}")]
+    Platform(String),
     /// The configuration asks for what the device's record does not allow.
     #[error("source {number}: the device's record does not allow {what}")]
     NotAllowed {
@@ -174,14 +178,21 @@ pub async fn run(
         connected,
         uplink_shutdown.clone(),
     )?;
+    let inquiry = Inquiry::new(&enrolment.platform, &enrolment.ca, outbox.clone())
+        .map_err(RunError::Platform)?;
     let (sources, catch_up) = start_sources(&config, &outbox, &clock, &shutdown);
     let heartbeat = heartbeat_interval(&config, &trust)
         .map(|interval| Heartbeat::new(outbox.clone(), clock, interval))
         .map(|heartbeat| tokio::spawn(heartbeat.run(shutdown.clone())));
+    let inquiry = tokio::spawn(inquiry.run(shutdown.clone()));
     let (status, seen) = watch::channel(Status::default());
     let reporter = tokio::spawn(report(outbox.status(), is_connected.clone(), status));
     let tasks = Tasks {
-        sources: sources.into_iter().chain(heartbeat).collect(),
+        sources: sources
+            .into_iter()
+            .chain(heartbeat)
+            .chain([inquiry])
+            .collect(),
         uplink: tokio::spawn(uplink.run()),
         uplink_shutdown,
         reporter,

@@ -392,6 +392,20 @@ impl Outbox {
         Ok(positions.into_iter().collect())
     }
 
+    /// Ids of statements past their anchor deadline whose inclusion has not come, oldest first.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`].
+    pub async fn late(&self, limit: u32) -> Result<Vec<Hash>, OutboxError> {
+        let rows = sqlx::query(
+            "SELECT id FROM statements WHERE included = 0 AND late = 1 ORDER BY position LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| state::hash_column(row, 0)).collect()
+    }
+
     /// Position of the newest statement, for whoever sends.
     #[must_use]
     pub fn newest(&self) -> watch::Receiver<i64> {

@@ -50,6 +50,8 @@ pub struct Enrolment {
     pub broker: String,
     /// The platform's CA in PEM; empty without TLS.
     pub ca: String,
+    /// Base URL of the platform, by the claim.
+    pub platform: String,
     /// User name at the broker.
     pub username: String,
     /// Password at the broker: 64 hex digits, made on this device.

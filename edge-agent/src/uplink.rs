@@ -2,7 +2,7 @@
 //!
 //! What rumqttc would lose or hang on is kept out of its hands: every connection gets a new client
 //! and event loop, so nothing waits in its memory across a reconnect; the window is ours
-//! ([`window`]), so packet ids never collide; the task that polls only ever uses `try_*`.
+//! (`window`), so packet ids never collide; the task that polls only ever uses `try_*`.
 //! A PUBACK means that the broker has the message, not that it is durable: statements without a
 //! receipt are sent again after a reconnect and after the receipt timeout.
 
@@ -96,7 +96,7 @@ impl Uplink {
         };
         Ok(Self {
             transport,
-            client_id: format!("{}.{}", trust.device.organisation, trust.device.device),
+            client_id: trust.device.to_string(),
             credentials: (enrolment.username.clone(), enrolment.password.clone()),
             capture_topic: trust.device.capture_topic(),
             receipt_topic: trust.device.receipt_topic(),
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
     }
 
     async fn farewell(&mut self) {
-        if self.client.try_disconnect().is_err() {
+        if !self.state.is_connected || self.client.try_disconnect().is_err() {
             return;
         }
         let leave = async { while self.event_loop.poll().await.is_ok() {} };

@@ -59,7 +59,7 @@ fn a_commissioning_line_is_an_object_event_that_adds() {
 #[test]
 fn a_parent_makes_an_aggregation() {
     let event = json(
-        &line(r#"{"step":"packing","parent":"(00)095210010000000017","items":["(01)09521001000017(21)S1"],"disposition":"in_progress","time":"2026-11-20T08:00:00.5+08:00"}"#)
+        line(r#"{"step":"packing","parent":"(00)095210010000000017","items":["(01)09521001000017(21)S1"],"disposition":"in_progress","time":"2026-11-20T08:00:00.5+08:00"}"#)
             .event.bytes(),
     );
     assert_eq!(event["type"], "AggregationEvent");

@@ -1,17 +1,11 @@
 //! The platform's enrolment endpoints, as a client sees them.
 
-use std::time::Duration;
-
 use schemas::enrol::Claim;
 use schemas::hash::Hash;
 use serde::Deserialize;
 
 use super::EnrolError;
-use crate::tls;
-
-/// Longest answer that is read, in bytes.
-const ANSWER_MAX: usize = 1024 * 1024;
-const TIMEOUT: Duration = Duration::from_secs(20);
+use crate::{http, tls};
 
 /// The platform, reached under the claim's CA.
 pub(super) struct Platform {
@@ -60,17 +54,6 @@ pub(super) struct Answer {
     #[serde(default)]
     pub ca: String,
     pub username: String,
-}
-
-fn http(error: reqwest::Error) -> EnrolError {
-    // The chain of causes: reqwest's own text often ends before the reason.
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    EnrolError::Http(text)
 }
 
 impl Platform {
@@ -125,14 +108,7 @@ impl Platform {
 }
 
 fn client(config: rustls::ClientConfig) -> Result<reqwest::Client, EnrolError> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(config)
-        .timeout(TIMEOUT)
-        // A redirect would lead away from what the claim names.
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(http)
+    http::client(config).map_err(EnrolError::Http)
 }
 
 /// The CA that the platform shows, if it has the claim's fingerprint.
@@ -171,18 +147,10 @@ fn check_loopback(base: &str) -> Result<(), EnrolError> {
     if loops { Ok(()) } else { Err(refuse()) }
 }
 
-/// Sends and reads an answer of at most [`ANSWER_MAX`] bytes; anything but success is an error
-/// with the beginning of what the platform says.
+/// The body of a successful answer; anything else is an error with the beginning of what the
+/// platform says.
 async fn read(request: reqwest::RequestBuilder) -> Result<Vec<u8>, EnrolError> {
-    let mut response = request.send().await.map_err(http)?;
-    let status = response.status();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(http)? {
-        if bytes.len() + chunk.len() > ANSWER_MAX {
-            return Err(EnrolError::Http("an answer beyond a megabyte".to_owned()));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
+    let (status, bytes) = http::send(request).await.map_err(EnrolError::Http)?;
     if status.is_success() {
         return Ok(bytes);
     }

@@ -235,6 +235,7 @@ async fn scan_lines_are_neither_lost_nor_doubled_by_cuts_losses_and_restarts() {
         cut_every: Some(7),
         lose: 3,
         withhold: 3,
+        ..Faults::default()
     };
     let mut site = Site::new(World::new(), faults).await;
     site.add_scan();
@@ -369,4 +370,42 @@ async fn what_the_record_does_not_allow_is_refused_at_the_start() {
     let refused =
         edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;
     assert!(matches!(refused.err(), Some(RunError::NotEnrolled)));
+}
+
+#[tokio::test]
+async fn an_inclusion_that_never_came_is_asked_for_after_its_deadline() {
+    use axum::extract::{Path, State};
+    use axum::routing::get;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("bind");
+    let address = listener.local_addr().expect("address");
+    let world = World {
+        platform_url: format!("http://{address}"),
+        ..World::new()
+    };
+    let faults = Faults {
+        withhold_inclusions: true,
+        ..Faults::default()
+    };
+    let mut site = Site::new(world, faults).await;
+    site.broker
+        .with(|shared| shared.platform.deadline = Instant::from_seconds(START));
+    let answer = async |State(broker): State<Broker>, Path(id): Path<schemas::hash::Hash>| {
+        broker.with(|shared| shared.platform.include(&[id], 3))
+    };
+    let router = axum::Router::new()
+        .route("/v1/inclusions/{id}", get(answer))
+        .with_state(site.broker.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    site.add_scan();
+    site.append(&[&storing(1)]);
+    let (handle, shutdown) = site.start().await;
+    handle.flush().await.expect("flush");
+    until(&handle, |status| status.receipts_waiting == 0).await;
+    assert_eq!(handle.snapshot().inclusions_waiting, 1);
+    site.clock.advance(60);
+    taken_over(&handle).await;
+    assert_eq!(handle.snapshot().alarms, 0);
+    stop(handle, shutdown).await;
 }

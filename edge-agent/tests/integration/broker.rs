@@ -23,6 +23,8 @@ pub struct Faults {
     pub lose: u64,
     /// So many receipts are never sent.
     pub withhold: u64,
+    /// Inclusions are never sent, as when a broker has lost its queue.
+    pub withhold_inclusions: bool,
 }
 
 pub struct Shared {
@@ -183,7 +185,8 @@ impl Connection {
             }
             let receipt = shared.platform.receipt(&statement, Vec::new());
             let inclusion = shared.platform.include(&[statement.id()], 3);
-            for payload in [receipt, inclusion] {
+            let inclusion = Some(inclusion).filter(|_| !shared.faults.withhold_inclusions);
+            for payload in std::iter::once(receipt).chain(inclusion) {
                 answers.push(reply(shared.next_id, &payload));
                 shared.session.insert(shared.next_id, payload);
                 shared.next_id += 1;

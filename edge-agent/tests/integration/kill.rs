@@ -70,6 +70,7 @@ async fn nothing_is_lost_or_doubled_by_kill_9_in_the_middle_of_a_run() {
         cut_every: Some(50),
         lose: 2,
         withhold: 2,
+        ..Faults::default()
     };
     let broker = Broker::start(Platform::new(World::new(), device.public()), faults).await;
     broker.with(|shared| shared.platform.world.enrol(&state, &broker.url()));

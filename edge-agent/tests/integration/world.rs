@@ -25,6 +25,7 @@ pub struct World {
     pub receipt: SecretKey,
     pub policy: Policy,
     pub heartbeat: u64,
+    pub platform_url: String,
 }
 
 fn key(seed: u8) -> SecretKey {
@@ -70,6 +71,7 @@ impl World {
             receipt,
             policy,
             heartbeat: 0,
+            platform_url: "http://127.0.0.1:1".to_owned(),
         }
     }
 
@@ -142,6 +144,7 @@ impl World {
             receipt_organisation_record,
             policy: Entry::Policy(self.policy.clone()).encode(),
             broker: broker.to_owned(),
+            platform: self.platform_url.clone(),
             ca: String::new(),
             username: "qinghe/line-1".to_owned(),
             password: "00".repeat(32),
