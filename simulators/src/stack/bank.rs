@@ -101,12 +101,20 @@ fn decision(supplier: &Organisation, conduct: Option<Conduct>, record: &Record) 
         score: i64::from(decided.score.total),
         offer_fen,
         currency: CURRENCY.to_owned(),
-        reasons: decided
-            .reasons
-            .iter()
-            .map(|reason| reason.code.to_string())
-            .collect(),
+        reasons: codes(record),
     }
+}
+
+/// The codes of the reasons, each once: two facts may have the same.
+fn codes(record: &Record) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for reason in &record.decision.reasons {
+        let code = reason.code.to_string();
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
 }
 
 fn configuration(policy: &Path) -> String {
