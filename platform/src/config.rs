@@ -1,6 +1,7 @@
 //! The platform's configuration: one TOML file, or the same struct made by whoever composes the
 //! process.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub struct Config {
     /// Who may read an organisation's evidence, with that organisation's consent.
     #[serde(default, rename = "reader")]
     pub readers: Vec<ReaderSection>,
+    /// Names of organisations and places on pages.
+    #[serde(default, rename = "name")]
+    pub names_on_pages: Vec<NameSection>,
 }
 
 fn loopback() -> SocketAddr {
@@ -141,6 +145,22 @@ pub struct WitnessSection {
     pub url: String,
     /// Ed25519 key in hex.
     pub key: Hash,
+    /// Who runs it, for pages.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// True if the operator itself runs it; pages say so.
+    #[serde(default)]
+    pub own: bool,
+}
+
+/// What an organisation or a place is called, for pages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameSection {
+    /// Slug of an organisation, or canonical Digital Link URI of a place.
+    pub id: String,
+    /// Language tag to name.
+    pub names: BTreeMap<String, String>,
 }
 
 /// A registrar.

@@ -23,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Registrar};
 use crate::bundle::Bundler;
-use crate::config::ReaderSection;
+use crate::config::{ReaderSection, WitnessSection};
 use crate::ingest::Ingest;
 use crate::operator::Operator;
 use crate::registry::Gate;
 use crate::store::Store;
+use crate::web::Names;
 
 /// What the routes work with.
 pub struct App {
@@ -55,6 +56,10 @@ pub struct App {
     pub ca_pem: String,
     /// Where gateways find the broker.
     pub broker: String,
+    /// Witnesses as the configuration names them.
+    pub witnesses: Vec<WitnessSection>,
+    /// Names on pages.
+    pub names: Names,
     /// Who may read evidence.
     pub readers: Vec<ReaderSection>,
     /// The operator's own keys and records.

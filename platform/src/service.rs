@@ -28,6 +28,7 @@ use crate::registry::{AdmitError, Gate, Snapshot};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{RegistryStore, Store, StoreError};
 use crate::tls::{self, TlsError};
+use crate::web::Names;
 
 /// Messages that the ingest has in flight.
 const INFLIGHT: u16 = 1_000;
@@ -281,6 +282,8 @@ pub async fn run(
             .as_ref()
             .map_or_else(String::new, |c| c.ca_pem.clone()),
         broker: broker.public.clone(),
+        witnesses: config.witnesses.clone(),
+        names: names_on_pages(&config),
         readers: config.readers.clone(),
         operator: operator.clone(),
         public_url: config.public_url.clone().unwrap_or_default(),
@@ -339,6 +342,24 @@ pub async fn run(
         broker_task: broker.task,
         broker_shutdown,
     })
+}
+
+/// Names by slug and by place, as pages want them.
+fn names_on_pages(config: &Config) -> Names {
+    let mut names = Names::default();
+    for section in &config.names_on_pages {
+        match section.id.parse() {
+            Ok(slug) => names
+                .organisations
+                .insert(slug, section.names.clone())
+                .map(|_| ()),
+            Err(_) => names
+                .places
+                .insert(section.id.clone(), section.names.clone())
+                .map(|_| ()),
+        };
+    }
+    names
 }
 
 async fn end_then(task: JoinHandle<()>, then: CancellationToken) {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{Shared, problem};
 use crate::bundle::BundleError;
+use crate::config::WitnessSection;
 use crate::trace::verdict::Witness;
 use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
 use crate::web::{
@@ -163,6 +164,7 @@ async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> 
     let mut view = ProductView::new(journey, links);
     view.proof = Some(proof);
     view.gaps = gaps;
+    view.names = app.names.clone();
     view.scans = Some(Scans {
         total: count.total,
         first: count.first,
@@ -201,7 +203,7 @@ async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
         Err(error) => return Err(Failed(problem::causes(&error))),
     };
     match proof::verify(&made.bytes, Some(&app.policy_entry)) {
-        Ok(report) => fill(&mut proof, &report),
+        Ok(report) => fill(&mut proof, &report, &app.witnesses),
         Err(refusal) => {
             tracing::error!(%refusal, "a bundle of our own is refused");
             for standing in proof.standings.values_mut() {
@@ -212,7 +214,7 @@ async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
     Ok(proof)
 }
 
-fn fill(proof: &mut Proof, report: &Report) {
+fn fill(proof: &mut Proof, report: &Report, known: &[WitnessSection]) {
     for event in &report.events {
         let standing = if event.complete {
             Standing::Verified
@@ -223,12 +225,20 @@ fn fill(proof: &mut Proof, report: &Report) {
     }
     if let Some(head) = report.head() {
         proof.checkpoint_size = head.checkpoint.size;
-        let witness = |(name, _): &(String, u64)| Witness {
-            name: name.clone(),
-            owner: None,
-            is_operators_own: false,
-        };
-        proof.witnesses = head.witnesses.iter().map(witness).collect();
+        proof.witnesses = head
+            .witnesses
+            .iter()
+            .map(|(name, _)| witness(name, known))
+            .collect();
+    }
+}
+
+fn witness(name: &str, known: &[WitnessSection]) -> Witness {
+    let section = known.iter().find(|section| section.name == name);
+    Witness {
+        name: name.to_owned(),
+        owner: section.and_then(|section| section.owner.clone()),
+        is_operators_own: section.is_some_and(|section| section.own),
     }
 }
 
