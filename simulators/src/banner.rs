@@ -14,9 +14,16 @@ pub struct Addresses {
     pub bank: String,
 }
 
-/// The banner with a QR code of the product's page.
-pub fn text(addresses: &Addresses) -> String {
-    let code = code(&addresses.product);
+/// The banner with a QR code of the product's page. With `colour` the code is black on white
+/// whatever the colours of the terminal: scanners want dark modules on light ground.
+pub fn text(addresses: &Addresses, colour: bool) -> String {
+    let mut code = code(&addresses.product);
+    if colour {
+        let lines = code
+            .lines()
+            .map(|line| format!("\x1b[30;107m{line}\x1b[0m"));
+        code = lines.collect::<Vec<_>>().join("\n");
+    }
     format!(
         "
 Tracebond runs on this machine; everything that it shows is simulated.
@@ -38,7 +45,6 @@ fn code(text: &str) -> String {
     let Ok(code) = QrCode::new(text) else {
         return String::new();
     };
-    // Dark on light whatever the colours of the terminal: blocks are the light modules.
     let mut blocks = code.render::<Dense1x2>();
     blocks
         .dark_color(Dense1x2::Dark)
@@ -57,7 +63,7 @@ mod tests {
             platform: "http://127.0.0.1:1/".to_owned(),
             bank: "http://127.0.0.1:2/".to_owned(),
         };
-        let text = text(&addresses);
+        let text = text(&addresses, false);
         for address in [&addresses.product, &addresses.platform, &addresses.bank] {
             assert!(text.contains(address.as_str()));
         }

@@ -63,6 +63,7 @@ impl Stack {
             organisation: &slug_of(script, Role::Operator)?,
             registrar: &registrar,
             listen,
+            world: script.organisations(),
             batch_milliseconds: None,
         };
         let operator = Operator::start(setup, http.clone(), clock.clone()).await?;

@@ -1,5 +1,6 @@
 //! The runs of the demo: one that lives, and one that ends and is checked.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -136,7 +137,8 @@ impl<'a> Tour<'a> {
         let (first, item) = self.script.first_journey();
         self.play_until(first, progress).await?;
         progress.done("a first journey is finished");
-        println!("{}", banner::text(&self.addresses(&item)));
+        let colour = std::io::stdout().is_terminal();
+        println!("{}", banner::text(&self.addresses(&item), colour));
         self.play_until(self.script.end(), progress).await?;
         let decisions = self.stack.applications(self.script).await?;
         progress.done("the story is played to its end; time now goes on by itself");

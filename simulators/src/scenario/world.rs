@@ -56,6 +56,8 @@ pub struct Organisation {
 pub struct Gateway {
     /// Its name within its organisation.
     pub slug: Slug,
+    /// What its place is called in Chinese and in English.
+    pub names: (&'static str, &'static str),
     /// The only place that it may name.
     pub place: String,
     /// The business steps that it may report, sorted.
@@ -298,9 +300,22 @@ fn gateway(
     let place = place_uri(&gln(prefix, location));
     Gateway {
         slug: known_slug(slug),
+        names: place_names(slug),
         place,
         steps: steps.to_vec(),
         sensor,
+    }
+}
+
+/// What the place of a gateway is called.
+fn place_names(slug: &str) -> (&'static str, &'static str) {
+    match slug {
+        "line" => ("生产线", "production line"),
+        "cold" => ("冷库", "cold store"),
+        "truck" => ("冷藏车", "reefer truck"),
+        "dock" => ("收货区", "receiving dock"),
+        "shop" => ("门店", "shop"),
+        _ => ("设备现场", "machine"),
     }
 }
 

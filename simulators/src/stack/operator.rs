@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use credit::evidence::{EvidenceError, EvidencePack, InProcess};
 use platform::bundle::{BundleError, Bundler};
-use platform::config::{AnchorSection, BrokerSection, Config, PartySection};
+use platform::config::{AnchorSection, BrokerSection, Config, NameSection, PartySection};
 use platform::keys::Keys;
 use platform::service::{self, Handle};
 use reqwest::Client;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::witnesses::{QUORUM, Witnesses};
 use crate::folder::Stored;
 use crate::organisation::{self, OrganisationError, Registrar};
+use crate::scenario;
 
 /// Time between batches: the demo waits for each, so they are made as soon as something waits.
 const BATCH_MILLISECONDS: u64 = 40;
@@ -40,6 +41,8 @@ pub struct Setup<'a> {
     pub registrar: &'a Registrar,
     /// Address of the pages; port 0 for any.
     pub listen: SocketAddr,
+    /// Everybody in the world: their names stand on pages.
+    pub world: &'a [scenario::Organisation],
     /// Time between batches in milliseconds; `None` for that of the demo.
     pub batch_milliseconds: Option<u64>,
 }
@@ -246,5 +249,27 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
             key: Hash(key),
         }],
         readers: Vec::new(),
+        names_on_pages: setup.world.iter().flat_map(names).collect(),
     })
+}
+
+/// Names of an organisation and of its places.
+fn names(organisation: &scenario::Organisation) -> Vec<NameSection> {
+    let section = |id: &str, chinese: &str, english: &str| NameSection {
+        id: id.to_owned(),
+        names: [("zh-CN", chinese), ("en", english)]
+            .map(|(language, name)| (language.to_owned(), name.to_owned()))
+            .into(),
+    };
+    let (chinese, english) = organisation.names;
+    let mut sections = vec![section(organisation.slug.as_str(), chinese, english)];
+    for gateway in &organisation.gateways {
+        let (kind, kind_english) = gateway.names;
+        let (chinese, english) = (
+            format!("{chinese} {kind}"),
+            format!("{english}, {kind_english}"),
+        );
+        sections.push(section(&gateway.place, &chinese, &english));
+    }
+    sections
 }

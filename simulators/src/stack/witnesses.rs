@@ -13,12 +13,15 @@ use schemas::key::{PublicKey, SecretKey};
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
-/// Names of the witnesses, as their cosignatures show them.
-const NAMES: [&str; 4] = [
-    "association.witness.example",
-    "bank.witness.example",
-    "consumers.witness.example",
-    "regulator.witness.example",
+/// Names of the witnesses, as their cosignatures show them, and whom each stands for.
+const PARTIES: [(&str, &str); 4] = [
+    (
+        "association.witness.example",
+        "Industry association (simulated)",
+    ),
+    ("bank.witness.example", "Huimin Pilot Bank (simulated)"),
+    ("consumers.witness.example", "Consumer council (simulated)"),
+    ("regulator.witness.example", "Market regulator (simulated)"),
 ];
 
 /// How many of them a checkpoint needs: one may lie and one may be down.
@@ -48,7 +51,7 @@ impl Witnesses {
             sections: Vec::new(),
             served: Vec::new(),
         };
-        for name in NAMES {
+        for (name, owner) in PARTIES {
             let key = SecretKey::generate()?;
             let public = Hash(key.public_bytes());
             let config = WitnessConfig {
@@ -64,6 +67,9 @@ impl Witnesses {
                 name: name.to_owned(),
                 url: served.url(),
                 key: public,
+                owner: Some(owner.to_owned()),
+                // One process on one machine: whatever their names, they are the operator's.
+                own: true,
             };
             witnesses.sections.push(section);
             witnesses.served.push(served);
