@@ -309,9 +309,8 @@ def check_members(members):
     names = [ijson.member_name(member["name"]) for member in members]
     need(len(set(names)) == len(names), "a name stands twice")
     shown = {member["name"]: ijson.member_value(member["value"]) for member in members if "value" in member}
-    if len(shown) == len(members):
-        size = 2 + sum(len(m["name"].encode("utf-8")) + len(m["value"]) + 3 for m in members) + len(members) - 1
-        need(size <= MAX_EVENT, "the event is too long")
+    lengths = (len(m["name"].encode("utf-8")) + len(m.get("value", b"")) + 3 for m in members)
+    need(2 + sum(lengths) + len(members) - 1 <= MAX_EVENT, "the event is too long")
     return shown
 
 

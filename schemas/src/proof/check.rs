@@ -386,6 +386,7 @@ fn check_state(
                 rule(statement.id() == *id, "another statement was the last")?;
                 return rule(row.later.is_none(), "later stands with the last statement");
             }
+            rule(row.later.is_some(), "later is missing")?;
             check_later(statement, row, record, policy, *id)
         }
         _ => rule(false, "the key is suspended or revoked"),
@@ -511,6 +512,7 @@ fn leaf_of_rows(source: Source, members: &[MemberRow]) -> Option<Hash> {
 
 fn check_members(members: &[MemberRow]) -> Checked<()> {
     let mut names = BTreeSet::new();
+    // Two braces and the commas between members.
     let mut length = 1 + members.len();
     for row in members {
         let named = event::is_member_name(&row.name) && names.insert(&row.name);
@@ -519,15 +521,16 @@ fn check_members(members: &[MemberRow]) -> Checked<()> {
             Class::Member,
             "a name is not allowed or stands twice",
         )?;
+        // Two quotes and the colon; of a withheld value no length is known.
+        length += row.name.len() + 3;
         if let Some(value) = &row.value {
             let text = std::str::from_utf8(&value.0).map_err(class(Class::Member))?;
             ijson::check_value(text, 2).map_err(class(Class::Member))?;
-            length += row.name.len() + value.0.len() + 3;
+            length += value.0.len();
         }
     }
-    let whole = members.iter().all(|row| row.value.is_some());
     require(
-        !whole || length <= EVENT_MAX,
+        length <= EVENT_MAX,
         Class::Member,
         "the event is too long",
     )

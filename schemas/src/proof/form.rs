@@ -16,6 +16,8 @@ pub const BUNDLE_MAX: usize = 33_554_432;
 pub const ROWS_MAX: usize = 65_536;
 /// Longest chain from a statement to its retired key's last one.
 pub const LATER_MAX: usize = 4_096;
+/// Deepest nesting of objects and arrays.
+const DEPTH_MAX: usize = 8;
 
 /// Bytes as canonical base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -353,13 +355,16 @@ fn require(holds: bool, detail: &str) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(format(detail)) }
 }
 
-/// Outside strings only `{}[],:` and digits; no backslash; numbers within their limit.
+/// Outside strings only `{}[],:` and digits; no backslash; numbers within their limit; nothing
+/// nested deeper than 8, and no array directly in an array: a row is an object, which serde would
+/// also read from an array of its members.
 fn check_spelling(bytes: &[u8]) -> Result<(), Refusal> {
     require(
         bytes.len() <= BUNDLE_MAX,
         "a bundle has at most 33554432 bytes",
     )?;
     let (mut in_string, mut number) = (false, 0u64);
+    let mut open = Vec::with_capacity(DEPTH_MAX);
     for (at, &byte) in bytes.iter().enumerate() {
         if byte == b'\\' {
             return Err(format(&format!("a backslash at byte {at}")));
@@ -371,20 +376,34 @@ fn check_spelling(bytes: &[u8]) -> Result<(), Refusal> {
             number = 0;
             continue;
         }
+        if byte.is_ascii_digit() {
+            number = number
+                .saturating_mul(10)
+                .saturating_add(u64::from(byte - b'0'));
+            require(number <= UINT_MAX, "a number is above 2^53 - 1")?;
+            continue;
+        }
+        number = 0;
         match byte {
-            b'0'..=b'9' => {
-                number = number
-                    .saturating_mul(10)
-                    .saturating_add(u64::from(byte - b'0'))
-            }
-            b'{' | b'}' | b'[' | b']' | b',' | b':' => number = 0,
+            b'{' | b'[' => check_opening(&mut open, byte)?,
+            b'}' | b']' => drop(open.pop()),
+            b',' | b':' => {}
             _ => {
                 return Err(format(&format!(
                     "an unexpected byte outside strings at {at}"
                 )));
             }
         }
-        require(number <= UINT_MAX, "a number is above 2^53 - 1")?;
     }
     Ok(())
+}
+
+fn check_opening(open: &mut Vec<u8>, byte: u8) -> Result<(), Refusal> {
+    let in_array = open.last() == Some(&b'[');
+    require(
+        !(byte == b'[' && in_array),
+        "an array stands directly in an array",
+    )?;
+    open.push(byte);
+    require(open.len() <= DEPTH_MAX, "nested deeper than 8")
 }
