@@ -52,6 +52,10 @@ pub enum EntryError {
 
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are handled one at a time, never in bulk"
+)]
 pub enum Entry {
     /// Type 1.
     Header(BatchHeader),

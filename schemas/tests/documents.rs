@@ -1,6 +1,8 @@
 //! The worked examples in `schemas/docs/` are made by this test and compared with what stands
 //! there. `UPDATE_DOCS=1 cargo test -p schemas --test documents` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::path::PathBuf;
 
 use schemas::event::{Event, Salt, Source, field_hash, value_hash};
@@ -44,7 +46,12 @@ fn at(seconds: i64) -> Instant {
 
 fn record(log: Hash, owner: &SecretKey, role: Role) -> Record {
     let capture = role == Role::Capture;
-    let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let text = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
     let mut record = Record {
         log,
         version: 1,
@@ -52,8 +59,16 @@ fn record(log: Hash, owner: &SecretKey, role: Role) -> Record {
         device: capture.then(|| "store-1".parse().unwrap()),
         key: owner.public(),
         role,
-        places: if capture { text(&["https://id.gs1.org/414/9521001000015"]) } else { vec![] },
-        steps: if capture { text(&["sensor_reporting", "storing"]) } else { vec![] },
+        places: if capture {
+            text(&["https://id.gs1.org/414/9521001000015"])
+        } else {
+            vec![]
+        },
+        steps: if capture {
+            text(&["sensor_reporting", "storing"])
+        } else {
+            vec![]
+        },
         sources: if capture { vec![2, 3] } else { vec![] },
         heartbeat: if capture { 3600 } else { 0 },
         state: State::Active,
@@ -67,20 +82,29 @@ fn record(log: Hash, owner: &SecretKey, role: Role) -> Record {
 fn example() -> Example {
     let (log, registrar, organisation, device) = (key(1), key(2), key(3), key(4));
     let origin: schemas::ids::Origin = "log.example/docs".parse().unwrap();
-    let witness = |number: u8| Party { name: format!("witness-{number}"), key: key(10 + number).public() };
+    let witness = |number: u8| Party {
+        name: format!("witness-{number}"),
+        key: key(10 + number).public(),
+    };
     let policy = Policy {
         log: origin.log_id(&log.public_bytes()),
         origin: origin.clone(),
         log_key: log.public(),
         witnesses: vec![witness(1), witness(2), witness(3), witness(4)],
         quorum: 3,
-        registrars: vec![Party { name: "association".into(), key: registrar.public() }],
+        registrars: vec![Party {
+            name: "association".into(),
+            key: registrar.public(),
+        }],
         prev: None,
         time: at(0),
     };
-    let organisation_record =
-        SignedRecord::sign(&registrar, record(policy.log, &organisation, Role::Organisation));
-    let device_record = SignedRecord::sign(&organisation, record(policy.log, &device, Role::Capture));
+    let organisation_record = SignedRecord::sign(
+        &registrar,
+        record(policy.log, &organisation, Role::Organisation),
+    );
+    let device_record =
+        SignedRecord::sign(&organisation, record(policy.log, &device, Role::Capture));
     let salts = [Salt([0xa1; 16]), Salt([0xa2; 16])];
     let list = [&organisation_record, &device_record]
         .iter()
@@ -88,25 +112,32 @@ fn example() -> Example {
         .map(|(signed, salt)| (signed.record.kid(), signed.hash(salt)))
         .collect();
     let registry = Registry::new(&list).unwrap();
-    let head = Head { version: 1, count: registry.count(), root: registry.root() };
+    let head = Head {
+        version: 1,
+        count: registry.count(),
+        root: registry.root(),
+    };
     let event = WireEvent {
         source: Source::Scan,
         salt: Salt([0x5a; 16]),
         event: Event::parse(EVENT.into()).unwrap(),
     };
-    let statement = Statement::sign(&device, Payload {
-        log: policy.log,
-        device: "qinghe/store-1".parse().unwrap(),
-        position: Position { epoch: 0, seq: 0 },
-        prev: Hash::ZERO,
-        made: at(10),
-        clock: ClockState::Synced,
-        seen: None,
-        agent: "edge-agent/0.1.0".into(),
-        count: 1,
-        root: merkle::root(&[event.leaf()]).unwrap(),
-        note: None,
-    });
+    let statement = Statement::sign(
+        &device,
+        Payload {
+            log: policy.log,
+            device: "qinghe/store-1".parse().unwrap(),
+            position: Position { epoch: 0, seq: 0 },
+            prev: Hash::ZERO,
+            made: at(10),
+            clock: ClockState::Synced,
+            seen: None,
+            agent: "edge-agent/0.1.0".into(),
+            count: 1,
+            root: merkle::root(&[event.leaf()]).unwrap(),
+            note: None,
+        },
+    );
     let header = BatchHeader {
         log: policy.log,
         shard: 0,
@@ -130,9 +161,20 @@ fn example() -> Example {
         tree.push(entry_hash(entry)).unwrap();
     }
     let root = tree.root(3).unwrap();
-    let mut note = Note::sign(Checkpoint { origin, size: 3, root }, &log);
+    let mut note = Note::sign(
+        Checkpoint {
+            origin,
+            size: 3,
+            root,
+        },
+        &log,
+    );
     for number in 1..=3u8 {
-        let line = note.cosign(&format!("witness-{number}"), &key(10 + number), at(i64::from(12 + number)));
+        let line = note.cosign(
+            &format!("witness-{number}"),
+            &key(10 + number),
+            at(i64::from(12 + number)),
+        );
         note.lines.push(line);
     }
     let mut keys: Vec<KeyRow> = [&organisation_record, &device_record]
@@ -141,14 +183,28 @@ fn example() -> Example {
         .map(|(signed, salt)| {
             let (index, path) = registry.path(&signed.record.kid()).unwrap();
             let record = Bytes(signed.bytes().to_vec());
-            KeyRow { record, salt: Fixed(salt.0), header: 0, index, path: path.into() }
+            KeyRow {
+                record,
+                salt: Fixed(salt.0),
+                header: 0,
+                index,
+                path: path.into(),
+            }
         })
         .collect();
     keys.sort_by_key(|row| row.index);
-    let place = |signed: &SignedRecord| keys.iter().position(|row| row.record.0 == signed.bytes()).unwrap();
+    let place = |signed: &SignedRecord| {
+        keys.iter()
+            .position(|row| row.record.0 == signed.bytes())
+            .unwrap()
+    };
     let bundle = Bundle {
         tracebond: "bundle/v1".into(),
-        policy: PolicyRow { entry: Bytes(entries[0].clone()), index: 0, path: tree.inclusion(0, 3).unwrap().into() },
+        policy: PolicyRow {
+            entry: Bytes(entries[0].clone()),
+            index: 0,
+            path: tree.inclusion(0, 3).unwrap().into(),
+        },
         checkpoints: vec![Bytes(note.encode())],
         headers: vec![HeaderRow {
             entry: Bytes(entries[2].clone()),
@@ -161,7 +217,11 @@ fn example() -> Example {
             statement: Bytes(statement.bytes().to_vec()),
             header: 0,
             index: 0,
-            path: Tree::new(&[statement.id()]).unwrap().path(0).unwrap().into(),
+            path: Tree::new(&[statement.id()])
+                .unwrap()
+                .path(0)
+                .unwrap()
+                .into(),
             device: place(&device_record),
             organisation: place(&organisation_record),
             later: None,
@@ -172,18 +232,42 @@ fn example() -> Example {
             path: Vec::new().into(),
             leaf: None,
             source: Some(2),
-            members: Some(member_rows(&event.event, &event.salt, |name| name == "epcList")),
+            members: Some(member_rows(&event.event, &event.salt, |name| {
+                name == "epcList"
+            })),
         }],
         keys,
     };
-    let message = Message { statement, events: vec![event] };
-    Example { log, device, policy, message, device_record, organisation_record, head, header, note, bundle }
+    let message = Message {
+        statement,
+        events: vec![event],
+    };
+    Example {
+        log,
+        device,
+        policy,
+        message,
+        device_record,
+        organisation_record,
+        head,
+        header,
+        note,
+        bundle,
+    }
 }
 
 fn hex_block(title: &str, bytes: &[u8]) -> String {
     let text = hex::encode(bytes);
-    let lines: Vec<&str> = text.as_bytes().chunks(96).map(|c| std::str::from_utf8(c).unwrap()).collect();
-    format!("{title} ({} bytes):\n```\n{}\n```\n", bytes.len(), lines.join("\n"))
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(96)
+        .map(|c| std::str::from_utf8(c).unwrap())
+        .collect();
+    format!(
+        "{title} ({} bytes):\n```\n{}\n```\n",
+        bytes.len(),
+        lines.join("\n")
+    )
 }
 
 fn statement_example(e: &Example) -> String {
@@ -214,15 +298,24 @@ fn statement_example(e: &Example) -> String {
         e.message.statement.id(),
         hex_block("Statement", e.message.statement.bytes()),
         hex_block("Message", &e.message.encode()),
-        hex_block("Reply of kind 0, a receipt by key 05", &Reply::Receipt(receipt.sign(&key(5))).encode()),
+        hex_block(
+            "Reply of kind 0, a receipt by key 05",
+            &Reply::Receipt(receipt.sign(&key(5))).encode()
+        ),
     )
 }
 
 fn registry_example(e: &Example) -> String {
     format!(
         "## Example\nSeeds: registrar 02, organisation 03, device 04; salts a1 (organisation) and a2 (device), repeated.\n\n{}\n{}\n| value | hex |\n|---|---|\n| kid of the organisation | `{}` |\n| record hash of the organisation | `{}` |\n| kid of the device | `{}` |\n| record hash of the device | `{}` |\n| root at version 1, count 2 | `{}` |\n",
-        hex_block("Organisation's record, signed by the registrar", e.organisation_record.bytes()),
-        hex_block("Device's record, signed by the organisation", e.device_record.bytes()),
+        hex_block(
+            "Organisation's record, signed by the registrar",
+            e.organisation_record.bytes()
+        ),
+        hex_block(
+            "Device's record, signed by the organisation",
+            e.device_record.bytes()
+        ),
         e.organisation_record.record.kid(),
         e.organisation_record.hash(&Salt([0xa1; 16])),
         e.device_record.record.kid(),
@@ -238,8 +331,18 @@ fn log_example(e: &Example) -> String {
         hex::encode(e.log.public_bytes()),
         e.policy.log,
         hex_block("Entry 0, policy", &Entry::Policy(e.policy.clone()).encode()),
-        hex_block("Entry 1, registry head", &Entry::Registry { head: e.head, time: at(5) }.encode()),
-        hex_block("Entry 2, batch header", &Entry::Header(e.header.clone()).encode()),
+        hex_block(
+            "Entry 1, registry head",
+            &Entry::Registry {
+                head: e.head,
+                time: at(5)
+            }
+            .encode()
+        ),
+        hex_block(
+            "Entry 2, batch header",
+            &Entry::Header(e.header.clone()).encode()
+        ),
     )
 }
 
@@ -254,7 +357,9 @@ fn bundle_example(e: &Example) -> String {
 }
 
 fn compare(file: &str, example: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     let (head, rest) = text.split_once("<!-- example: begin").unwrap();
     let (mark, rest) = rest.split_once("-->\n").unwrap();
@@ -263,7 +368,10 @@ fn compare(file: &str, example: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &fresh).unwrap();
     } else {
-        assert!(fresh == text, "{file}: the example is stale; UPDATE_DOCS=1 cargo test -p schemas --test documents");
+        assert!(
+            fresh == text,
+            "{file}: the example is stale; UPDATE_DOCS=1 cargo test -p schemas --test documents"
+        );
     }
 }
 
@@ -285,7 +393,10 @@ fn the_example_bundle_verifies_under_its_policy_only() {
     assert!(report.policy_compared);
     assert_eq!(report.events[0].value("bizStep"), Some("storing".into()));
     assert_eq!(report.events[0].value("epcList"), None);
-    let other = Policy { quorum: 2, ..example.policy };
+    let other = Policy {
+        quorum: 2,
+        ..example.policy
+    };
     let refusal = proof::verify(&bytes, Some(&Entry::Policy(other).encode())).unwrap_err();
     assert_eq!(refusal.class, proof::Class::Policy);
 }
