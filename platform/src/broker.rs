@@ -10,6 +10,8 @@
 //!   (rmqtt publishes them without asking the rules), so is MQTT before 5.
 //! - *What*: a device publishes QoS 1 to its own capture topic and reads its own receipt topic, an
 //!   ingest reads all capture topics (shared or not) and publishes receipts. Nothing is retained.
+//! - *To whom* (`ingests`): each capture message to one of the ingests that have subscribed, by turns
+//!   among those connected. All ingests are one group, whatever its name.
 //! - *How much* (`backlog`): at most [`Limits::backlog_kib`] of capture messages are in the broker,
 //!   counted from the publisher's PUBLISH to the ingest's PUBACK. Where there is no room, or no
 //!   ingest has ever subscribed, the publisher's connection is not read on (so its window and then
@@ -29,6 +31,7 @@ mod access;
 mod backlog;
 mod front;
 mod hooks;
+mod ingests;
 mod rules;
 
 use std::io;

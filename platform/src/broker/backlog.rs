@@ -5,17 +5,18 @@
 //! is dropped, and only then its permit is given back. So the count is exact whatever way a message
 //! takes out of rmqtt, and a message that leaves without having been acknowledged is noticed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use rmqtt::context::ServerContext;
-use rmqtt::types::{CodecPublish, From, Publish, QoS, TopicName};
+use rmqtt::types::{ClientId, CodecPublish, From, Publish, QoS, TopicName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Limits;
+use super::ingests::Ingests;
 
 /// Messages that are put back in one go.
 const AGAIN_BATCH: usize = 1024;
@@ -31,8 +32,8 @@ struct Shared {
     patience: Duration,
     /// Held payloads by address (unique while they live) and whether they are acknowledged.
     held: Mutex<BTreeMap<usize, bool>>,
-    /// Client ids of ingests that have subscribed and whose session lives.
-    ingests: watch::Sender<BTreeSet<String>>,
+    /// Who may be given messages; watched by those that wait for somebody.
+    ingests: watch::Sender<Ingests>,
     lost: mpsc::UnboundedSender<Message>,
 }
 
@@ -73,6 +74,7 @@ impl Backlog {
         };
         let mut held = publish.clone();
         held.inner.payload = self.hold(message);
+        held.target_clientid = self.whose_turn();
         // A message's own expiry would have it dropped in the queue.
         held.inner.properties = None;
         Some(held)
@@ -105,18 +107,19 @@ impl Backlog {
         }
     }
 
-    /// An ingest has subscribed.
-    pub(super) fn ingest_listens(&self, client_id: &str) {
-        self.0
-            .ingests
-            .send_modify(|ingests| _ = ingests.insert(client_id.to_owned()));
+    /// Something has happened to an ingest's session.
+    pub(super) fn ingests(&self, change: impl FnOnce(&mut Ingests)) {
+        self.0.ingests.send_modify(change);
     }
 
-    /// An ingest's session has ended.
-    pub(super) fn ingest_ended(&self, client_id: &str) {
-        self.0
-            .ingests
-            .send_modify(|ingests| _ = ingests.remove(client_id));
+    /// Whom the next message goes to. Does not wake those that wait: turns are no news.
+    fn whose_turn(&self) -> Option<ClientId> {
+        let mut chosen = None;
+        self.0.ingests.send_if_modified(|ingests| {
+            chosen = ingests.next();
+            false
+        });
+        chosen
     }
 
     async fn put_back(self, context: ServerContext, mut again: mpsc::UnboundedReceiver<Message>) {
@@ -132,7 +135,7 @@ impl Backlog {
         }
     }
 
-    /// Routes a message again. If nobody takes it, its payload is dropped and it comes back here.
+    /// Gives a message to somebody again. If nobody takes it, its payload is dropped and it comes back here.
     async fn forward(&self, context: &ServerContext, message: Message) {
         let (from, topic) = (message.from.clone(), message.topic.clone());
         let inner = CodecPublish {
@@ -146,7 +149,7 @@ impl Backlog {
         };
         let publish = Publish {
             inner: Box::new(inner),
-            target_clientid: None,
+            target_clientid: self.whose_turn(),
             delay_interval: None,
             create_time: None,
         };

@@ -8,25 +8,28 @@ use rmqtt::codec::v5::{PublishAckReason, SubscribeAckReason};
 use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType, Type};
 use rmqtt::types::{
-    AuthResult, ConnectInfo, From, Publish, PublishAclResult, PublishResult, QoS, Subscribe,
+    AuthResult, ConnectInfo, From, Id, Publish, PublishAclResult, PublishResult, QoS, Subscribe,
     SubscribeReturn,
 };
 
 use super::Limits;
 use super::access::{BrokerAccess, Principal, is_capture_topic};
 use super::backlog::Backlog;
-use super::rules::{OurFitters, RoundRobin};
+use super::ingests::Ingests;
+use super::rules::{Groups, OurFitters};
 
 /// Topic that a message is given when the backlog had no room for it, so that the rules, which are
 /// asked next, refuse it. Nobody may publish to it.
 const NO_ROOM: &str = "$no-room";
 
-const TYPES: [Type; 7] = [
+const TYPES: [Type; 9] = [
     Type::ClientAuthenticate,
     Type::ClientSubscribeCheckAcl,
     Type::MessagePublish,
     Type::MessagePublishCheckAcl,
     Type::MessageAcked,
+    Type::ClientConnected,
+    Type::ClientDisconnected,
     Type::SessionSubscribed,
     Type::SessionTerminated,
 ];
@@ -37,7 +40,7 @@ pub(super) async fn install(
     access: Arc<dyn BrokerAccess>,
     limits: &Limits,
 ) {
-    *context.extends.shared_subscription_mut().await = Box::new(RoundRobin::default());
+    *context.extends.shared_subscription_mut().await = Box::new(Groups);
     *context.extends.fitter_mgr_mut().await = Box::new(OurFitters::new(limits));
     let hooks = Hooks {
         access,
@@ -119,15 +122,19 @@ impl Hooks {
     }
 
     fn note(&self, param: &Parameter<'_>) {
-        match param {
-            Parameter::MessageAcked(_, _, publish) => self.backlog.acknowledged(&publish.payload),
-            Parameter::SessionSubscribed(session, _) if is_ingest(&session.id.client_id) => {
-                self.backlog.ingest_listens(&session.id.client_id);
+        let (session, change): (_, fn(&mut Ingests, &Id)) = match param {
+            Parameter::MessageAcked(_, _, publish) => {
+                self.backlog.acknowledged(&publish.payload);
+                return;
             }
-            Parameter::SessionTerminated(session, _) if is_ingest(&session.id.client_id) => {
-                self.backlog.ingest_ended(&session.id.client_id);
-            }
-            _ => {}
+            Parameter::SessionSubscribed(session, _) => (session, Ingests::subscribed),
+            Parameter::ClientConnected(session) => (session, Ingests::connected),
+            Parameter::ClientDisconnected(session, _) => (session, Ingests::disconnected),
+            Parameter::SessionTerminated(session, _) => (session, Ingests::ended),
+            _ => return,
+        };
+        if is_ingest(&session.id.client_id) {
+            self.backlog.ingests(|ingests| change(ingests, &session.id));
         }
     }
 }

@@ -1,62 +1,24 @@
-//! Two of rmqtt's extension points: who of a shared group gets a message, and how long a session's
-//! queue may be.
+//! Two of rmqtt's extension points: whether shared subscriptions are known, and how long a
+//! session's queue may be.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use rmqtt::context::ServerContext;
 use rmqtt::fitter::{DefaultFitter, Fitter, FitterManager};
 use rmqtt::subscribe::SharedSubscription;
-use rmqtt::types::{
-    ClientId, CodecPublish, ConnectInfo, Disconnect, FitterType, Id, IsOnline, ListenerConfig,
-    NodeId, SharedGroup, SubscriptionIdentifier, SubscriptionOptions, TopicName,
-};
+use rmqtt::types::{CodecPublish, ConnectInfo, Disconnect, FitterType, Id, ListenerConfig};
 
 use super::Limits;
 use super::access::Principal;
 
-/// Shared subscriptions, which rmqtt alone does not support: by turns among those connected, else
-/// to the first one's session.
-#[derive(Default)]
-pub(super) struct RoundRobin(AtomicUsize);
+/// Lets clients subscribe to `$share/...`, which rmqtt alone would take for an ordinary filter that
+/// never matches. Whose turn it is, is decided in [`super::ingests`], not here.
+pub(super) struct Groups;
 
-type Candidate = (
-    NodeId,
-    ClientId,
-    SubscriptionOptions,
-    Option<Vec<SubscriptionIdentifier>>,
-    Option<IsOnline>,
-);
-
-#[async_trait]
-impl SharedSubscription for RoundRobin {
+impl SharedSubscription for Groups {
     fn is_supported(&self) -> bool {
         true
-    }
-
-    async fn choice(
-        &self,
-        _: &ServerContext,
-        _: &SharedGroup,
-        _: &Id,
-        _: &TopicName,
-        candidates: &[Candidate],
-    ) -> Option<(usize, IsOnline)> {
-        if candidates.is_empty() {
-            return None;
-        }
-        let turn = self.0.fetch_add(1, Ordering::Relaxed);
-        let online = |index: &usize| candidates[*index].4 == Some(true);
-        let by_turns = (0..candidates.len()).map(|step| (turn + step) % candidates.len());
-        Some(
-            by_turns
-                .clone()
-                .find(online)
-                .map_or((0, false), |index| (index, true)),
-        )
     }
 }
 

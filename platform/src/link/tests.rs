@@ -212,12 +212,15 @@ async fn no_more_than_the_window_is_delivered_before_an_acknowledgement() {
     for _ in 0..4 {
         held.push(next(&mut deliveries).await);
     }
-    // A receipt makes the round trip after anything that the broker could have sent before.
     device
         .client
         .subscribe(RECEIPT, QoS::AtLeastOnce)
         .await
         .unwrap();
+    device
+        .packet(|packet| matches!(packet, Packet::SubAck(_)).then_some(()))
+        .await;
+    // A receipt makes the round trip after anything that the broker could have sent before.
     link.publish(RECEIPT.into(), b"x".to_vec()).await.unwrap();
     device
         .packet(|packet| matches!(packet, Packet::Publish(_)).then_some(()))

@@ -55,6 +55,7 @@ pub fn options(at: SocketAddr, client_id: &str, user: &str, password: &str) -> M
     options.set_manual_acks(true);
     options.set_session_expiry_interval(Some(3600));
     options.set_receive_maximum(Some(INFLIGHT));
+    options.set_connection_timeout(30);
     options.set_max_packet_size(Some(1 << 20));
     options
 }
