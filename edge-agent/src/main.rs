@@ -1,6 +1,7 @@
 //! `edge-agent`: the gateway program. Everything it does is in the library.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -57,8 +58,19 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Arguments::parse().command {
+async fn main() -> ExitCode {
+    match execute(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with its causes: a person reads this, not a debugger.
+            eprintln!("edge-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(command: Command) -> Result<()> {
+    match command {
         Command::Run { config } => run(&config).await,
         Command::Enrol {
             claim,

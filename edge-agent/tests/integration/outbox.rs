@@ -1,143 +1,13 @@
 //! The outbox: durable, chained, forgetting only what it may.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use edge_agent::SystemClock;
-use edge_agent::compose::line::{LineContext, compose};
-use edge_agent::compose::sensor::Reading;
-use edge_agent::config::SensorRule;
-use edge_agent::outbox::{self, Opening, Outbox, OutboxError, ScanBatch, ScanPosition, audit};
-use schemas::key::SecretKey;
-use schemas::statement::{ClockState, Note, Statement};
+use edge_agent::outbox::{self, Outbox, OutboxError, ScanPosition};
+use schemas::statement::Note;
 use schemas::time::{Clock, Instant};
-use tokio::task::JoinHandle;
 
-use crate::platform::Platform;
-use crate::world::{PLACE, SENSOR, World};
-
-fn rule(readings_per_event: usize) -> SensorRule {
-    SensorRule {
-        sensor: SENSOR.to_owned(),
-        measurement: "Temperature".to_owned(),
-        uom: "CEL".to_owned(),
-        alarm_min: None,
-        alarm_max: Some(8.0),
-        readings_per_event,
-        place: PLACE.to_owned(),
-        biz_location: None,
-        step: "sensor_reporting".to_owned(),
-        assumption: None,
-    }
-}
-
-struct Bench {
-    _folder: tempfile::TempDir,
-    opening: Opening,
-    platform: Platform,
-    key: SecretKey,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("folder");
-        let world = World::new();
-        let (key, trust) = world.enrol(folder.path(), "mqtt://127.0.0.1:1");
-        let opening = Opening {
-            state: folder.path().to_owned(),
-            key: key.clone(),
-            trust,
-            clock: Arc::new(SystemClock),
-            clock_state: ClockState::Synced,
-            rules: vec![rule(2)],
-            time_zone_minutes: 0,
-        };
-        let platform = Platform::new(world, key.public());
-        Self {
-            _folder: folder,
-            opening,
-            platform,
-            key,
-        }
-    }
-
-    async fn open(&self) -> (Outbox, JoinHandle<()>) {
-        outbox::open(self.opening.clone()).await.expect("open")
-    }
-
-    fn state(&self) -> &Path {
-        &self.opening.state
-    }
-
-    /// Takes everything that waits over; the statements.
-    async fn collect(&mut self, outbox: &Outbox) -> Vec<Statement> {
-        let waiting = outbox.waiting(0, 10_000).await.expect("waiting");
-        waiting
-            .iter()
-            .map(|statement| self.platform.take(&statement.message))
-            .collect()
-    }
-
-    async fn audit(&self) -> audit::Audit {
-        let key = self.key.public();
-        audit::audit(self.state(), &key, &self.opening.trust)
-            .await
-            .expect("audit")
-    }
-}
-
-fn reading(value: f64) -> Reading {
-    Reading {
-        time: SystemClock.now(),
-        value: Some(value),
-        suspect: false,
-    }
-}
-
-async fn read(outbox: &Outbox, values: &[f64]) {
-    for value in values {
-        outbox
-            .reading(&rule(2).series(), reading(*value))
-            .await
-            .expect("stored");
-    }
-}
-
-async fn close((outbox, writer): (Outbox, JoinHandle<()>)) {
-    drop(outbox);
-    writer.await.expect("writer");
-}
-
-/// The writer is cut off without any farewell, as by kill -9: what was not committed is gone.
-async fn kill((outbox, writer): (Outbox, JoinHandle<()>)) {
-    writer.abort();
-    let _ = writer.await;
-    drop(outbox);
-}
-
-fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
-    let context = LineContext {
-        place: PLACE,
-        biz_location: None,
-        time_zone_minutes: 0,
-        now: SystemClock.now(),
-    };
-    let events = texts
-        .iter()
-        .map(|text| compose(text.as_bytes(), context).expect("line"))
-        .collect();
-    let mut to = from.clone();
-    to.offset += 100 * texts.len() as u64;
-    to.line += texts.len() as u64;
-    ScanBatch {
-        path: "/scans".to_owned(),
-        from: from.clone(),
-        to,
-        events,
-        bad_lines: 0,
-    }
-}
+use crate::bench::{Bench, close, kill, read, rule, scan_batch};
 
 #[tokio::test]
 async fn readings_survive_a_kill_and_become_one_event_each_two() {
@@ -197,6 +67,40 @@ async fn statements_close_at_64_events_and_are_kept_byte_for_byte() {
     let bytes =
         |list: &[outbox::Waiting]| list.iter().map(|w| w.message.clone()).collect::<Vec<_>>();
     assert_eq!(bytes(&first), bytes(&again));
+    close(open).await;
+}
+
+#[tokio::test]
+async fn statements_close_before_48_kib_of_events() {
+    let mut bench = Bench::new();
+    let open = bench.open().await;
+    let filler = "x".repeat(11_000);
+    let line = format!(
+        r#"{{"step":"storing","items":["(01)09521001000017(21)S1"],"extra":{{"tb:remark":"{filler}"}}}}"#
+    );
+    let batch = scan_batch(&ScanPosition::default(), &[line.as_str(); 10]);
+    open.0.scan(batch).await.expect("stored");
+    open.0.flush().await.expect("flush");
+    bench.collect(&open.0).await;
+    let sizes: Vec<usize> = bench
+        .platform
+        .messages
+        .values()
+        .map(|message| {
+            message
+                .events
+                .iter()
+                .map(|event| event.event.bytes().len())
+                .sum()
+        })
+        .collect();
+    assert_eq!(sizes.len(), 3);
+    assert!(
+        sizes
+            .iter()
+            .all(|size| *size <= schemas::statement::CLOSE_BYTES),
+        "{sizes:?}"
+    );
     close(open).await;
 }
 

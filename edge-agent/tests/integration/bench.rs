@@ -1,0 +1,139 @@
+//! An outbox alone, with a platform to hand its statements to.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use edge_agent::SystemClock;
+use edge_agent::compose::line::{LineContext, compose};
+use edge_agent::compose::sensor::Reading;
+use edge_agent::config::SensorRule;
+use edge_agent::outbox::{self, Opening, Outbox, ScanBatch, ScanPosition, audit};
+use schemas::key::SecretKey;
+use schemas::statement::{ClockState, Statement};
+use schemas::time::Clock;
+use tokio::task::JoinHandle;
+
+use crate::platform::Platform;
+use crate::world::{PLACE, SENSOR, World};
+
+pub fn rule(readings_per_event: usize) -> SensorRule {
+    SensorRule {
+        sensor: SENSOR.to_owned(),
+        measurement: "Temperature".to_owned(),
+        uom: "CEL".to_owned(),
+        alarm_min: None,
+        alarm_max: Some(8.0),
+        readings_per_event,
+        place: PLACE.to_owned(),
+        biz_location: None,
+        step: "sensor_reporting".to_owned(),
+        assumption: None,
+    }
+}
+
+pub struct Bench {
+    _folder: tempfile::TempDir,
+    pub opening: Opening,
+    pub platform: Platform,
+    key: SecretKey,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let world = World::new();
+        let (key, trust) = world.enrol(folder.path(), "mqtt://127.0.0.1:1");
+        let opening = Opening {
+            state: folder.path().to_owned(),
+            key: key.clone(),
+            trust,
+            clock: Arc::new(SystemClock),
+            clock_state: ClockState::Synced,
+            rules: vec![rule(2)],
+            time_zone_minutes: 0,
+        };
+        let platform = Platform::new(world, key.public());
+        Self {
+            _folder: folder,
+            opening,
+            platform,
+            key,
+        }
+    }
+
+    pub async fn open(&self) -> (Outbox, JoinHandle<()>) {
+        outbox::open(self.opening.clone()).await.expect("open")
+    }
+
+    pub fn state(&self) -> &Path {
+        &self.opening.state
+    }
+
+    /// Takes everything that waits over; the statements.
+    pub async fn collect(&mut self, outbox: &Outbox) -> Vec<Statement> {
+        let waiting = outbox.waiting(0, 10_000).await.expect("waiting");
+        waiting
+            .iter()
+            .map(|statement| self.platform.take(&statement.message))
+            .collect()
+    }
+
+    pub async fn audit(&self) -> audit::Audit {
+        let key = self.key.public();
+        audit::audit(self.state(), &key, &self.opening.trust)
+            .await
+            .expect("audit")
+    }
+}
+
+pub fn reading(value: f64) -> Reading {
+    Reading {
+        time: SystemClock.now(),
+        value: Some(value),
+        suspect: false,
+    }
+}
+
+pub async fn read(outbox: &Outbox, values: &[f64]) {
+    for value in values {
+        outbox
+            .reading(&rule(2).series(), reading(*value))
+            .await
+            .expect("stored");
+    }
+}
+
+pub async fn close((outbox, writer): (Outbox, JoinHandle<()>)) {
+    drop(outbox);
+    writer.await.expect("writer");
+}
+
+/// The writer is cut off without any farewell, as by kill -9: what was not committed is gone.
+pub async fn kill((outbox, writer): (Outbox, JoinHandle<()>)) {
+    writer.abort();
+    let _ = writer.await;
+    drop(outbox);
+}
+
+pub fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
+    let context = LineContext {
+        place: PLACE,
+        biz_location: None,
+        time_zone_minutes: 0,
+        now: SystemClock.now(),
+    };
+    let events = texts
+        .iter()
+        .map(|text| compose(text.as_bytes(), context).expect("line"))
+        .collect();
+    let mut to = from.clone();
+    to.offset += 100 * texts.len() as u64;
+    to.line += texts.len() as u64;
+    ScanBatch {
+        path: "/scans".to_owned(),
+        from: from.clone(),
+        to,
+        events,
+        bad_lines: 0,
+    }
+}
