@@ -20,7 +20,12 @@ pub const TYPE_PREFIX: &str = "https://ns.tracebond.example/problems/";
 /// Serialises as one flat JSON object: `type`, `title`, `status`, `detail` (when there is one) and
 /// the extension members in the order in which they were added.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Members>);
+
+/// Boxed, so that a `Result` with a problem in it is small.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Members {
     #[serde(rename = "type")]
     kind: String,
     title: String,
@@ -35,13 +40,13 @@ impl Problem {
     /// A problem of the given kind. `slug` is a short stable name such as `unknown-device`;
     /// `title` is the same sentence for every occurrence of this kind (RFC 9457 §3.1.3).
     pub fn new(status: StatusCode, slug: &str, title: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Members {
             kind: format!("{TYPE_PREFIX}{slug}"),
             title: title.into(),
             status: status.as_u16(),
             detail: None,
             extensions: Map::new(),
-        }
+        }))
     }
 
     /// 400: the request could not be understood.
@@ -85,26 +90,29 @@ impl Problem {
 
     /// Says what is particular to this occurrence.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// Adds an extension member (RFC 9457 §3.2). The five standard names are left as they are.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         if !matches!(name, "type" | "title" | "status" | "detail" | "instance") {
-            self.extensions.insert(name.to_owned(), value.into());
+            self.0.extensions.insert(name.to_owned(), value.into());
         }
         self
     }
 
     /// The HTTP status of this problem.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The stable slug behind [`TYPE_PREFIX`].
     pub fn slug(&self) -> &str {
-        self.kind.strip_prefix(TYPE_PREFIX).unwrap_or(&self.kind)
+        self.0
+            .kind
+            .strip_prefix(TYPE_PREFIX)
+            .unwrap_or(&self.0.kind)
     }
 }
 

@@ -119,7 +119,11 @@ impl Connection {
                 self.publications.add(publication);
             }
             place = ports.deliveries.reserve(), if !self.ready.is_empty() => match place {
-                Ok(place) => { self.ready.pop_front().map(|delivery| place.send(delivery)); }
+                Ok(place) => {
+                    if let Some(delivery) = self.ready.pop_front() {
+                        place.send(delivery);
+                    }
+                }
                 // The caller has let go of the channel: nobody will ever acknowledge.
                 Err(_) => return Step::Shutdown,
             },
