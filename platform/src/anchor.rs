@@ -29,6 +29,7 @@ use crate::registry::{AdmitError, Gate, Snapshot};
 use crate::store::{Append, KeptCheckpoint, Store, StoreError};
 
 pub use cosign::{Cosigner, WitnessState};
+pub use tell::inclusion_of;
 
 /// Name of the lease.
 const LEASE: &str = "log";
@@ -305,16 +306,22 @@ impl Notary {
         self.turn().await
     }
 
-    /// One round: renew, batch, publish, tell.
-    async fn turn(&mut self) -> Result<(), NotaryError> {
+    /// One round: renews the lease, batches what waits, publishes, tells devices.
+    ///
+    /// # Errors
+    /// [`NotaryError`]; a store error can be mended by a later turn.
+    pub async fn turn(&mut self) -> Result<(), NotaryError> {
         self.renew().await?;
         while self.anchor_batch().await? {}
         self.publish().await?;
         self.tell().await
     }
 
-    /// Admits records under one new head; ingest is kept out meanwhile.
-    async fn admit(&self, waiting: Vec<Admission>) -> Result<(), NotaryError> {
+    /// Admits records under one new head; ingest is kept out meanwhile. Each is answered.
+    ///
+    /// # Errors
+    /// [`NotaryError`] when the lease is lost.
+    pub async fn admit(&self, waiting: Vec<Admission>) -> Result<(), NotaryError> {
         if waiting.is_empty() {
             return Ok(());
         }

@@ -78,6 +78,7 @@ pub fn router(app: Shared) -> Router {
     let message = DefaultBodyLimit::max(MESSAGE_MAX);
     let machines = Router::new()
         .route("/v1/statements", post(capture::statement).layer(message))
+        .route("/v1/inclusions/{id}", get(capture::inclusion))
         .route("/v1/enrol", post(enrol::request))
         .route("/v1/enrol/{claim}", get(enrol::state))
         .route("/v1/enrol/{claim}/draft", put(enrol::draft))

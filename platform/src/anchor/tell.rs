@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::merkle::Tree;
 use schemas::receipt::{IDS_MAX, Included, Inclusion, Reply};
 
-use super::{Notary, NotaryError};
-use crate::store::{KeptBatch, KeptCheckpoint};
+use super::{Notary, NotaryError, SharedTree};
+use crate::store::{KeptBatch, KeptCheckpoint, Store};
 
 /// Batches told of at once.
 const MOST: u32 = 64;
@@ -65,28 +66,59 @@ impl Notary {
         let mut messages = Vec::new();
         for (device, rows) in rows {
             for rows in rows.chunks(ROWS_MOST) {
-                let inclusion = self.inclusion(batch, &covering, rows)?;
+                let inclusion = inclusion(&self.tree, batch, &covering, rows)?;
                 messages.push((device.clone(), Reply::Inclusion(inclusion).encode()));
             }
         }
         Ok(messages)
     }
+}
 
-    fn inclusion(
-        &self,
-        batch: &KeptBatch,
-        covering: &KeptCheckpoint,
-        rows: &[Included],
-    ) -> Result<Inclusion, NotaryError> {
-        let path = self
-            .tree
-            .read(|tree| tree.inclusion(batch.log_index, covering.size));
-        Ok(Inclusion {
-            header: batch.header.clone(),
-            log_index: batch.log_index,
-            log_path: path.ok_or(NotaryError::Broken("no path in the log"))?,
-            checkpoint: covering.note.clone(),
-            statements: rows.to_vec(),
-        })
-    }
+/// The inclusion of one statement, for a device that has lost the message; `None` while no
+/// witnessed checkpoint covers it.
+///
+/// # Errors
+/// [`NotaryError`] if the store fails or is broken.
+pub async fn inclusion_of(
+    store: &dyn Store,
+    tree: &SharedTree,
+    id: &Hash,
+) -> Result<Option<Inclusion>, NotaryError> {
+    let Some(place) = store
+        .statement(id)
+        .await?
+        .and_then(|statement| statement.batch)
+    else {
+        return Ok(None);
+    };
+    let Some(covering) = store.checkpoint_covering(place.log_index).await? else {
+        return Ok(None);
+    };
+    let batch = store.batch(place.shard, place.seq).await?;
+    let batch = batch.ok_or(NotaryError::Broken("a batch is missing"))?;
+    let paths = Tree::new(&batch.statements).ok_or(NotaryError::Broken("empty batch"))?;
+    let index = usize::try_from(place.position).map_err(|_| NotaryError::Broken("place"))?;
+    let path = paths.path(index).ok_or(NotaryError::Broken("batch path"))?;
+    let rows = [Included {
+        id: *id,
+        index: place.position,
+        path,
+    }];
+    inclusion(tree, &batch, &covering, &rows).map(Some)
+}
+
+fn inclusion(
+    tree: &SharedTree,
+    batch: &KeptBatch,
+    covering: &KeptCheckpoint,
+    rows: &[Included],
+) -> Result<Inclusion, NotaryError> {
+    let path = tree.read(|tree| tree.inclusion(batch.log_index, covering.size));
+    Ok(Inclusion {
+        header: batch.header.clone(),
+        log_index: batch.log_index,
+        log_path: path.ok_or(NotaryError::Broken("no path in the log"))?,
+        checkpoint: covering.note.clone(),
+        statements: rows.to_vec(),
+    })
 }
