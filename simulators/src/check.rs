@@ -201,13 +201,17 @@ impl Balance {
     }
 }
 
-fn outcome(expected: Expected, proven: Proven, witnessed: &Witnessed, policy: Hash) -> Outcome {
+fn outcome(mut expected: Expected, proven: Proven, witnessed: &Witnessed, policy: Hash) -> Outcome {
     let balance = Balance::strike(&expected.gateways, &proven.chains);
+    let rows = proven.chains.rows();
     let stamps = match expected.played {
-        Played::Series { .. } => Some(proven.chains.stamps()),
+        Played::Series { .. } => Some(Stamps::count(rows.iter().map(|row| row.time))),
         Played::Story { .. } => None,
     };
-    let claims = claim::claims(&expected, &proven, &balance, witnessed, stamps);
+    let claims = claim::claims(&expected, &proven, &balance, witnessed, &rows);
+    if let Played::Series { rows, .. } = &mut expected.played {
+        rows.clear();
+    }
     let score = |one: &Decision| (one.supplier.clone(), one.score);
     let (offers, declined): (Vec<_>, Vec<_>) = expected
         .decisions

@@ -15,7 +15,7 @@ use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use serde::{Deserialize, Serialize};
 
-use crate::series::Stamps;
+use crate::series::{Row, Stamps};
 
 /// Name of the file of expectations.
 const EXPECTED: &str = "expected.json";
@@ -81,6 +81,9 @@ pub enum Played {
         file: String,
         /// What its stamps are like.
         stamps: Stamps,
+        /// Every row, in the order of the file; left out of an outcome.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rows: Vec<Row>,
         /// What it does not state.
         assumption: String,
     },
@@ -209,7 +212,7 @@ impl RunFolder {
             path: self.0.join(EXPECTED),
             source,
         };
-        let text = serde_json::to_string_pretty(expected).map_err(broken)?;
+        let text = serde_json::to_string(expected).map_err(broken)?;
         self.write(Path::new(EXPECTED), text.as_bytes())
     }
 

@@ -169,6 +169,7 @@ impl Script {
             Script::Series(replay) => Played::Series {
                 file: replay.file.clone(),
                 stamps: replay.series.stamps(),
+                rows: replay.series.rows().to_vec(),
                 assumption: ASSUMPTION.to_owned(),
             },
         }

@@ -46,7 +46,7 @@ pub enum SeriesError {
 }
 
 /// One row.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Row {
     /// Its stamp.
     pub time: Instant,
@@ -58,6 +58,15 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     rows: Arc<[Row]>,
+}
+
+impl Row {
+    /// True if `other` has the same stamp, and the same value but for two roundings: the device's
+    /// to a single, the agent's to millionths.
+    pub fn is_shown_as(&self, other: &Row) -> bool {
+        let tolerance = self.value.abs() * f64::from(f32::EPSILON) + 1e-6;
+        self.time == other.time && (self.value - other.value).abs() <= tolerance
+    }
 }
 
 /// What is unusual about the stamps of a series.

@@ -8,7 +8,7 @@ use schemas::proof::{Report, VerifiedEvent};
 use schemas::time::Instant;
 use serde_json::Value;
 
-use crate::series::Stamps;
+use crate::series::Row;
 
 /// Where an event stands: device, epoch, seq, index in the statement.
 pub type Place = (DeviceAddress, u64, u64, u64);
@@ -31,7 +31,7 @@ pub struct Missing {
 pub struct Chains {
     statements: BTreeMap<DeviceAddress, BTreeSet<(u64, u64)>>,
     places: BTreeMap<Hash, BTreeSet<Place>>,
-    readings: BTreeMap<Place, Vec<Instant>>,
+    readings: BTreeMap<Place, Vec<Row>>,
 }
 
 impl Chains {
@@ -56,7 +56,7 @@ impl Chains {
                 .entry(event.leaf)
                 .or_default()
                 .insert(place.clone());
-            self.readings.insert(place, reading_times(event));
+            self.readings.insert(place, readings(event));
         }
     }
 
@@ -73,9 +73,9 @@ impl Chains {
         self.statements.iter().flat_map(of).collect()
     }
 
-    /// What the stamps of all readings are like, chain by chain in their order.
-    pub fn stamps(&self) -> Stamps {
-        Stamps::count(self.readings.values().flatten().copied())
+    /// All readings, chain by chain in their order.
+    pub fn rows(&self) -> Vec<Row> {
+        self.readings.values().flatten().copied().collect()
     }
 }
 
@@ -100,22 +100,25 @@ fn gaps(device: &DeviceAddress, positions: &BTreeSet<(u64, u64)>) -> Vec<Missing
     gaps
 }
 
-/// Times of the readings in an event.
-fn reading_times(event: &VerifiedEvent) -> Vec<Instant> {
+/// The readings of an event. A report without a value is none.
+fn readings(event: &VerifiedEvent) -> Vec<Row> {
     let list = |value: &Value, name: &str| {
-        value
-            .get(name)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
+        let list = value.get(name).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
     };
     let elements = event.value("sensorElementList").unwrap_or_default();
     let elements = elements.as_array().cloned().unwrap_or_default();
     let reports = elements
         .iter()
         .flat_map(|element| list(element, "sensorReport"));
-    let time = |report: Value| Instant::parse_rfc3339(report.get("time")?.as_str()?);
-    reports.filter_map(time).collect()
+    let row = |report: Value| {
+        let time = Instant::parse_rfc3339(report.get("time")?.as_str()?)?;
+        Some(Row {
+            time,
+            value: report.get("value")?.as_f64()?,
+        })
+    };
+    reports.filter_map(row).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Balance, Proven};
 use crate::folder::{Decision, Expected, Played};
-use crate::series::Stamps;
+use crate::series::{Row, Stamps};
 
 /// Reason code of the bank for a broken cold chain.
 const EXCURSION: &str = "COLD_CHAIN_EXCURSION";
@@ -29,16 +29,14 @@ pub(super) fn claims(
     proven: &Proven,
     balance: &Balance,
     witnessed: &Witnessed,
-    stamps: Option<Stamps>,
+    rows: &[Row],
 ) -> Vec<Claim> {
     let mut claims = Claims(Vec::new());
     claims.about_proofs(expected, proven, witnessed);
     claims.about_events(expected, balance);
     match &expected.played {
         Played::Story { .. } => claims.about_story(expected, proven, balance),
-        Played::Series {
-            stamps: of_file, ..
-        } => claims.about_series(*of_file, stamps),
+        Played::Series { rows: of_file, .. } => claims.about_series(of_file, rows),
     }
     claims.0
 }
@@ -190,18 +188,25 @@ impl Claims {
         self.add(claim, holds, found);
     }
 
-    fn about_series(&mut self, of_file: Stamps, proven: Option<Stamps>) {
-        let proven = proven.unwrap_or_default();
-        let words = |one: Stamps| {
-            format!(
-                "{} rows, {} repeated, {} backwards",
-                one.rows, one.repeated, one.backwards
-            )
+    fn about_series(&mut self, of_file: &[Row], proven: &[Row]) {
+        let same = of_file
+            .iter()
+            .zip(proven)
+            .take_while(|(row, shown)| row.is_shown_as(shown));
+        let same = same.count();
+        let whole = same == of_file.len() && same == proven.len();
+        let stamps = Stamps::count(proven.iter().map(|row| row.time));
+        let found = match whole {
+            true => format!(
+                "{} repeated, {} backwards",
+                stamps.repeated, stamps.backwards
+            ),
+            false => format!("{same} of {} rows, then something else", of_file.len()),
         };
         self.add(
             "every row of the file is proven, in its order",
-            proven == of_file,
-            words(proven),
+            whole,
+            found,
         );
     }
 }
