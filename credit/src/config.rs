@@ -45,6 +45,8 @@ pub struct Config {
 pub struct EvidenceSource {
     /// Base address of the evidence service, if it is asked over HTTP.
     pub base: Option<String>,
+    /// File with the bearer token of this bank, if the service wants one.
+    pub token_file: Option<PathBuf>,
     /// How long a whole answer may take.
     pub timeout: Duration,
     /// The most bytes of an answer.
@@ -58,6 +60,7 @@ impl Default for EvidenceSource {
     fn default() -> Self {
         Self {
             base: None,
+            token_file: None,
             timeout: Duration::from_secs(30),
             max_bytes: PACK_MAX,
             max_age: Duration::from_secs(24 * 3600),
@@ -97,6 +100,8 @@ impl Config {
         let folder = file.parent().unwrap_or(Path::new(""));
         config.database = folder.join(&config.database);
         config.policy = folder.join(&config.policy);
+        let token = config.evidence.token_file.take();
+        config.evidence.token_file = token.map(|file| folder.join(file));
         Ok(config)
     }
 
@@ -170,6 +175,7 @@ impl Raw {
 #[serde(deny_unknown_fields)]
 struct RawEvidence {
     base: Option<String>,
+    token_file: Option<PathBuf>,
     timeout_s: Option<u32>,
     max_bytes: Option<usize>,
     max_age_h: Option<u32>,
@@ -181,6 +187,7 @@ impl RawEvidence {
         let seconds = |seconds: u64| Duration::from_secs(seconds);
         EvidenceSource {
             base: self.base,
+            token_file: self.token_file,
             timeout: self.timeout_s.map_or(usual.timeout, |s| seconds(s.into())),
             max_bytes: self.max_bytes.unwrap_or(usual.max_bytes).min(PACK_MAX),
             max_age: self

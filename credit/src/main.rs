@@ -79,7 +79,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let source = &config.evidence;
     let base = source.base.as_deref();
     let base = base.context("evidence.base: the address of the evidence service is needed")?;
-    let evidence = Http::new(base, source.timeout, source.max_bytes)?;
+    let mut evidence = Http::new(base, source.timeout, source.max_bytes)?;
+    if let Some(file) = &source.token_file {
+        let token = std::fs::read_to_string(file).context("evidence.token_file cannot be read")?;
+        evidence = evidence.with_token(token.trim().to_owned());
+    }
     let shutdown = kit::shutdown::on_signals()?;
     let clock = Arc::new(kit::clock::TokioClock);
     let handle = credit::run(config, Arc::new(evidence), clock, shutdown).await?;

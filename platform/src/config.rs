@@ -185,6 +185,12 @@ pub struct ReaderSection {
     pub organisations: Vec<Slug>,
 }
 
+/// Witnesses and registrars.
+pub type Parties = (Vec<Party>, Vec<Party>);
+
+/// (field, problem).
+pub type WrongField = (&'static str, String);
+
 impl Config {
     /// Reads a configuration file's text and checks what types cannot.
     ///
@@ -216,7 +222,7 @@ impl Config {
     ///
     /// # Errors
     /// (field, problem) of the first key that is none.
-    pub fn parties(&self) -> Result<(Vec<Party>, Vec<Party>), (&'static str, String)> {
+    pub fn parties(&self) -> Result<Parties, WrongField> {
         let party = |field, name: &str, key: &Hash| {
             let key = PublicKey::ed25519(&key.0)
                 .map_err(|error| (field, format!("the key of `{name}` is refused: {error}")))?;

@@ -10,11 +10,12 @@ use schemas::ids::Slug;
 use super::{EvidenceError, EvidencePack, EvidencePort, PACK_MAX};
 
 /// A client of an evidence service. Redirects are not followed: the bank has said where it asks.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Http {
     base: Url,
     client: Client,
     max_bytes: usize,
+    token: Option<String>,
 }
 
 impl Http {
@@ -36,7 +37,17 @@ impl Http {
             base,
             client,
             max_bytes: max_bytes.min(PACK_MAX),
+            token: None,
         })
+    }
+
+    /// The same client with the bearer token by which the service knows this bank.
+    #[must_use]
+    pub fn with_token(self, token: String) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
     }
 
     async fn ask(&self, organisation: &Slug) -> Result<Response, EvidenceError> {
@@ -45,7 +56,10 @@ impl Http {
             .base
             .join(&path)
             .map_err(|_| EvidenceError::Address(path))?;
-        let request = self.client.get(url).header(ACCEPT, "application/json");
+        let mut request = self.client.get(url).header(ACCEPT, "application/json");
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         request
             .send()
             .await
