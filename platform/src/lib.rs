@@ -14,6 +14,7 @@ pub mod bundle;
 pub mod command;
 pub mod config;
 pub mod evidence;
+pub mod folder;
 pub mod follower;
 pub mod http;
 pub mod ingest;

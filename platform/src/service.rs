@@ -18,6 +18,7 @@ use crate::anchor::{self, Cosigner, Notary, NotaryError, SharedTree};
 use crate::broker::{self, BrokerAccess, BrokerConfig, BrokerError, Principal, TlsListener};
 use crate::bundle::Bundler;
 use crate::config::Config;
+use crate::folder::{DataFolder, FolderError};
 use crate::follower::Follower;
 use crate::http::{self, App};
 use crate::ingest::{self, Ingest, Wake};
@@ -79,8 +80,11 @@ pub enum StartError {
     #[error("no HTTP client can be made")]
     Client(#[from] reqwest::Error),
     /// The data folder.
-    #[error("the data folder cannot be used")]
-    Folder(#[from] std::io::Error),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A certificate cannot be read or written.
+    #[error("the certificates in the data folder cannot be read or written")]
+    Certificates(#[from] std::io::Error),
     /// The operating system has no randomness.
     #[error("no password can be made")]
     Random(#[from] schemas::random::NoRandomness),
@@ -110,6 +114,7 @@ pub struct Handle {
     failed: CancellationToken,
     broker_task: Option<JoinHandle<()>>,
     broker_shutdown: CancellationToken,
+    _folder: DataFolder,
 }
 
 impl Handle {
@@ -204,7 +209,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Handle, StartError> {
     tls::install_provider();
-    std::fs::create_dir_all(&config.data)?;
+    let folder = DataFolder::take(&config.data)?;
     let keys = Keys::load_or_make(&config.data.join("keys"))?;
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(&config.data.join("platform.db")).await?);
@@ -229,7 +234,7 @@ pub async fn run(
         cosigner: Arc::clone(&cosigner),
         tree: tree.clone(),
         link: None,
-        holder: hex::encode(schemas::random::bytes::<8>()?),
+        holder: folder.name().to_owned(),
         fence: 0,
     };
     notary.open().await?;
@@ -341,6 +346,7 @@ pub async fn run(
         failed,
         broker_task: broker.task,
         broker_shutdown,
+        _folder: folder,
     })
 }
 
