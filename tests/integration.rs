@@ -1,1 +1,11 @@
-//! Integration tests.
+//! Integration tests of the whole: one binary, so that the workspace links once.
+#![expect(
+    clippy::unwrap_used,
+    reason = "every function here serves tests; clippy only excuses those that are tests themselves"
+)]
+
+mod attacks;
+mod bad_input;
+mod forge;
+mod kill;
+mod world;

@@ -179,7 +179,8 @@ impl Notary {
         }
         self.compare_policy().await?;
         self.compare_published()?;
-        self.compare_witnesses().await
+        self.compare_witnesses().await?;
+        self.publish_kept().await
     }
 
     async fn renew(&mut self) -> Result<(), NotaryError> {
@@ -245,6 +246,15 @@ impl Notary {
                     ours,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Publishes the newest witnessed checkpoint again: the process before may have kept it and
+    /// ended before it was in the folder.
+    async fn publish_kept(&self) -> Result<(), NotaryError> {
+        if let Some(newest) = self.store.newest_checkpoint().await? {
+            self.tiles.publish(&newest.note)?;
         }
         Ok(())
     }

@@ -1,0 +1,6 @@
+//! Attacks, one test each, named for the attack; each says who catches it.
+
+mod agent;
+mod device;
+mod history;
+mod identity;

@@ -1,0 +1,3 @@
+//! What ingest does with what it should not get (`statement.md` section 5).
+
+mod events;
