@@ -16,3 +16,4 @@ pub mod series;
 pub mod stack;
 pub mod summary;
 pub mod tour;
+pub mod way;

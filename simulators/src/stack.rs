@@ -45,7 +45,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything that a script needs below `root`; the pages listen on `listen`.
+    /// Starts everything that a script needs below `root`; the pages listen on `listen`. Batches
+    /// are made every `batch_milliseconds` of real time.
     ///
     /// # Errors
     /// When any part cannot start.
@@ -53,6 +54,7 @@ impl Stack {
         root: &Path,
         script: &Script,
         listen: SocketAddr,
+        batch_milliseconds: u64,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Stack> {
         let http = client()?;
@@ -64,7 +66,7 @@ impl Stack {
             registrar: &registrar,
             listen,
             world: script.organisations(),
-            batch_milliseconds: None,
+            batch_milliseconds,
         };
         let operator = Operator::start(setup, http.clone(), clock.clone()).await?;
         let owners = admit(script, &operator, &registrar, &http).await?;

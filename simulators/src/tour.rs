@@ -21,6 +21,9 @@ use crate::stack::Stack;
 use crate::stack::play::Play;
 use crate::summary;
 
+/// Time between batches: a run waits for each, so they are made as soon as something waits.
+const BATCH_MILLISECONDS: u64 = 40;
+
 /// What a run is asked for.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -81,16 +84,21 @@ pub async fn live(script: &Script, wish: &Wish, shutdown: CancellationToken) -> 
 }
 
 /// A run under way.
-struct Tour<'a> {
+pub struct Tour<'a> {
     script: &'a Script,
     clock: VirtualClock,
-    stack: Stack,
+    /// What runs.
+    pub stack: Stack,
     done: usize,
     _root: TempDir,
 }
 
 impl<'a> Tour<'a> {
-    async fn start(
+    /// Starts everything that a script needs, in a folder that goes with the run.
+    ///
+    /// # Errors
+    /// When any part cannot start.
+    pub async fn start(
         script: &'a Script,
         listen: SocketAddr,
         progress: &mut Progress,
@@ -98,7 +106,14 @@ impl<'a> Tour<'a> {
         progress.step(|| "starting platform, witnesses, broker, gateways and bank".to_owned());
         let root = tempfile::tempdir()?;
         let clock = VirtualClock::new(script.start());
-        let stack = Stack::start(root.path(), script, listen, Arc::new(clock.clone())).await?;
+        let stack = Stack::start(
+            root.path(),
+            script,
+            listen,
+            BATCH_MILLISECONDS,
+            Arc::new(clock.clone()),
+        );
+        let stack = stack.await?;
         let gateways = stack.posts.len();
         progress.done(&format!(
             "everything runs; {gateways} gateways are enrolled"
@@ -112,7 +127,15 @@ impl<'a> Tour<'a> {
         })
     }
 
-    async fn play_until(&mut self, end: Instant, progress: &mut Progress) -> anyhow::Result<()> {
+    /// Plays until a time and has everything handed over.
+    ///
+    /// # Errors
+    /// When the run breaks off.
+    pub async fn play_until(
+        &mut self,
+        end: Instant,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
         let script = self.script;
         let actions = &script.actions()[self.done..];
         let caption = |now| script.caption(now);
@@ -222,7 +245,11 @@ impl<'a> Tour<'a> {
         Ok(files)
     }
 
-    async fn stop(self) -> anyhow::Result<()> {
+    /// Ends everything in order.
+    ///
+    /// # Errors
+    /// When a gateway does not end.
+    pub async fn stop(self) -> anyhow::Result<()> {
         self.stack.stop().await
     }
 }

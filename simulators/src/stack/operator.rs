@@ -22,9 +22,6 @@ use crate::folder::Stored;
 use crate::organisation::{self, OrganisationError, Registrar};
 use crate::scenario;
 
-/// Time between batches: the demo waits for each, so they are made as soon as something waits.
-const BATCH_MILLISECONDS: u64 = 40;
-
 /// Simulated seconds until the anchor deadline: time moves by hours here, while a batch takes a
 /// moment of real time.
 const DEADLINE_SECONDS: u64 = 2 * 86_400;
@@ -43,8 +40,8 @@ pub struct Setup<'a> {
     pub listen: SocketAddr,
     /// Everybody in the world: their names stand on pages.
     pub world: &'a [scenario::Organisation],
-    /// Time between batches in milliseconds; `None` for that of the demo.
-    pub batch_milliseconds: Option<u64>,
+    /// Time between batches in milliseconds of real time.
+    pub batch_milliseconds: u64,
 }
 
 /// A running operator.
@@ -228,7 +225,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         .ed25519_bytes()
         .context("the registrar's key is no Ed25519 key")?;
     let anchor = AnchorSection {
-        batch_ms: setup.batch_milliseconds.unwrap_or(BATCH_MILLISECONDS),
+        batch_ms: setup.batch_milliseconds,
         deadline_s: DEADLINE_SECONDS,
         ..AnchorSection::default()
     };

@@ -42,6 +42,7 @@ pub struct Equipment {
 /// A gateway that works.
 pub struct Post {
     folder: GatewayFolder,
+    gateway: Gateway,
     link: Link,
     device: Option<ModbusDevice>,
     clock: Arc<dyn Clock>,
@@ -97,6 +98,7 @@ impl Post {
         folder.configure(&equipment.gateway, link.address(), probe)?;
         Ok(Post {
             folder,
+            gateway: equipment.gateway.clone(),
             link,
             device,
             clock,
@@ -130,6 +132,11 @@ impl Post {
     /// Whose it is.
     pub fn address(&self) -> &DeviceAddress {
         self.folder.address()
+    }
+
+    /// What it may report.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     /// What the agent says of itself.
@@ -168,6 +175,27 @@ impl Post {
             "{} refused {line}",
             self.address()
         );
+        Ok(())
+    }
+
+    /// Somebody scans `count` lines and nobody hurries the agent: returns when it has verified by
+    /// itself that all of it is included in a witnessed checkpoint.
+    ///
+    /// # Errors
+    /// When that takes longer than a minute of real time.
+    pub async fn scan_unhurried(&self, lines: &str, count: u64) -> anyhow::Result<()> {
+        let mut status = self.agent()?.handle.status();
+        let wanted = status.borrow_and_update().events_made + count;
+        self.folder.scan(lines)?;
+        let done = status.wait_for(|seen| seen.events_made >= wanted && seen.is_drained());
+        let done = tokio::time::timeout(HAND_OVER, done).await;
+        done.with_context(|| {
+            format!(
+                "{} could not hand over: {:?}",
+                self.address(),
+                self.status()
+            )
+        })??;
         Ok(())
     }
 
