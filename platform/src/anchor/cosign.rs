@@ -125,6 +125,7 @@ impl Cosigner {
     }
 
     /// Asks with the size that we believe the witness to have; if it names another, asks once more.
+    /// It may name our own: then it has seen this checkpoint, and tells whether it was this root.
     async fn ask_one(
         &self,
         witness: &WitnessSection,
@@ -135,7 +136,7 @@ impl Cosigner {
             .post(witness, note, tree, self.known_size(&witness.name))
             .await
         {
-            Err(Refusal::Knows(size)) if size < note.checkpoint.size => {
+            Err(Refusal::Knows(size)) if size <= note.checkpoint.size => {
                 self.post(witness, note, tree, size).await
             }
             other => other,
