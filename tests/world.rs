@@ -322,6 +322,7 @@ fn notary_of(
         link: None,
         holder: folder.display().to_string(),
         fence: 0,
+        leased_until: Default::default(),
     }
 }
 

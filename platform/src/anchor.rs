@@ -18,7 +18,7 @@ use schemas::hash::Hash;
 use schemas::key::SecretKey;
 use schemas::log::{Entry, Policy, entry_hash};
 use schemas::note::{Checkpoint, Note};
-use schemas::time::Clock;
+use schemas::time::{Clock, Instant};
 use schemas::tlog::LogTree;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -157,6 +157,8 @@ pub struct Notary {
     pub holder: String,
     /// Fence of the lease.
     pub fence: u64,
+    /// Until when the lease is held; it is renewed in its second half.
+    pub leased_until: Instant,
 }
 
 impl Notary {
@@ -185,11 +187,16 @@ impl Notary {
 
     async fn renew(&mut self) -> Result<(), NotaryError> {
         let now = self.clock.now();
+        if now + LEASE_TIME / 2 < self.leased_until {
+            return Ok(());
+        }
+        let until = now + LEASE_TIME;
         let fence = self
             .store
-            .take_lease(LEASE, &self.holder, now, now + LEASE_TIME)
+            .take_lease(LEASE, &self.holder, now, until)
             .await?;
         self.fence = fence.ok_or(NotaryError::Leased)?;
+        self.leased_until = until;
         Ok(())
     }
 

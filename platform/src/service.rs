@@ -236,6 +236,7 @@ pub async fn run(
         link: None,
         holder: folder.name().to_owned(),
         fence: 0,
+        leased_until: Default::default(),
     };
     notary.open().await?;
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{Shared, problem};
 use crate::bundle::BundleError;
 use crate::config::WitnessSection;
+use crate::store::StoreError;
 use crate::trace::verdict::Witness;
 use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
 use crate::web::{
@@ -22,6 +23,8 @@ use crate::web::{
 
 /// Products on the start page.
 const EXAMPLES: u32 = 12;
+/// Events of a product that are looked through for its name.
+const NAMING_EVENTS: u32 = 8;
 
 #[derive(Deserialize)]
 pub(super) struct CodeQuery {
@@ -43,7 +46,7 @@ pub(super) async fn home(
     }
     let examples = match examples(&app).await {
         Ok(examples) => examples,
-        Err(failed) => return failed_page(&failed, lang),
+        Err(error) => return failed_page(&Failed(problem::causes(&error)), lang),
     };
     let status = if entered.is_some() {
         StatusCode::BAD_REQUEST
@@ -58,23 +61,26 @@ pub(super) async fn home(
     html(status, web::render_home(&view, lang), &uri, lang)
 }
 
-async fn examples(app: &Shared) -> Result<Vec<Example>, Failed> {
+async fn examples(app: &Shared) -> Result<Vec<Example>, StoreError> {
     let mut examples = Vec::new();
-    for key in app
-        .store
-        .products(EXAMPLES)
-        .await
-        .map_err(|error| Failed(error.to_string()))?
-    {
+    for key in app.store.products(EXAMPLES).await? {
         if let Some(item) = Item::parse(&key) {
-            let journey = journey_of(&*app.store, &item)
-                .await
-                .map_err(|e| Failed(e.to_string()))?;
-            let names = journey.map(|journey| journey.names).unwrap_or_default();
+            // The first events of a lot hold its commissioning, which names the product.
+            let events = app.store.events_of_items(&[key], NAMING_EVENTS).await?;
+            let names = events
+                .iter()
+                .find_map(|event| name_in(&event.bytes))
+                .unwrap_or_default();
             examples.push(Example { item, names });
         }
     }
     Ok(examples)
+}
+
+fn name_in(event: &[u8]) -> Option<web::ByLanguage> {
+    let event: serde_json::Value = serde_json::from_slice(event).ok()?;
+    let names = event.get("ilmd")?.get("tb:productName")?.clone();
+    serde_json::from_value(names).ok()
 }
 
 /// Why a page could not be made; logged under a reference, never shown.
