@@ -1,0 +1,137 @@
+//! Real processes under SIGKILL and SIGTERM: the built `platform` and `edge-agent` with their own
+//! files and sockets, and an auditor who knows every line that was scanned.
+//!
+//! Where a process is killed is drawn from a seed, in terms of what has been scanned or stored by
+//! then, so that a point means the same on a slow machine as on a fast one.
+
+mod gateway;
+mod operator;
+mod process;
+mod scanner;
+mod verdict;
+mod world;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use rand::Rng;
+
+use world::World;
+
+/// Lines that are scanned in one round.
+const LINES: u32 = 120;
+/// How long a process may take to end when it is asked to.
+const END: Duration = Duration::from_secs(15);
+
+/// A point in the middle of a round.
+fn point(world: &mut World, round: u32) -> u32 {
+    (round - 1) * LINES + world.chance.random_range(10..LINES - 10)
+}
+
+#[tokio::test]
+async fn killed_agent_loses_and_doubles_nothing() {
+    const ROUNDS: u32 = 6;
+    let story = async |world: &mut World| {
+        world.gateway.start()?;
+        for round in 1..=ROUNDS {
+            world.scanner.allow(round * LINES);
+            let point = point(world, round);
+            // Killed with its last words on the way, or before it could say them.
+            if world.chance.random_bool(0.5) {
+                world.stored(point).await?;
+            } else {
+                world.scanner.written(point).await?;
+            }
+            world.gateway.kill()?;
+            world.gateway.start()?;
+        }
+        world.settled(ROUNDS * LINES).await?;
+        world.gateway.stop(END).await?;
+        world.check(ROUNDS * LINES).await
+    };
+    World::tell(1, ROUNDS * LINES, story).await;
+}
+
+#[tokio::test]
+async fn killed_platform_loses_and_doubles_nothing() {
+    const ROUNDS: u32 = 5;
+    let story = async |world: &mut World| {
+        world.gateway.start()?;
+        for round in 1..=ROUNDS {
+            world.scanner.allow(round * LINES);
+            let point = point(world, round);
+            world.stored(point).await?;
+            world.operator.kill()?;
+            // Some of the lines come while there is no platform.
+            world.scanner.written(round * LINES).await?;
+            if round % 2 == 0 {
+                world.operator.start().await?;
+                world.operator.kill()?;
+            }
+            world.operator.start().await?;
+        }
+        world.settled(ROUNDS * LINES).await?;
+        world.gateway.stop(END).await?;
+        world.check(ROUNDS * LINES).await
+    };
+    World::tell(2, ROUNDS * LINES, story).await;
+}
+
+#[tokio::test]
+async fn platform_log_survives_kill() {
+    const ROUNDS: u32 = 3;
+    let story = async |world: &mut World| {
+        world.gateway.start()?;
+        for round in 1..=ROUNDS {
+            world.scanner.allow(round * LINES);
+            let point = point(world, round);
+            world.stored(point).await?;
+            world.operator.kill()?;
+            let found = world.operator.fsck().await?;
+            ensure!(found.success, "after kill {round}: {found:?}");
+            if round == 1 {
+                world.operator.back_up()?;
+            }
+            if round == 2 {
+                world.operator.kill_a_witness()?;
+            }
+            world.operator.start().await?;
+        }
+        world.settled(ROUNDS * LINES).await?;
+        world.operator.stop(END).await?;
+        world.operator.exchange_backup()?;
+        let refused = world.operator.start_refused().await?;
+        let reason = "restored from an old backup";
+        ensure!(refused.contains(reason), "{refused}");
+        world.operator.exchange_backup()?;
+        world.operator.start().await?;
+        world.gateway.stop(END).await?;
+        world.check(ROUNDS * LINES).await
+    };
+    World::tell(3, ROUNDS * LINES, story).await;
+}
+
+#[tokio::test]
+async fn graceful_stop_drains() {
+    let story = async |world: &mut World| {
+        world.gateway.start()?;
+        world.scanner.allow(LINES);
+        let at = point(world, 1);
+        world.stored(at).await?;
+        world.operator.stop(END).await?;
+        world.operator.everything_is_witnessed().await?;
+        world.operator.start().await?;
+        world.scanner.allow(2 * LINES);
+        let at = point(world, 2);
+        world.stored(at).await?;
+        world.gateway.stop(END).await?;
+        world.gateway.nothing_is_open().await?;
+        world.gateway.start()?;
+        world.settled(2 * LINES).await?;
+        world.gateway.stop(END).await?;
+        world.check(2 * LINES).await?;
+        world.operator.stop(END).await?;
+        world.operator.everything_is_witnessed().await
+    };
+    World::tell(4, 2 * LINES, story).await;
+}

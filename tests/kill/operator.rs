@@ -1,0 +1,363 @@
+//! The operator: four `platform witness` processes and `platform serve`, always at the same
+//! addresses, over one data folder.
+
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use platform::keys::{Keys, load_or_make};
+use reqwest::Client;
+use schemas::hash::sha256;
+use schemas::ids::{Origin, Slug};
+use schemas::log::PolicyFile;
+use schemas::note::Note;
+use serde_json::Value;
+use simulators::organisation::{Platform, Registrar, hand_over};
+
+use crate::kill::process::{DEADLINE, Ended, Process};
+
+const ORIGIN: &str = "kill.test.example/tracebond";
+/// A reader of evidence with the organisation's consent.
+const TOKEN: &str = "a-token-of-this-test";
+const WITNESSES: [&str; 4] = [
+    "one.example",
+    "two.example",
+    "three.example",
+    "four.example",
+];
+
+/// The operator with everything that it runs.
+pub struct Operator {
+    folder: PathBuf,
+    logs: PathBuf,
+    http: Client,
+    address: SocketAddr,
+    broker: SocketAddr,
+    keys: Keys,
+    origin: Origin,
+    registrar: Registrar,
+    /// Log entry of the policy, as it was before anything was killed.
+    policy: Vec<u8>,
+    witnesses: Vec<Process>,
+    platform: Option<Process>,
+    starts: u32,
+}
+
+/// How much the platform has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Accepted events.
+    pub events: u64,
+    /// Of these, anchored.
+    pub anchored: u64,
+    /// Refused events.
+    pub refused: u64,
+    /// Messages in quarantine.
+    pub quarantined: u64,
+}
+
+impl Operator {
+    /// Starts witnesses and platform and has the operator's organisation admitted. `reader_of` is
+    /// the organisation whose evidence may be read.
+    pub async fn start_all(folder: PathBuf, logs: PathBuf, reader_of: &Slug) -> Result<Operator> {
+        platform::tls::install_provider();
+        let keys = Keys::load_or_make(&folder.join("data/keys"))?;
+        let origin: Origin = ORIGIN.parse()?;
+        let mut witnesses = Vec::new();
+        let mut sections = String::new();
+        for name in WITNESSES {
+            let (process, section) = start_witness(&folder, &logs, name, &keys).await?;
+            witnesses.push(process);
+            sections.push_str(&section);
+        }
+        let mut operator = Operator {
+            http: Client::builder().timeout(DEADLINE).build()?,
+            address: free_address()?,
+            broker: free_address()?,
+            registrar: Registrar::new("association".parse()?)?,
+            policy: Vec::new(),
+            witnesses,
+            platform: None,
+            starts: 0,
+            folder,
+            logs,
+            keys,
+            origin,
+        };
+        std::fs::write(operator.config(), operator.text(&sections, reader_of)?)?;
+        operator.start().await?;
+        operator.be_admitted().await?;
+        let policy = operator.get("/v1/policy", "").await?;
+        operator.policy = PolicyFile::parse(&policy)?.0;
+        std::fs::write(operator.folder.join("policy.json"), &policy)?;
+        Ok(operator)
+    }
+
+    fn text(&self, witnesses: &str, reader_of: &Slug) -> Result<String> {
+        let party = self.registrar.party();
+        let key = party.key.ed25519_bytes().context("no Ed25519 key")?;
+        Ok(format!(
+            "origin = \"{ORIGIN}\"
+data = \"{data}\"
+organisation = \"operator\"
+listen = \"{address}\"
+quorum = 3
+[broker]
+listen = \"{broker}\"
+[anchor]
+batch_ms = 50
+deadline_s = 2
+gap_grace_s = 10
+{witnesses}
+[[registrar]]
+name = \"{name}\"
+key = \"{key}\"
+[[reader]]
+name = \"auditor\"
+token_sha256 = \"{token}\"
+organisations = [\"{reader_of}\"]
+",
+            data = self.data().display(),
+            address = self.address,
+            broker = self.broker,
+            name = party.name,
+            key = hex::encode(key),
+            token = sha256(TOKEN.as_bytes()),
+        ))
+    }
+
+    async fn be_admitted(&self) -> Result<()> {
+        let operator = platform::operator::Operator {
+            log: self.identity().log(),
+            slug: "operator".parse()?,
+            keys: self.keys.clone(),
+        };
+        let signed = self.registrar.admit(operator.own_record());
+        Ok(hand_over(&self.http, &self.url(), &signed).await?)
+    }
+
+    /// What a claim tells of this platform.
+    pub fn identity(&self) -> Platform {
+        Platform {
+            address: self.url(),
+            ca: String::new(),
+            origin: self.origin.clone(),
+            log_key: self.keys.log.public_bytes(),
+        }
+    }
+
+    /// Who admits organisations.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    /// Client for organisations.
+    pub fn http(&self) -> Client {
+        self.http.clone()
+    }
+
+    /// Log entry of the policy.
+    pub fn policy(&self) -> &[u8] {
+        &self.policy
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("platform.toml")
+    }
+
+    fn spawn(&mut self) -> Result<Process> {
+        self.starts += 1;
+        let name = format!("platform-{}", self.starts);
+        let config = self.config();
+        let arguments = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
+        Process::start(&self.logs, &name, "platform", &arguments)
+    }
+
+    /// Starts the platform and waits until it listens.
+    pub async fn start(&mut self) -> Result<()> {
+        let mut platform = self.spawn()?;
+        let line = platform.first_line().await?;
+        let expected = format!("listening {} broker mqtt://{}", self.url(), self.broker);
+        ensure!(line == expected, "{line}");
+        self.platform = Some(platform);
+        Ok(())
+    }
+
+    /// Starts the platform, which must refuse to run; what it says.
+    pub async fn start_refused(&mut self) -> Result<String> {
+        let ended = self.spawn()?.ended(DEADLINE).await?;
+        ensure!(!ended.success, "it ran");
+        Ok(ended.err)
+    }
+
+    /// Kills the platform.
+    pub fn kill(&mut self) -> Result<()> {
+        self.platform.take().context("no platform")?.kill()
+    }
+
+    /// Kills one witness for good: three are left, which is the quorum.
+    pub fn kill_a_witness(&mut self) -> Result<()> {
+        self.witnesses.pop().context("no witness")?.kill()
+    }
+
+    /// Asks the platform to end.
+    pub async fn stop(&mut self, patience: Duration) -> Result<()> {
+        let platform = self.platform.take().context("no platform")?;
+        platform.terminate(patience).await
+    }
+
+    /// Copies the data folder while the platform does not run.
+    pub fn back_up(&self) -> Result<()> {
+        copy(&self.data(), &self.folder.join("backup"))
+    }
+
+    /// Puts the copy in the place of the data folder, and this in the place of the copy.
+    pub fn exchange_backup(&self) -> Result<()> {
+        let (data, backup) = (self.data(), self.folder.join("backup"));
+        let aside = self.folder.join("aside");
+        std::fs::rename(&data, &aside)?;
+        std::fs::rename(&backup, &data)?;
+        Ok(std::fs::rename(&aside, &backup)?)
+    }
+
+    /// What `platform log fsck` finds.
+    pub async fn fsck(&self) -> Result<Ended> {
+        let config = self.config();
+        let arguments = [
+            "log".as_ref(),
+            "fsck".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+        ];
+        Process::run(&self.logs, "fsck", "platform", &arguments).await
+    }
+
+    /// What `platform verify` says of a bundle under the policy of the beginning.
+    pub async fn verify(&self, bundle: &[u8]) -> Result<Ended> {
+        let file = self.folder.join("bundle.json");
+        std::fs::write(&file, bundle)?;
+        let policy = self.folder.join("policy.json");
+        let arguments = [
+            "verify".as_ref(),
+            file.as_os_str(),
+            "--policy".as_ref(),
+            policy.as_os_str(),
+        ];
+        Process::run(&self.logs, "verify", "platform", &arguments).await
+    }
+
+    /// The published checkpoint of a platform that has ended covers its whole log.
+    pub async fn everything_is_witnessed(&self) -> Result<()> {
+        let note = Note::parse(&std::fs::read(self.data().join("log/checkpoint"))?)?;
+        let found = self.fsck().await?;
+        let whole = format!("{} entries", note.checkpoint.size);
+        ensure!(found.success && found.out.starts_with(&whole), "{found:?}");
+        Ok(())
+    }
+
+    /// An answer of the platform.
+    pub async fn get(&self, path: &str, token: &str) -> Result<Vec<u8>> {
+        let url = format!("{}{path}", self.url());
+        let request = self.http.get(&url).bearer_auth(token);
+        let answer = request.send().await?;
+        let (status, body) = (answer.status(), answer.bytes().await?);
+        let text = String::from_utf8_lossy(&body);
+        ensure!(status.is_success(), "{url}: {status} {text:.300}");
+        Ok(body.to_vec())
+    }
+
+    /// The evidence of an organisation, as its bank would read it.
+    pub async fn evidence(&self, organisation: &Slug) -> Result<Vec<u8>> {
+        self.get(&format!("/v1/evidence/{organisation}"), TOKEN)
+            .await
+    }
+
+    /// How much it has stored.
+    pub async fn stored(&self) -> Result<Stored> {
+        let answer: Value = serde_json::from_slice(&self.get("/v1/totals", "").await?)?;
+        let number = |name: &str| {
+            let found = answer["totals"][name].as_u64();
+            found.with_context(|| format!("no {name} in {answer}"))
+        };
+        Ok(Stored {
+            events: number("events")?,
+            anchored: number("anchored")?,
+            refused: number("refused")?,
+            quarantined: number("quarantined")?,
+        })
+    }
+
+    /// What happened to chains.
+    pub async fn chains(&self) -> Result<Vec<Value>> {
+        Ok(serde_json::from_slice(&self.get("/v1/chains", "").await?)?)
+    }
+}
+
+/// A witness, and how the platform's configuration names it.
+async fn start_witness(
+    folder: &Path,
+    logs: &Path,
+    name: &str,
+    keys: &Keys,
+) -> Result<(Process, String)> {
+    let (key, memory) = (
+        folder.join(format!("{name}.key")),
+        folder.join(format!("{name}.json")),
+    );
+    let public = hex::encode(load_or_make(&key)?.public_bytes());
+    let log = format!("{ORIGIN}={}", hex::encode(keys.log.public_bytes()));
+    let (key, memory) = (key.display().to_string(), memory.display().to_string());
+    let arguments = [
+        "witness", "--name", name, "--key", &key, "--memory", &memory, "--log", &log,
+    ];
+    let mut process = Process::start(logs, name, "platform", &arguments)?;
+    let line = process.first_line().await?;
+    let url = line.rsplit_once(' ').map(|(_, url)| url.to_owned());
+    let url = url.context("no address of the witness")?;
+    let mut section = String::new();
+    writeln!(
+        section,
+        "[[witness]]\nname = \"{name}\"\nurl = \"{url}\"\nkey = \"{public}\""
+    )?;
+    Ok((process, section))
+}
+
+/// An address that a process can have again after it was killed: below the ports that the
+/// operating system gives to connections by itself.
+fn free_address() -> Result<SocketAddr> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 10_000 + u16::try_from(std::process::id() % 200)? * 100;
+    for _ in 0..100 {
+        let port = base + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    anyhow::bail!("no free port from {base}")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
