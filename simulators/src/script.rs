@@ -53,12 +53,15 @@ impl Script {
     /// # Errors
     /// When the file cannot be read or a row is none.
     pub fn series(path: &Path) -> anyhow::Result<Script> {
-        let series = Series::load(path)?;
-        let file = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        Script::replay(Series::load(path)?, file.into_owned())
+    }
+
+    /// A series that is there already; `file` is what it is called.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn replay(series: Series, file: String) -> anyhow::Result<Script> {
         Ok(Script::Series(Box::new(Replay::new(series, file)?)))
     }
 

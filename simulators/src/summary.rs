@@ -60,7 +60,8 @@ fn head(outcome: &Outcome) -> String {
 fn events(outcome: &Outcome) -> String {
     let mut text = String::from("Events\n");
     let mut row = |name: &str, count: u64, remark: &str| {
-        let _ = writeln!(text, "  {name:<22}{:>9}  {remark}", grouped(count));
+        let row = format!("  {name:<22}{:>9}  {remark}", grouped(count));
+        let _ = writeln!(text, "{}", row.trim_end());
     };
     row("made by gateways", outcome.events_made, "");
     if outcome.events_hidden > 0 {

@@ -186,7 +186,10 @@ impl<'a> Tour<'a> {
     }
 
     /// Writes everything that a stranger needs into the folder.
-    async fn leave(&self, folder: &RunFolder, decisions: Vec<Decision>) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the platform does not answer or the folder cannot be written.
+    pub async fn leave(&self, folder: &RunFolder, decisions: Vec<Decision>) -> anyhow::Result<()> {
         let operator = &self.stack.operator;
         let note = operator.checkpoint().await?;
         let head = Note::parse(&note)?.checkpoint;
@@ -264,3 +267,6 @@ async fn checked(folder: &RunFolder, json: bool) -> anyhow::Result<ExitStatus> {
     }
     command.status().await.context("the checking process")
 }
+
+#[cfg(test)]
+mod tests;

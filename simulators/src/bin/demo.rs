@@ -85,12 +85,18 @@ async fn run(run: Run) -> anyhow::Result<ExitCode> {
         tour::live(&script, &wish, shutdown).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let status = tour::once(&script, &wish, shutdown).await?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    match tour::once(&script, &wish, shutdown).await {
+        Ok(status) if status.success() => Ok(ExitCode::SUCCESS),
+        Ok(_) => Ok(ExitCode::FAILURE),
+        Err(error) if wish.json => {
+            println!(
+                "{}",
+                serde_json::json!({ "ok": false, "error": format!("{error:#}") })
+            );
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn verify_run(folder: &RunFolder, json: bool) -> anyhow::Result<ExitCode> {
