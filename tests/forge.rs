@@ -167,11 +167,11 @@ impl Paper {
         }
         let path = |index| tree.inclusion(index, 3).unwrap().into();
         let refused = (!self.refused.is_empty()).then(|| Bytes(encode_refused(&self.refused)));
+        let shown = self.shown();
         let place = |kid: &Hash| {
-            self.records
-                .iter()
-                .position(|r| r.record.kid() == *kid)
-                .unwrap()
+            let shown = shown.iter();
+            let mut kids = shown.map(|&index| self.records[index].record.kid());
+            kids.position(|shown| shown == *kid).unwrap()
         };
         Bundle {
             tracebond: "bundle/v1".into(),
@@ -188,7 +188,7 @@ impl Paper {
                 path: path(2),
                 refused,
             }],
-            keys: self.key_rows(),
+            keys: shown.iter().map(|&index| self.key_row(index)).collect(),
             statements: vec![StatementRow {
                 statement: Bytes(self.statement.bytes().to_vec()),
                 header: 0,
@@ -209,21 +209,30 @@ impl Paper {
         }
     }
 
-    fn key_rows(&self) -> Vec<KeyRow> {
-        let leaves: Vec<Hash> = self
-            .list()
-            .iter()
-            .map(|(kid, hash)| registry::leaf(kid, hash))
-            .collect();
-        let tree = Tree::new(&leaves).unwrap();
-        let row = |(index, signed): (usize, &SignedRecord)| KeyRow {
-            record: Bytes(signed.bytes().to_vec()),
+    /// Places of the records that a bundle shows: the device's and the organisation's.
+    fn shown(&self) -> Vec<usize> {
+        let place = |kid: Hash| {
+            let mut records = self.records.iter();
+            records
+                .position(|signed| signed.record.kid() == kid)
+                .unwrap()
+        };
+        let mut places = vec![place(self.device), place(self.organisation)];
+        places.sort_unstable();
+        places
+    }
+
+    /// Any record of the list with its place.
+    pub fn key_row(&self, index: usize) -> KeyRow {
+        let leaf = |(kid, hash): &(Hash, Hash)| registry::leaf(kid, hash);
+        let leaves: Vec<Hash> = self.list().iter().map(leaf).collect();
+        KeyRow {
+            record: Bytes(self.records[index].bytes().to_vec()),
             salt: Fixed(SALT.0),
             header: 0,
             index: index as u64,
-            path: tree.path(index).unwrap().into(),
-        };
-        self.records.iter().enumerate().map(row).collect()
+            path: Tree::new(&leaves).unwrap().path(index).unwrap().into(),
+        }
     }
 
     /// What a reader says who trusts the policy.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform::anchor::tiles::Tiles;
-use platform::anchor::{Cosigner, Notary, NotaryError, SharedTree};
+use platform::anchor::{Cosigner, Notary, SharedTree};
 use platform::bundle::{Bundler, Choice};
 use platform::command::fsck;
 use platform::follower::Follower;
@@ -347,6 +347,3 @@ fn ingest_of(
 pub fn receipt_key() -> SecretKey {
     key_of("receipts")
 }
-
-/// Why a log may not go on.
-pub type OpenError = NotaryError;

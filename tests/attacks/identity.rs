@@ -133,12 +133,20 @@ fn an_operator_who_lists_one_key_twice_is_caught() {
         },
     );
     let once = paper.list();
-    paper.records.push(revoked.clone());
+    paper.records.push(revoked);
     paper.records.sort_by_key(|signed| signed.record.kid());
     let head = paper.head();
     assert_eq!(check_list(&head, &paper.list(), &[]), Err(Alarm::List(1)));
     assert_eq!(check_list(&head, &once, &[]), Err(Alarm::List(1)));
-    assert_eq!(class(paper.verify()), Some(Class::RegistryPath));
+    let own = |index: &usize| paper.records[*index].record.kid() == paper.device;
+    let twice: Vec<usize> = (0..3).filter(own).collect();
+    let mut bundle = paper.bundle();
+    bundle.keys = twice.iter().map(|&index| paper.key_row(index)).collect();
+    (
+        bundle.statements[0].device,
+        bundle.statements[0].organisation,
+    ) = (0, 1);
+    assert_eq!(class(verify(&bundle)), Some(Class::RegistryPath));
 }
 
 /// Caught by the monitor: a key of an earlier list may change its state, never vanish.

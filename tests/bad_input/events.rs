@@ -1,6 +1,6 @@
 //! Events that are refused one by one, in a statement that takes its place.
 
-use schemas::proof::{Class, Verdict};
+use schemas::proof::Verdict;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -103,5 +103,4 @@ async fn bad_events_are_refused_one_by_one_with_index_and_code_and_nothing_prove
         [0, 16]
     );
     assert_eq!(world.monitor().await, Vec::<String>::new());
-    let _ = Class::RefusedEvent;
 }
