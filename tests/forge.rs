@@ -16,7 +16,7 @@ use schemas::proof::{
     StatementRow, member_rows,
 };
 use schemas::registry::{self, Head, SignedRecord};
-use schemas::statement::Statement;
+use schemas::statement::{Statement, statement_id};
 use schemas::time::Instant;
 use schemas::tlog::LogTree;
 use serde_json::Value;
@@ -67,6 +67,10 @@ pub struct Paper {
     pub members: Vec<MemberRow>,
     /// What the operator says that it refused.
     pub refused: Vec<Refused>,
+    /// Bytes that stand in the statement's place, if any.
+    pub spelled: Option<Vec<u8>>,
+    /// Entry that stands in the batch header's place, if any.
+    pub header: Option<Vec<u8>>,
     /// Kid of the record that is shown as the device's.
     pub device: Hash,
     /// Kid of the record that is shown as the organisation's.
@@ -107,9 +111,17 @@ impl Paper {
             source,
             members,
             refused: Vec::new(),
+            spelled: None,
+            header: None,
             device,
             organisation: owner,
         }
+    }
+
+    /// The statement as it stands in the batch.
+    pub fn statement_bytes(&self) -> Vec<u8> {
+        let signed = || self.statement.bytes().to_vec();
+        self.spelled.clone().unwrap_or_else(signed)
     }
 
     /// The head over the list as it stands.
@@ -141,7 +153,7 @@ impl Paper {
             seq: 0,
             statements: 1,
             events: 1,
-            root: self.statement.id(),
+            root: statement_id(&self.statement_bytes()),
             refused: hash_of_refused(&self.refused),
             registry: self.head(),
             first: time,
@@ -149,13 +161,12 @@ impl Paper {
             prev: Hash::ZERO,
         };
         let head = self.head();
-        [
-            Entry::Policy(policy()),
-            Entry::Registry { head, time },
-            Entry::Header(header),
+        let header = Entry::Header(header).encode();
+        vec![
+            Entry::Policy(policy()).encode(),
+            Entry::Registry { head, time }.encode(),
+            self.header.clone().unwrap_or(header),
         ]
-        .map(|entry| entry.encode())
-        .into()
     }
 
     /// The bundle of it all, as good as the operator can make it.
@@ -190,7 +201,7 @@ impl Paper {
             }],
             keys: shown.iter().map(|&index| self.key_row(index)).collect(),
             statements: vec![StatementRow {
-                statement: Bytes(self.statement.bytes().to_vec()),
+                statement: Bytes(self.statement_bytes()),
                 header: 0,
                 index: 0,
                 path: Vec::new().into(),

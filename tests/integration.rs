@@ -7,5 +7,7 @@
 mod attacks;
 mod bad_input;
 mod forge;
+mod fsck;
 mod kill;
+mod proofs;
 mod world;

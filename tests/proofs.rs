@@ -1,0 +1,8 @@
+//! What a bundle proves, and what it cannot be made to prove.
+
+mod agreement;
+mod corrupt;
+mod flipped;
+mod sample;
+mod soundness;
+mod withheld;

@@ -1,0 +1,150 @@
+//! Two verifiers that share no code, one of them written from the documents alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use schemas::b64;
+use schemas::log::{Entry, PolicyFile};
+use schemas::proof::{self, Class};
+use serde_json::{Value, json};
+
+use super::corrupt::{Corrupted, Vandal, under_another_policy};
+use super::sample::samples;
+use crate::forge;
+
+/// Corrupted bundles that both look at.
+const CORRUPTED: usize = 300;
+/// Set to another number of them.
+const COUNT: &str = "TRACEBOND_CORRUPTIONS";
+/// Set to another seed.
+const SEED: &str = "TRACEBOND_SEED";
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+/// What the verifier in Rust says, with the members that both must agree on.
+fn rust(bytes: &[u8], policy: Option<&[u8]>) -> Value {
+    match proof::verify(bytes, policy) {
+        Err(refusal) => json!({"verdict": "refused", "class": refusal.class.to_string()}),
+        Ok(report) => {
+            let head = report.head().unwrap();
+            // An event that is met twice counts once.
+            let events: BTreeSet<_> = report.events.iter().map(|event| event.leaf).collect();
+            json!({
+                "verdict": report.verdict.to_string(),
+                "class": null,
+                "events": events.len(),
+                "statements": report.statements.len(),
+                "log_size": head.checkpoint.size,
+                "root": head.checkpoint.root.to_string(),
+                "anchored": head.anchored.as_seconds(),
+                "policy": report.policy_hash.to_string(),
+            })
+        }
+    }
+}
+
+/// What the one in Python says of every file, by file name, and why.
+fn python(folder: &Path, files: &[String], policy: Option<&[u8]>) -> BTreeMap<String, Value> {
+    let verifier = Path::new(env!("CARGO_MANIFEST_DIR")).join("verifier/verify_bundle.py");
+    let list = folder.join("list.txt");
+    let names: String = files
+        .iter()
+        .map(|name| format!("{}\n", folder.join(name).display()))
+        .collect();
+    std::fs::write(&list, names).unwrap();
+    let mut command = Command::new("python3");
+    command.arg(verifier).arg("--json").arg("--list").arg(&list);
+    if let Some(policy) = policy {
+        let file = folder.join("policy.json");
+        let content = serde_json::to_vec(&PolicyFile::new(policy.to_vec())).unwrap();
+        std::fs::write(&file, content).unwrap();
+        command.arg("--policy").arg(file);
+    }
+    let output = command.output().expect("python3 is needed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{errors}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let file = Path::new(value["file"].as_str().unwrap())
+            .file_name()
+            .unwrap();
+        (file.to_str().unwrap().to_owned(), value)
+    };
+    text.lines().map(line).collect()
+}
+
+/// Every disagreement, in words.
+fn disagreements(bundles: &[Corrupted], policy: Option<&[u8]>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |index| format!("{index}.json");
+    for (index, bundle) in bundles.iter().enumerate() {
+        std::fs::write(folder.path().join(name(index)), &bundle.bytes).unwrap();
+    }
+    let files: Vec<String> = (0..bundles.len()).map(name).collect();
+    let theirs = python(folder.path(), &files, policy);
+    let mut found = Vec::new();
+    for (file, bundle) in files.iter().zip(bundles) {
+        let (ours, theirs) = (rust(&bundle.bytes, policy), &theirs[file]);
+        let differs = |(name, value): (&String, &Value)| theirs[name] != *value;
+        if ours.as_object().unwrap().iter().any(differs) {
+            let why = proof::verify(&bundle.bytes, policy).err();
+            found.push(format!(
+                "{}\n  Rust   {ours} {why:?}\n  Python {theirs}",
+                bundle.how
+            ));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn python_verifier_agrees() {
+    let samples = samples().await;
+    let mut bundles: Vec<Corrupted> = Vec::new();
+    for (name, bytes) in &samples.bundles {
+        let outcome = proof::verify(bytes, Some(&samples.policy));
+        assert!(outcome.is_ok(), "{name}: {outcome:?}");
+        let (how, bytes) = ((*name).to_owned(), bytes.clone());
+        bundles.push(Corrupted { how, bytes });
+    }
+    bundles.push(under_another_policy());
+    let mut vandal = Vandal::new(number(SEED, 7), &samples);
+    bundles.extend((0..number(COUNT, CORRUPTED as u64)).map(|_| vandal.next()));
+    // Once by the policy that is trusted, so that nothing forged under another one gets far, and
+    // once by none, so that it does.
+    for policy in [Some(&samples.policy[..]), None] {
+        let found = disagreements(&bundles, policy);
+        assert!(
+            found.is_empty(),
+            "{} disagreements:\n{}",
+            found.len(),
+            found.join("\n")
+        );
+    }
+    let classes: BTreeSet<String> = bundles
+        .iter()
+        .filter_map(|bundle| proof::verify(&bundle.bytes, None).err())
+        .map(|refusal| refusal.class.to_string())
+        .collect();
+    assert!(classes.len() >= 9, "only {classes:?} were reached");
+}
+
+/// The policy file is the same to both.
+#[test]
+fn policy_file_is_spelled_as_the_document_says() {
+    let entry = Entry::Policy(forge::policy()).encode();
+    let file = serde_json::to_value(PolicyFile::new(entry.clone())).unwrap();
+    assert_eq!(
+        file,
+        json!({"tracebond": "policy/v1", "entry": b64::encode(&entry)})
+    );
+    let other = proof::verify(
+        &forge::Paper::honest().bundle().to_json().unwrap(),
+        Some(b"another"),
+    );
+    assert_eq!(other.unwrap_err().class, Class::Policy);
+}
