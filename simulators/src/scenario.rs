@@ -172,6 +172,32 @@ impl Scenario {
             .collect()
     }
 
+    /// The lots that something happened to, each with what: for whoever wants to see its page.
+    pub fn troubled(&self) -> Vec<(&'static str, &Lot)> {
+        let day = Duration::from_secs(86_400);
+        let mut troubled = Vec::new();
+        for (supplier, conduct) in self.suppliers() {
+            let sensors = supplier
+                .gateways
+                .iter()
+                .filter_map(|one| one.sensor.as_ref());
+            for warming in sensors.flat_map(|sensor| &sensor.climate.warmings) {
+                // A truck carries what was made the day before, a cold room holds that day's lot.
+                let (what, until) = match conduct {
+                    Conduct::Excursion => ("its truck was too warm", warming.from - day),
+                    _ => ("records of that night are missing", warming.from),
+                };
+                let made = |lot: &&Lot| {
+                    lot.supplier == supplier.slug
+                        && lot.made <= until + day / 4
+                        && lot.made + day > until
+                };
+                troubled.extend(self.lots.iter().rfind(made).map(|lot| (what, lot)));
+            }
+        }
+        troubled
+    }
+
     /// The lot whose journey ends first: what a visitor is shown while the rest still goes on.
     pub fn first_finished(&self) -> Option<&Lot> {
         let sold = self.lots.iter().filter(|lot| lot.fate == Fate::OnTime);

@@ -186,6 +186,18 @@ impl Script {
         }
     }
 
+    /// Digital Link URIs of what is worth a look, each with the reason.
+    pub fn sights(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Script::Story(scenario) => scenario
+                .troubled()
+                .into_iter()
+                .map(|(what, lot)| (what, lot.uri.clone()))
+                .collect(),
+            Script::Series(_) => Vec::new(),
+        }
+    }
+
     /// Those who apply for credit, with their conduct where the script knows it.
     pub fn applicants(&self) -> Vec<(&Organisation, Option<Conduct>)> {
         let story = matches!(self, Script::Story(_));

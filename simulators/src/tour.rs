@@ -166,6 +166,9 @@ impl<'a> Tour<'a> {
         let decisions = self.stack.applications(self.script).await?;
         progress.done("the story is played to its end; time now goes on by itself");
         println!("{}", summary::decisions(&decisions));
+        for (what, item) in self.script.sights() {
+            println!("{what:<34}{}", self.page(&item));
+        }
         if let Some(keep) = &wish.keep {
             self.leave(&RunFolder::create(keep)?, decisions).await?;
         }
@@ -179,10 +182,15 @@ impl<'a> Tour<'a> {
     fn addresses(&self, item: &str) -> Addresses {
         let url = self.stack.operator.url();
         Addresses {
-            product: item.replacen("https://id.gs1.org", url, 1),
+            product: self.page(item),
             platform: format!("{url}/"),
             bank: self.stack.bank_page(),
         }
+    }
+
+    /// Address of a product's page.
+    fn page(&self, item: &str) -> String {
+        item.replacen("https://id.gs1.org", self.stack.operator.url(), 1)
     }
 
     /// Writes everything that a stranger needs into the folder.

@@ -239,6 +239,38 @@ fn what_is_hidden_is_every_reading_outside_the_limits() {
 }
 
 #[test]
+fn the_lots_in_trouble_are_those_that_were_there() {
+    for seed in 0..60 {
+        let scenario = Scenario::from_seed(seed);
+        let [(_, warm), (_, missing)] = scenario.troubled()[..] else {
+            panic!("seed {seed}")
+        };
+        let span = |lot: &Lot, from: &str, until: &str| {
+            let of = |step: &str| {
+                let scans = scans(&scenario).into_iter();
+                let mut times = scans.filter(|(_, line)| line["step"] == step && names(line, lot));
+                times.next().unwrap().0.at
+            };
+            (of(from), of(until))
+        };
+        let climate = |supplier: &Slug, device: &str| {
+            let organisation = scenario.organisation(supplier).unwrap();
+            let gateway = organisation
+                .gateways
+                .iter()
+                .find(|one| one.slug.as_str() == device);
+            gateway.unwrap().sensor.as_ref().unwrap().climate.warmings[0]
+        };
+        let (from, until) = span(warm, "loading", "unloading");
+        let warming = climate(&warm.supplier, "truck");
+        assert!(warming.from < until && from < warming.until, "seed {seed}");
+        let (from, until) = span(missing, "storing", "shipping");
+        let warming = climate(&missing.supplier, "cold");
+        assert!(from < warming.from && warming.from < until, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_first_journey_ends_within_three_days() {
     let scenario = Scenario::from_seed(DEFAULT_SEED);
     let first = scenario.first_finished().unwrap();
