@@ -101,13 +101,49 @@ fn make(file: &Path) -> Result<SecretKey, KeyFileError> {
         fs::create_dir_all(folder).map_err(io)?;
     }
     let key = SecretKey::generate()?;
+    write_new(file, &format!("{}\n", hex::encode(key.seed()))).map_err(io)?;
+    Ok(key)
+}
+
+/// Writes a file that was not there, for its owner only: whole or, after a crash too, not at all.
+fn write_new(file: &Path, text: &str) -> io::Result<()> {
+    let beside = file.with_extension("new");
+    // Of a process that has ended in the middle; nothing was signed with it.
+    let _ = fs::remove_file(&beside);
     let mut out = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(file)
-        .map_err(io)?;
-    writeln!(out, "{}", hex::encode(key.seed())).map_err(io)?;
-    out.sync_all().map_err(io)?;
-    Ok(key)
+        .open(&beside)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
+    // Unlike a rename, a link never replaces a key that somebody else has made meanwhile.
+    fs::hard_link(&beside, file)?;
+    fs::remove_file(&beside)?;
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_whole_and_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys/log.key");
+        fs::create_dir_all(folder.path().join("keys")).unwrap();
+        // A process before was killed while it wrote.
+        fs::write(file.with_extension("new"), "abc").unwrap();
+        let made = load_or_make(&file).unwrap();
+        assert_eq!(load_or_make(&file).unwrap().kid(), made.kid());
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert!(write_new(&file, "another").is_err());
+        assert_eq!(load(&file).unwrap().kid(), made.kid());
+    }
 }
