@@ -16,12 +16,13 @@ use std::time::Duration;
 use anyhow::ensure;
 use rand::Rng;
 
+use operator::Operator;
 use world::World;
 
 /// Lines that are scanned in one round.
 const LINES: u32 = 120;
 /// How long a process may take to end when it is asked to.
-const END: Duration = Duration::from_secs(15);
+const END: Duration = Duration::from_secs(10);
 
 /// A point in the middle of a round.
 fn point(world: &mut World, round: u32) -> u32 {
@@ -43,6 +44,11 @@ async fn killed_agent_loses_and_doubles_nothing() {
                 world.scanner.written(point).await?;
             }
             world.gateway.kill()?;
+            if world.chance.random_bool(0.5) {
+                // Killed again while it looks where it was.
+                world.gateway.start()?;
+                world.gateway.kill()?;
+            }
             world.gateway.start()?;
         }
         world.settled(ROUNDS * LINES).await?;
@@ -75,6 +81,24 @@ async fn killed_platform_loses_and_doubles_nothing() {
         world.check(ROUNDS * LINES).await
     };
     World::tell(2, ROUNDS * LINES, story).await;
+}
+
+#[tokio::test]
+async fn platform_killed_in_its_first_start_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, logs) = (folder.path().join("operator"), folder.path().join("logs"));
+    std::fs::create_dir_all(&logs).unwrap();
+    let organisation = "qinghe".parse().unwrap();
+    let prepared = Operator::prepare(place, logs, &organisation).await;
+    let mut operator = prepared.unwrap();
+    for file in ["lock", "platform.db", "platform.db-wal"] {
+        operator.kill_once_there(file).await.unwrap();
+    }
+    operator.start().await.unwrap();
+    operator.kill().unwrap();
+    operator.begin().await.unwrap();
+    operator.stop(END).await.unwrap();
+    operator.everything_is_witnessed().await.unwrap();
 }
 
 #[tokio::test]

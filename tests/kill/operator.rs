@@ -17,7 +17,7 @@ use schemas::note::Note;
 use serde_json::Value;
 use simulators::organisation::{Platform, Registrar, hand_over};
 
-use crate::kill::process::{DEADLINE, Ended, Process};
+use crate::kill::process::{DEADLINE, Ended, Process, until};
 
 const ORIGIN: &str = "kill.test.example/tracebond";
 /// A reader of evidence with the organisation's consent.
@@ -60,9 +60,9 @@ pub struct Stored {
 }
 
 impl Operator {
-    /// Starts witnesses and platform and has the operator's organisation admitted. `reader_of` is
-    /// the organisation whose evidence may be read.
-    pub async fn start_all(folder: PathBuf, logs: PathBuf, reader_of: &Slug) -> Result<Operator> {
+    /// Starts the witnesses and writes the platform's configuration. `reader_of` is the
+    /// organisation whose evidence may be read.
+    pub async fn prepare(folder: PathBuf, logs: PathBuf, reader_of: &Slug) -> Result<Operator> {
         platform::tls::install_provider();
         let keys = Keys::load_or_make(&folder.join("data/keys"))?;
         let origin: Origin = ORIGIN.parse()?;
@@ -73,7 +73,7 @@ impl Operator {
             witnesses.push(process);
             sections.push_str(&section);
         }
-        let mut operator = Operator {
+        let operator = Operator {
             http: Client::builder().timeout(DEADLINE).build()?,
             address: free_address()?,
             broker: free_address()?,
@@ -88,12 +88,26 @@ impl Operator {
             origin,
         };
         std::fs::write(operator.config(), operator.text(&sections, reader_of)?)?;
-        operator.start().await?;
-        operator.be_admitted().await?;
-        let policy = operator.get("/v1/policy", "").await?;
-        operator.policy = PolicyFile::parse(&policy)?.0;
-        std::fs::write(operator.folder.join("policy.json"), &policy)?;
         Ok(operator)
+    }
+
+    /// Starts the platform for the first time and has the operator's organisation admitted.
+    pub async fn begin(&mut self) -> Result<()> {
+        self.start().await?;
+        self.be_admitted().await?;
+        let policy = self.get("/v1/policy", "").await?;
+        self.policy = PolicyFile::parse(&policy)?.0;
+        Ok(std::fs::write(self.folder.join("policy.json"), &policy)?)
+    }
+
+    /// Starts the platform and kills it as soon as a file is in its data folder.
+    pub async fn kill_once_there(&mut self, file: &str) -> Result<()> {
+        let (platform, file) = (self.spawn()?, self.data().join(file));
+        until(&file.display().to_string(), DEADLINE, async || {
+            Ok(file.exists().then_some(()))
+        })
+        .await?;
+        platform.kill()
     }
 
     fn text(&self, witnesses: &str, reader_of: &Slug) -> Result<String> {

@@ -56,7 +56,8 @@ impl World {
         std::fs::create_dir_all(&logs)?;
         let organisation: Slug = "qinghe".parse()?;
         let place = folder.path().join("operator");
-        let operator = Operator::start_all(place, logs.clone(), &organisation).await?;
+        let mut operator = Operator::prepare(place, logs.clone(), &organisation).await?;
+        operator.begin().await?;
         let owner = Organisation::new(organisation.clone(), operator.identity(), operator.http())?;
         owner.join(operator.registrar()).await?;
         let place = folder.path().join("gateway");
