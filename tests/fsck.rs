@@ -40,7 +40,9 @@ async fn honest_log_is_clean() {
 
 #[tokio::test]
 async fn changed_entry_is_found() {
-    let found = after("UPDATE log_entries SET bytes = CAST(bytes || x'00' AS BLOB) WHERE position = 3").await;
+    let found =
+        after("UPDATE log_entries SET bytes = CAST(bytes || x'00' AS BLOB) WHERE position = 3")
+            .await;
     assert!(
         found
             .iter()
@@ -91,8 +93,7 @@ async fn changed_root_is_found() {
 #[tokio::test]
 async fn changed_list_is_found() {
     let found =
-        after("UPDATE registry_records SET hash = zeroblob(32) WHERE device = 'line-1'")
-            .await;
+        after("UPDATE registry_records SET hash = zeroblob(32) WHERE device = 'line-1'").await;
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(
         found[0].contains("the list of registry version 2"),

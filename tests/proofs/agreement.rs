@@ -133,6 +133,41 @@ async fn python_verifier_agrees() {
     assert!(classes.len() >= 9, "only {classes:?} were reached");
 }
 
+/// Some hundreds of bundles that the Python verifier's own tests make, most of them breaking one rule
+/// with every signature and root right: each is refused here with the class that is written there.
+#[test]
+fn bundles_of_the_python_tests_are_judged_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs/write_cases.py");
+    let status = Command::new("python3")
+        .arg(script)
+        .arg(folder.path())
+        .status();
+    assert!(status.expect("python3 is needed").success());
+    let cases = std::fs::read(folder.path().join("cases.json")).unwrap();
+    let cases: Vec<(String, String, String)> = serde_json::from_slice(&cases).unwrap();
+    assert!(cases.len() > 200, "only {} cases", cases.len());
+    let mut found = Vec::new();
+    for (file, name, expected) in &cases {
+        let bytes = std::fs::read(folder.path().join(file)).unwrap();
+        let outcome = proof::verify(&bytes, None);
+        let said = match &outcome {
+            Ok(report) => report.verdict.to_string(),
+            Err(refusal) => refusal.class.to_string(),
+        };
+        if said != *expected {
+            let why = outcome.err();
+            found.push(format!("{name}: Python {expected}, Rust {said} {why:?}"));
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "{} disagreements:\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
+
 /// The policy file is the same to both.
 #[test]
 fn policy_file_is_spelled_as_the_document_says() {

@@ -261,11 +261,7 @@ impl<'s> Vandal<'s> {
             ),
             ("version", text.replacen("bundle/v1", "bundle/v2", 1)),
             ("base64 padding", text.replacen("=\"", "\"", 1)),
-            (
-                "URL base64",
-                text.replacen('+', "-", 1)
-                    .replacen("bundle/v1", "bundle/v1", 1),
-            ),
+            ("URL base64", text.replacen('+', "-", 1)),
             ("control", text.replacen("bundle/v1", "bundle/v1\u{1}", 1)),
             ("cut", text[..text.len() / 2].to_owned()),
             ("twice the whole", format!("{text}{text}")),
