@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
 use schemas::ids::DeviceAddress;
 use schemas::time::{Clock, Instant};
@@ -18,6 +18,9 @@ use crate::summary::grouped;
 /// Simulated time after which everybody hands over what they have: no event is anchored much
 /// later than this after its own time, unless its network is cut.
 pub const STEP: Duration = Duration::from_secs(6 * 3_600);
+
+/// How long agents may take, in real time, to lie down.
+const ASSEMBLY: Duration = Duration::from_secs(20);
 
 /// A world that is being played.
 pub struct Play<'a> {
@@ -43,6 +46,7 @@ impl Play<'_> {
         while self.clock.now() < end {
             let action = self.actions.first().map_or(end, |action| action.at);
             let stop = action.min(hand_over).min(end);
+            self.assemble().await?;
             self.clock.advance(stop).await?;
             self.act(stop).await?;
             if stop == end {
@@ -53,6 +57,23 @@ impl Play<'_> {
                 hand_over = stop + self.step;
             }
             progress.step(|| self.line());
+        }
+        Ok(())
+    }
+
+    /// Waits until every timer of every agent sleeps on the clock. An agent that has just started,
+    /// or was just asked for something, may not have lain down again: time that moves then would
+    /// pass it by, and a reading would be missed or come late.
+    async fn assemble(&self) -> anyhow::Result<()> {
+        let timers = self.posts.values().map(Post::timers).sum();
+        let deadline = tokio::time::Instant::now() + ASSEMBLY;
+        while self.clock.sleepers() < timers {
+            let asleep = self.clock.sleepers();
+            ensure!(
+                tokio::time::Instant::now() < deadline,
+                "{asleep} of {timers} timers sleep"
+            );
+            tokio::task::yield_now().await;
         }
         Ok(())
     }

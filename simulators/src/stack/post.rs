@@ -162,6 +162,15 @@ impl Post {
         self.device.as_ref()
     }
 
+    /// How many timers its running agent has on the clock: one for the heartbeat, one for the
+    /// sensor.
+    pub fn timers(&self) -> usize {
+        match self.agent {
+            Some(_) => 1 + usize::from(self.device.is_some()),
+            None => 0,
+        }
+    }
+
     /// Somebody scans: returns when the line is durable in the outbox.
     ///
     /// # Errors
