@@ -11,7 +11,8 @@ use schemas::log::{BatchHeader, Entry, Policy};
 use schemas::merkle::Tree;
 use schemas::note::Note;
 use schemas::proof::{
-    Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, PolicyRow, StatementRow, member_rows,
+    Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, PolicyRow, StatementRow,
+    member_rows,
 };
 use schemas::registry::{Registry, SignedRecord, State};
 use schemas::statement::Statement;
@@ -28,6 +29,9 @@ pub enum BundleError {
     /// What is kept does not fit together.
     #[error("what is kept does not fit together: {0}")]
     Broken(&'static str),
+    /// No whole chain leads from a statement to the last one of its retired key.
+    #[error("no whole chain leads to the last statement of a retired key")]
+    ChainEnds,
     /// Nothing chosen is under a witnessed checkpoint yet.
     #[error("nothing chosen is under a witnessed checkpoint yet")]
     NotWitnessed,
@@ -188,9 +192,11 @@ impl Bundler {
                 .statement(id)
                 .await?
                 .ok_or(BundleError::Broken("statement"))?;
-            match kept.batch {
-                Some(place) if place.log_index < size => chosen.push(kept),
-                _ => waiting.push(*id),
+            let witnessed = kept.batch.is_some_and(|place| place.log_index < size);
+            if witnessed && self.reaches_last(&kept).await? {
+                chosen.push(kept);
+            } else {
+                waiting.push(*id);
             }
         }
         if chosen.is_empty() {
@@ -198,6 +204,22 @@ impl Bundler {
         }
         chosen.sort_by_key(|kept| kept.batch.map(|place| (place.log_index, place.position)));
         Ok((chosen, waiting))
+    }
+
+    /// False for a statement of a retired key from which no whole chain leads to the last one.
+    async fn reaches_last(&self, kept: &KeptStatement) -> Result<bool, BundleError> {
+        let record = self
+            .store
+            .record_at(&kept.kid, kept.registry_version)
+            .await?;
+        let record = record.ok_or(BundleError::Broken("record"))?;
+        let record =
+            SignedRecord::parse(record.bytes).map_err(|_| BundleError::Broken("record"))?;
+        match self.later(kept, &record).await {
+            Ok(_) => Ok(true),
+            Err(BundleError::ChainEnds) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn headers(&self, chosen: &[KeptStatement]) -> Result<Vec<Header>, BundleError> {
@@ -292,7 +314,11 @@ impl Bundler {
                 chain.push(Bytes(next.bytes));
             }
         }
-        Ok(Some(chain))
+        if before == *id && chain.len() <= LATER_MAX {
+            Ok(Some(chain))
+        } else {
+            Err(BundleError::ChainEnds)
+        }
     }
 
     async fn bundle(

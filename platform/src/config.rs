@@ -209,10 +209,16 @@ impl Config {
                 format!("between 1 and the {witnesses} witnesses named"),
             ));
         }
-        if config.anchor.batch_ms == 0 || config.anchor.batch_statements == 0 {
+        if config.anchor.batch_statements == 0 || config.anchor.batch_statements > 65_536 {
+            return Err(wrong(
+                "anchor.batch_statements",
+                "between 1 and 65536".into(),
+            ));
+        }
+        if config.anchor.batch_ms == 0 {
             return Err(wrong(
                 "anchor.batch_ms",
-                "batches need a time and a size above 0".into(),
+                "batches need a time above 0".into(),
             ));
         }
         Ok(config)

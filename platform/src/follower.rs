@@ -1,8 +1,9 @@
 //! Reads every device's chain behind the write path (`DESIGN.md` section 5): shared subscriptions
 //! and catching up reorder, so order is judged here, with patience, and never at the door.
 //!
-//! A missing statement is a gap after a grace period; it is closed when it is filled. Two ids on
-//! one place, or a link that does not fit, is a fork. Both are rows that nobody can erase.
+//! A missing statement is a gap after a grace period; it is closed when it is filled. A link that
+//! does not fit is a fork; two ids in one place are written down as one by the store, in the very
+//! transaction that takes the second. All are rows that nobody can erase.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,19 +103,10 @@ impl Follower {
             self.event(device, kind, (epoch, from, to), now, detail)
         };
         match head {
-            Some((at, _)) if at == link.position => {
-                self.store
-                    .add_chain_event(&event("fork", seq, seq, "two statements in one place"))
-                    .await?;
-                return Ok(Some((link.position, link.id)));
-            }
-            Some((at, id)) if at.epoch == epoch && at.seq + 1 == seq => {
-                if link.prev != id {
-                    let detail = "it names another statement before it";
-                    self.store
-                        .add_chain_event(&event("fork", seq, seq, detail))
-                        .await?;
-                }
+            // The store has written down that two statements stand in one place.
+            Some((at, _)) if at == link.position => {}
+            Some((at, _)) if at.epoch == epoch && at.seq + 1 == seq => {
+                self.check_link(device, link, now).await?;
             }
             None if seq == 0 && epoch == 0 => {}
             Some((at, _)) if at.epoch < epoch && seq == 0 => {
@@ -182,9 +174,63 @@ impl Follower {
             if self.store.present(device, epoch, from, to).await? == to - from + 1 {
                 let event = self.event(device, "gap-closed", (epoch, from, to), now, "filled");
                 self.store.add_chain_event(&event).await?;
+                self.check_filled(device, (epoch, from, to), now).await?;
             }
         }
         Ok(())
+    }
+
+    /// A statement must name one that stands in the place before it.
+    async fn check_link(
+        &self,
+        device: &DeviceAddress,
+        link: &ChainLink,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let (epoch, seq) = (link.position.epoch, link.position.seq);
+        let Some(before) = seq.checked_sub(1) else {
+            return Ok(());
+        };
+        let ids = self
+            .store
+            .ids_at(device, Position { epoch, seq: before })
+            .await?;
+        if ids.is_empty() || ids.contains(&link.prev) {
+            return Ok(());
+        }
+        let detail = "it names another statement before it";
+        let event = self.event(device, "fork", (epoch, seq, seq), now, detail);
+        self.store.add_chain_event(&event).await
+    }
+
+    /// What filled a gap, and the statement behind it, are checked like any other link.
+    async fn check_filled(
+        &self,
+        device: &DeviceAddress,
+        (epoch, from, to): (u64, u64, u64),
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let start = match from.checked_sub(1) {
+            Some(seq) => Some(Position { epoch, seq }),
+            None => epoch.checked_sub(1).map(|epoch| Position {
+                epoch,
+                seq: u64::MAX,
+            }),
+        };
+        let mut after = start;
+        loop {
+            let links = self.store.links_after(device, after, PAGE).await?;
+            for link in &links {
+                if link.position.epoch != epoch || link.position.seq > to + 1 {
+                    return Ok(());
+                }
+                self.check_link(device, link, now).await?;
+            }
+            let Some(last) = links.last() else {
+                return Ok(());
+            };
+            after = Some(last.position);
+        }
     }
 
     /// A device that has not spoken within its heartbeat.

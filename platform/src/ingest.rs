@@ -14,7 +14,7 @@ use std::time::Duration;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::key::SecretKey;
-use schemas::receipt::{IDS_MAX, Receipt, Reply};
+use schemas::receipt::{Receipt, Reply};
 use schemas::time::{Clock, Instant};
 use tokio::sync::Notify;
 
@@ -141,7 +141,7 @@ impl Ingest {
             let key = (&statement.device, statement.position.epoch);
             let group = groups.entry(key).or_default();
             // Two ids on one seq are a fork: each gets a receipt that names it.
-            if group.contains_key(&statement.position.seq) || group.len() == IDS_MAX {
+            if group.contains_key(&statement.position.seq) || is_full(group, statement) {
                 let (device, epoch) = key;
                 replies.push(self.receipt(device, epoch, &std::mem::take(group), now));
             }
@@ -196,6 +196,26 @@ impl Ingest {
             Reply::Receipt(receipt.sign(&self.receipt_key)).encode(),
         )
     }
+}
+
+/// Most statements of one receipt: each could be a range of its own, and 256 ranges are allowed.
+const RECEIPT_STATEMENTS: usize = 200;
+/// Most refused events of one receipt: with their codes they stay far below its 65,536 bytes.
+const RECEIPT_REFUSALS: usize = 768;
+
+fn refusals(statement: &NewStatement) -> usize {
+    statement
+        .events
+        .iter()
+        .filter(|event| event.refused.is_some())
+        .count()
+}
+
+/// True if a receipt of the group has no room for another statement.
+fn is_full(group: &BTreeMap<u64, &NewStatement>, next: &NewStatement) -> bool {
+    let refused: usize = group.values().map(|statement| refusals(statement)).sum();
+    !group.is_empty()
+        && (group.len() == RECEIPT_STATEMENTS || refused + refusals(next) > RECEIPT_REFUSALS)
 }
 
 fn mark_fresh(outcomes: &mut [Outcome], flags: &[bool]) {

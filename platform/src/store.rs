@@ -396,7 +396,7 @@ pub trait RegistryStore: Send + Sync {
 #[async_trait]
 pub trait IngestStore: Send + Sync {
     /// Makes statements and quarantined messages durable in one transaction; for each statement
-    /// true if it is new, false if it was there.
+    /// true if it is new, false if it was there. A new one in a taken place leaves a `fork` row.
     async fn commit(
         &self,
         statements: &[NewStatement],
@@ -478,6 +478,8 @@ pub trait TraceStore: Send + Sync {
         after: Option<Position>,
         limit: u32,
     ) -> Stored<Vec<ChainLink>>;
+    /// Ids of the statements in one place of a chain: more than one is a fork.
+    async fn ids_at(&self, device: &DeviceAddress, at: Position) -> Stored<Vec<Hash>>;
     /// How many of the seqs from..=to of an epoch are there.
     async fn present(&self, device: &DeviceAddress, epoch: u64, from: u64, to: u64) -> Stored<u64>;
     /// Records something; a repetition changes nothing.

@@ -5,6 +5,7 @@
 mod check;
 mod form;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub use check::verify;
@@ -15,10 +16,11 @@ pub use form::{
 
 use crate::event::{Event, Salt, Source};
 use crate::hash::Hash;
+use crate::ids::DeviceAddress;
 use crate::log::Policy;
 use crate::note::Witnessed;
 use crate::registry::Record;
-use crate::statement::Statement;
+use crate::statement::{Position, Statement};
 use crate::time::Instant;
 
 /// Which check refused a bundle, in the order of the checks.
@@ -202,6 +204,28 @@ impl Report {
     #[must_use]
     pub fn head(&self) -> Option<&Witnessed> {
         self.checkpoints.last()
+    }
+
+    /// Number of events, each counted once however often it stands in the bundle.
+    #[must_use]
+    pub fn distinct_events(&self) -> usize {
+        self.events
+            .iter()
+            .map(|event| event.leaf)
+            .collect::<BTreeSet<_>>()
+            .len()
+    }
+
+    /// Places of chains for which the bundle holds two statements.
+    #[must_use]
+    pub fn forks(&self) -> BTreeSet<(DeviceAddress, Position)> {
+        let mut seen = BTreeSet::new();
+        let place = |verified: &VerifiedStatement| {
+            let payload = &verified.statement.payload;
+            (payload.device.clone(), payload.position)
+        };
+        let places = self.statements.iter().map(place);
+        places.filter(|place| !seen.insert(place.clone())).collect()
     }
 }
 

@@ -140,7 +140,6 @@ async fn fork_of_a_device_keeps_both_and_alarms() {
 
 /// A copied device speaks long after the real one has gone on.
 #[tokio::test]
-#[ignore = "known: the follower looks only after its head (platform/src/follower.rs)"]
 async fn late_fork_of_a_device_alarms_too() {
     let mut world = World::with_line_1().await;
     let mut copy = world.device("qinghe/line-1").clone();
@@ -164,7 +163,6 @@ async fn link_that_names_another_statement_is_a_fork() {
 
 /// The same when the statement between comes only after its neighbours.
 #[tokio::test]
-#[ignore = "known: the follower does not compare prev when a gap is filled (platform/src/follower.rs)"]
 async fn link_that_names_another_statement_is_a_fork_when_a_gap_is_filled_too() {
     let mut world = World::with_line_1().await;
     let device = world.device("qinghe/line-1");
@@ -184,7 +182,6 @@ async fn link_that_names_another_statement_is_a_fork_when_a_gap_is_filled_too() 
 
 /// The device resends everything for ever if it cannot read its receipts.
 #[tokio::test]
-#[ignore = "known: a receipt of more than 256 ranges is made (platform/src/ingest.rs)"]
 async fn receipts_can_be_read_however_the_statements_come() {
     let mut world = World::with_line_1().await;
     let device = world.device("qinghe/line-1");
@@ -204,7 +201,6 @@ async fn receipts_can_be_read_however_the_statements_come() {
 
 /// A gateway whose place is configured wrongly: each of its events is refused.
 #[tokio::test]
-#[ignore = "known: a receipt of more than 65,536 bytes or 1,024 refusals is made (platform/src/ingest.rs)"]
 async fn receipts_can_be_read_when_every_event_is_refused() {
     let mut world = World::with_line_1().await;
     let mut wrong = inspected(1);

@@ -76,7 +76,6 @@ fn bad_configuration_names_file_line_and_field() {
 }
 
 #[test]
-#[ignore = "known: named as anchor.batch_ms at line 0 (platform/src/config.rs)"]
 fn batches_of_no_statements_are_named_as_themselves() {
     let text = good().replacen("batch_ms = 1000", "batch_statements = 0", 1);
     let error = Config::parse("platform.toml", &text).unwrap_err();

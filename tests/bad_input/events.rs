@@ -110,7 +110,6 @@ async fn bad_events_are_refused_one_by_one_with_index_and_code_and_nothing_prove
 /// One gateway's refused events must not make the list of a batch longer than any reader takes: then
 /// nothing of that batch could be proven, not even what others said.
 #[tokio::test]
-#[ignore = "known: a batch is not closed before its list of refused events is too long (platform/src/anchor/batch.rs)"]
 async fn batch_of_very_many_refused_events_can_still_be_proven() {
     let mut world = World::with_line_1().await;
     world.enrol("qinghe/line-2").await;

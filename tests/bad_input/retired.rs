@@ -127,7 +127,6 @@ async fn last_that_names_the_statement_at_another_place_does_not_verify() {
 /// What is shown of a retired key is what a reader can check: while the chain to its last statement
 /// has a hole, the statement waits, and the rest of the product's history is not spoilt by it.
 #[tokio::test]
-#[ignore = "known: the bundler puts in a chain that ends early (platform/src/bundle.rs)"]
 async fn statement_whose_chain_to_the_last_has_a_hole_does_not_spoil_the_bundle() {
     let (mut world, messages) = retired().await;
     world.deliver_message(&messages[1]).await;

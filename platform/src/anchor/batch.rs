@@ -1,16 +1,34 @@
 //! Batches: the header that anchors what ingest stored.
 
 use schemas::hash::Hash;
-use schemas::log::{BatchHeader, Entry, Refused, encode_refused, entry_hash, hash_of_refused};
+use schemas::log::{
+    BatchHeader, Entry, REFUSED_MAX, Refused, encode_refused, entry_hash, hash_of_refused,
+};
 use schemas::merkle;
 
 use super::{Notary, NotaryError};
 use crate::store::{Append, NewBatch, Queued};
 
+/// Longest row of a list of refused events: head, two indices, the longest code.
+const REFUSED_ROW_MAX: u64 = 32;
+
+/// How many of the statements fit one batch, so that its list of refused events stays within the
+/// limit of `log.md` section 3. One statement always does.
+fn fitting(queued: &[Queued]) -> usize {
+    let room = REFUSED_MAX as u64 / REFUSED_ROW_MAX - 1;
+    let mut refused = 0;
+    let fits = |statement: &&Queued| {
+        refused += statement.refused;
+        refused <= room
+    };
+    queued.iter().take_while(fits).count()
+}
+
 impl Notary {
     /// Anchors one batch; false when nothing waits.
     pub(super) async fn anchor_batch(&self) -> Result<bool, NotaryError> {
-        let queued = self.store.queued(self.most).await?;
+        let mut queued = self.store.queued(self.most).await?;
+        queued.truncate(fitting(&queued));
         let Some(first) = queued.first() else {
             return Ok(false);
         };

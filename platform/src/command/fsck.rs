@@ -2,7 +2,8 @@
 //! would, and compares what is published.
 
 use schemas::audit::{Alarm, LogAudit, check_list};
-use schemas::log::entry_hash;
+use schemas::log::{Entry, entry_hash};
+use schemas::merkle;
 use schemas::note::Note;
 use schemas::tlog::{LogTree, ProofError};
 
@@ -52,6 +53,7 @@ pub async fn check(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckErr
         for entry in entries {
             tree.push(entry_hash(&entry))?;
             findings.note(audit.read(&entry));
+            check_batch(store, &entry, &mut findings).await?;
             if let Some(root) = store.root_at(tree.size()).await? {
                 findings.roots += 1;
                 if tree.root(tree.size()) != Some(root) {
@@ -63,6 +65,13 @@ pub async fn check(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckErr
         }
     }
     findings.size = tree.size();
+    let head = store.log_head().await?.map_or(0, |(size, _)| size);
+    if head != tree.size() {
+        let size = tree.size();
+        findings.problems.push(format!(
+            "{size} entries, but the newest head is of size {head}"
+        ));
+    }
     check_registry(store, &audit, &mut findings).await?;
     if let Some(bytes) = tiles.checkpoint()? {
         match Note::parse(&bytes) {
@@ -73,6 +82,26 @@ pub async fn check(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckErr
         }
     }
     Ok(findings)
+}
+
+/// The statements kept for a batch lead to its header's root.
+async fn check_batch(
+    store: &dyn Store,
+    entry: &[u8],
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let Ok(Entry::Header(header)) = Entry::parse(entry) else {
+        return Ok(());
+    };
+    let batch = store.batch(header.shard, header.seq).await?;
+    let root = batch.and_then(|batch| merkle::root(&batch.statements));
+    if root != Some(header.root) {
+        let (shard, seq) = (header.shard, header.seq);
+        findings.problems.push(format!(
+            "batch {seq} of shard {shard} is not that of its header"
+        ));
+    }
+    Ok(())
 }
 
 async fn check_registry(

@@ -86,7 +86,7 @@ impl Finding {
                     "file": self.file,
                     "verdict": report.verdict.to_string(),
                     "class": Value::Null,
-                    "events": report.events.len(),
+                    "events": report.distinct_events(),
                     "statements": report.statements.len(),
                     "log_size": head.map(|head| head.checkpoint.size),
                     "root": head.map(|head| head.checkpoint.root),
@@ -124,7 +124,7 @@ fn describe(report: &Report) -> String {
     let mut line = |words: String| {
         let _ = writeln!(text, "            {words}");
     };
-    let (events, statements) = (report.events.len(), report.statements.len());
+    let (events, statements) = (report.distinct_events(), report.statements.len());
     line(format!("{events} events in {statements} statements of:"));
     let mut signers: Vec<String> = report
         .statements
@@ -140,6 +140,12 @@ fn describe(report: &Report) -> String {
     signers.sort();
     signers.dedup();
     signers.into_iter().for_each(&mut line);
+    for (device, position) in report.forks() {
+        let (epoch, seq) = (position.epoch, position.seq);
+        line(format!(
+            "FORK: {device} signed two statements as epoch {epoch}, number {seq}"
+        ));
+    }
     if let Some(head) = report.head() {
         let names: Vec<&str> = head
             .witnesses

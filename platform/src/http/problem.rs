@@ -20,6 +20,10 @@ pub(super) fn bundle(error: BundleError) -> Problem {
             "Nothing of this is under a witnessed checkpoint yet",
         ),
         BundleError::Store(error) => store(error),
+        BundleError::ChainEnds => {
+            tracing::error!("a chain ends before a retired key's last statement");
+            Problem::internal()
+        }
         BundleError::Broken(what) => {
             tracing::error!(what, "a bundle could not be made");
             Problem::internal()

@@ -529,11 +529,7 @@ fn check_members(members: &[MemberRow]) -> Checked<()> {
             length += value.0.len();
         }
     }
-    require(
-        length <= EVENT_MAX,
-        Class::Member,
-        "the event is too long",
-    )
+    require(length <= EVENT_MAX, Class::Member, "the event is too long")
 }
 
 /// A member by its presence and, if it is shown, its value.

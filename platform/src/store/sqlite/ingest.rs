@@ -54,6 +54,7 @@ async fn insert_statement(
     if new.is_none() {
         return Ok(false);
     }
+    record_fork(transaction, statement).await?;
     let refused = statement
         .events
         .iter()
@@ -71,6 +72,28 @@ async fn insert_statement(
     .execute(&mut **transaction)
     .await?;
     Ok(true)
+}
+
+/// Two statements in one place of a chain: both stay, and so does this row.
+async fn record_fork(
+    transaction: &mut Transaction<'_, Sqlite>,
+    statement: &NewStatement,
+) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO chain_events (device, kind, epoch, from_seq, to_seq, at, detail)
+         SELECT $1, 'fork', $2, $3, $3, $5, 'two statements in one place'
+         WHERE EXISTS (SELECT 1 FROM statements
+                       WHERE device = $1 AND epoch = $2 AND seq = $3 AND id <> $4)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(statement.device.to_string())
+    .bind(signed(statement.position.epoch))
+    .bind(signed(statement.position.seq))
+    .bind(statement.id.0.to_vec())
+    .bind(statement.received.to_rfc3339())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 async fn insert_events(

@@ -365,6 +365,18 @@ impl TraceStore for SqliteStore {
             .collect()
     }
 
+    async fn ids_at(&self, device: &DeviceAddress, at: Position) -> Stored<Vec<Hash>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT id FROM statements WHERE device = $1 AND epoch = $2 AND seq = $3 ORDER BY id",
+        )
+        .bind(device.to_string())
+        .bind(signed(at.epoch))
+        .bind(signed(at.seq))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|(id,)| hash(id)).collect()
+    }
+
     async fn present(&self, device: &DeviceAddress, epoch: u64, from: u64, to: u64) -> Stored<u64> {
         let (count,): (i64,) = sqlx::query_as(
             "SELECT count(DISTINCT seq) FROM statements
