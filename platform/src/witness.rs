@@ -173,11 +173,12 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: axum::body::B
     match witness.cosign(&body).await {
         Ok(line) => line.into_response(),
         Err(refusal) => {
-            tracing::warn!(
-                witness = witness.config.name,
-                ?refusal,
-                "checkpoint refused"
-            );
+            let name = &witness.config.name;
+            match &refusal {
+                // How a log that starts anew learns what the witness knows.
+                Refusal::Conflict(size) => tracing::debug!(name, size, "told what it has cosigned"),
+                other => tracing::warn!(name, refusal = ?other, "checkpoint refused"),
+            }
             refusal.into_response()
         }
     }

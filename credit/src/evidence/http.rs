@@ -143,14 +143,19 @@ fn unreachable_because(error: &reqwest::Error) -> EvidenceError {
 mod tests {
     use axum::Router;
     use axum::extract::Path;
-    use axum::http::header;
+    use axum::http::{HeaderMap, header};
     use axum::response::{IntoResponse, Response};
     use axum::routing::get;
     use tokio::net::TcpListener;
 
     use super::*;
 
-    async fn answer(Path(organisation): Path<String>) -> Response {
+    const TOKEN: &str = "Bearer the-bank's-own";
+
+    async fn answer(Path(organisation): Path<String>, headers: HeaderMap) -> Response {
+        if headers.get(header::AUTHORIZATION).is_none_or(|token| token != TOKEN) {
+            return axum::http::StatusCode::FORBIDDEN.into_response();
+        }
         let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
         match organisation.as_str() {
             "good" => (json, r#"{"tracebond":"bundle/v1"}"#).into_response(),
@@ -170,6 +175,9 @@ mod tests {
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
         let patience = if organisation == "stuck" { 50 } else { 10_000 };
         let port = Http::new(&base, Duration::from_millis(patience), 4096).unwrap();
+        let stranger = port.evidence(&organisation.parse().unwrap()).await;
+        assert_eq!(stranger, Err(EvidenceError::Status(403)));
+        let port = port.with_token("the-bank's-own".to_owned());
         let pack = port.evidence(&organisation.parse().unwrap()).await;
         server.abort();
         pack

@@ -166,7 +166,9 @@ async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> 
     let count = app.store.count_scan(item.key(), app.clock.now()).await;
     let count = count.map_err(|error| failed(&error))?;
     let mut links = Links::of(item, "/log/checkpoint");
-    links.page = format!("{}{}", app.public_url, item.path());
+    if !app.public_url.is_empty() {
+        links.page = format!("{}{}", app.public_url, item.path());
+    }
     let mut view = ProductView::new(journey, links);
     view.proof = Some(proof);
     view.gaps = gaps;

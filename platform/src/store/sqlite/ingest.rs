@@ -4,6 +4,9 @@ use sqlx::{Sqlite, Transaction};
 use super::{SqliteStore, signed};
 use crate::store::{IngestStore, NewEvent, NewQuarantine, NewStatement, Stored};
 
+/// Most messages that quarantine keeps (each at most 64 KiB); later ones are only counted.
+const QUARANTINE_ROWS: i64 = 20_000;
+
 #[async_trait]
 impl IngestStore for SqliteStore {
     async fn commit(
@@ -161,9 +164,12 @@ async fn insert_quarantine(
     transaction: &mut Transaction<'_, Sqlite>,
     message: &NewQuarantine,
 ) -> Stored<()> {
+    // The newest row number stands for the number of rows: none is ever deleted.
     sqlx::query(
         "INSERT INTO quarantine (id, received, topic, code, detail, bytes)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+         SELECT $1, $2, $3, $4, $5, $6
+         WHERE (SELECT coalesce(max(rowid), 0) FROM quarantine) < $7
+         ON CONFLICT (id) DO NOTHING",
     )
     .bind(message.id.0.to_vec())
     .bind(message.received.to_rfc3339())
@@ -171,6 +177,7 @@ async fn insert_quarantine(
     .bind(&message.code)
     .bind(&message.detail)
     .bind(&message.bytes)
+    .bind(QUARANTINE_ROWS)
     .execute(&mut **transaction)
     .await?;
     Ok(())

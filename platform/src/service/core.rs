@@ -1,0 +1,155 @@
+//! What every part of the platform works with: store, keys, policy, registry, log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::log::{Entry, Policy};
+use schemas::time::{Clock, Instant};
+
+use super::StartError;
+use crate::anchor::tiles::Tiles;
+use crate::anchor::{Cosigner, Notary, SharedTree};
+use crate::bundle::Bundler;
+use crate::config::Config;
+use crate::folder::DataFolder;
+use crate::follower::Follower;
+use crate::ingest::{Ingest, Wake};
+use crate::keys::Keys;
+use crate::operator::Operator;
+use crate::registry::{Gate, Snapshot};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{RegistryStore, Store, StoreError};
+
+/// Opened once, shared by all parts.
+pub(super) struct Core {
+    pub(super) folder: DataFolder,
+    pub(super) keys: Keys,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) policy: Policy,
+    pub(super) gate: Arc<Gate>,
+    pub(super) wake: Arc<Wake>,
+    pub(super) tree: SharedTree,
+    pub(super) cosigner: Arc<Cosigner>,
+    pub(super) tiles: Tiles,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Core {
+    /// Takes the data folder and opens what is in it.
+    pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let folder = DataFolder::take(&config.data)?;
+        let keys = Keys::load_or_make(&config.data.join("keys"))?;
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&config.data.join("platform.db")).await?);
+        let policy = policy(config, &keys, policy_time(&*store, clock.now()).await?)?;
+        let snapshot = Snapshot::load(&*store as &dyn RegistryStore).await?;
+        Ok(Self {
+            folder,
+            keys,
+            store,
+            policy,
+            gate: Arc::new(Gate::new(snapshot)),
+            wake: Arc::new(Wake::default()),
+            tree: SharedTree::default(),
+            cosigner: Arc::new(Cosigner::new(config.witnesses.clone())?),
+            tiles: Tiles::new(config.data.join("log")),
+            clock,
+        })
+    }
+
+    /// The notary, its log opened and compared with checkpoint and witnesses.
+    pub(super) async fn notary(&self, config: &Config) -> Result<Notary, StartError> {
+        let mut notary = Notary {
+            store: Arc::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            policy: self.policy.clone(),
+            key: self.keys.log.clone(),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            shard: config.anchor.shard,
+            every: config.anchor.batch_every(),
+            most: config.anchor.batch_statements,
+            tiles: self.tiles.clone(),
+            cosigner: Arc::clone(&self.cosigner),
+            tree: self.tree.clone(),
+            link: None,
+            holder: self.folder.name().to_owned(),
+            fence: 0,
+            leased_until: Instant::default(),
+        };
+        notary.open().await?;
+        Ok(notary)
+    }
+
+    /// The write path.
+    pub(super) fn ingest(&self, config: &Config) -> Arc<Ingest> {
+        Arc::new(Ingest {
+            store: Arc::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            log: self.policy.log,
+            receipt_key: self.keys.receipt.clone(),
+            deadline: Duration::from_secs(config.anchor.deadline_s),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+        })
+    }
+
+    /// The reader of chains.
+    pub(super) fn follower(&self, config: &Config) -> Follower {
+        Follower {
+            store: Arc::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            grace: Duration::from_secs(config.anchor.gap_grace_s),
+        }
+    }
+
+    /// The operator as an organisation.
+    pub(super) fn operator(&self, config: &Config) -> Operator {
+        let (log, slug) = (self.policy.log, config.organisation.clone());
+        Operator {
+            log,
+            slug,
+            keys: self.keys.clone(),
+        }
+    }
+
+    /// The maker of bundles.
+    pub(super) fn bundler(&self) -> Bundler {
+        let (store, tree) = (Arc::clone(&self.store), self.tree.clone());
+        Bundler {
+            store,
+            tree,
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+/// The policy of a configuration; `time` is that of the log's first entry where there is one.
+fn policy(config: &Config, keys: &Keys, time: Instant) -> Result<Policy, StartError> {
+    let (witnesses, registrars) = config
+        .parties()
+        .map_err(|(field, problem)| StartError::Config { field, problem })?;
+    let policy = Policy {
+        log: config.origin.log_id(&keys.log.public_bytes()),
+        origin: config.origin.clone(),
+        log_key: keys.log.public(),
+        witnesses,
+        quorum: config.quorum,
+        registrars,
+        prev: None,
+        time,
+    };
+    policy.check()?;
+    Ok(policy)
+}
+
+/// Time of the policy that the log began with.
+async fn policy_time(store: &dyn Store, now: Instant) -> Result<Instant, StoreError> {
+    let first = store.entries(0, 1).await?;
+    Ok(match first.first().map(|entry| Entry::parse(entry)) {
+        Some(Ok(Entry::Policy(policy))) => policy.time,
+        _ => now,
+    })
+}

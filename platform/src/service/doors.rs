@@ -1,0 +1,161 @@
+//! Doors of the platform: broker, certificates, HTTP listener.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemas::hash::{Hash, sha256};
+use schemas::ids::DeviceAddress;
+use schemas::time::Instant;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::broker::{self, BrokerAccess, BrokerConfig, Principal, TlsListener};
+use crate::config::Config;
+use crate::link::LinkConfig;
+use crate::store::Store;
+use crate::tls;
+
+/// Messages that the ingest has in flight.
+const INFLIGHT: u16 = 1_000;
+/// User name of the ingest at the embedded broker.
+const INGEST: &str = "tracebond-ingest";
+
+struct Access {
+    store: Arc<dyn Store>,
+    ingest: Hash,
+}
+
+#[async_trait]
+impl BrokerAccess for Access {
+    async fn login(&self, username: &str, password: &[u8]) -> Option<Principal> {
+        if username == INGEST {
+            return (sha256(password) == self.ingest).then_some(Principal::Ingest);
+        }
+        let address: DeviceAddress = username.parse().ok()?;
+        let known = self.store.credential(username).await.ok()??;
+        let mut raw = [0; 32];
+        hex::decode_to_slice(password, &mut raw).ok()?;
+        (sha256(&raw) == known).then_some(Principal::Device(address))
+    }
+}
+
+/// The broker that is used, embedded or not.
+pub(super) struct Broker {
+    pub(super) link: LinkConfig,
+    pub(super) public: String,
+    pub(super) task: Option<JoinHandle<()>>,
+}
+
+/// The CA and the server's certificate.
+pub(super) struct Certificates {
+    pub(super) ca_pem: String,
+    pub(super) fingerprint: Hash,
+    server: tls::Files,
+}
+
+/// The platform's CA and server certificate, made the first time.
+pub(super) fn certificates(config: &Config, now: Instant) -> Result<Certificates, StartError> {
+    let folder = config.data.join("tls");
+    let authority = tls::Files::authority(&folder);
+    if !authority.certificate.exists() {
+        std::fs::create_dir_all(&folder)?;
+        tls::create_ca(&folder, now)?;
+    }
+    let server = tls::Files::server(&folder);
+    if !server.certificate.exists() {
+        let names: Vec<&str> = config.names.iter().map(String::as_str).collect();
+        tls::issue_server(&folder, &names, now)?;
+    }
+    let ca_pem = std::fs::read_to_string(&authority.certificate)?;
+    let fingerprint = tls::fingerprint(&ca_pem)?;
+    Ok(Certificates {
+        ca_pem,
+        fingerprint,
+        server,
+    })
+}
+
+/// Where HTTP listens.
+pub(super) struct Listening {
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Listening {
+    pub(super) fn bind(
+        config: &Config,
+        certificates: Option<&Certificates>,
+    ) -> Result<Self, StartError> {
+        let tls = match certificates {
+            None if !config.listen.ip().is_loopback() => {
+                let problem = "plain HTTP is for loopback only; set tls = true".to_owned();
+                return Err(StartError::Config {
+                    field: "listen",
+                    problem,
+                });
+            }
+            None => None,
+            Some(certificates) => Some(tls::server_config(&certificates.server, &["http/1.1"])?),
+        };
+        Ok(Self {
+            address: config.listen,
+            tls,
+        })
+    }
+}
+
+/// Starts the embedded broker or names another one.
+pub(super) async fn open_broker(
+    config: &Config,
+    certificates: Option<&Certificates>,
+    store: &Arc<dyn Store>,
+    shutdown: &CancellationToken,
+) -> Result<Broker, StartError> {
+    let section = &config.broker;
+    let link = |address: String, username: &str, password: String| LinkConfig {
+        address,
+        username: username.to_owned(),
+        password,
+        client_id: format!("tracebond-ingest-{}", config.anchor.shard),
+        share: Some("ingest".into()),
+        ca_pem: certificates.map(|certificates| certificates.ca_pem.clone()),
+        inflight: INFLIGHT,
+    };
+    if let Some(url) = &section.url {
+        let link = link(url.clone(), &section.username, section.password.clone());
+        return Ok(Broker {
+            link,
+            public: url.clone(),
+            task: None,
+        });
+    }
+    let password = hex::encode(schemas::random::bytes::<32>()?);
+    let access = Access {
+        store: Arc::clone(store),
+        ingest: sha256(password.as_bytes()),
+    };
+    let listener = certificates.map(|certificates| TlsListener {
+        address: section.listen_tls,
+        certificate: certificates.server.certificate.clone(),
+        key: certificates.server.key.clone(),
+    });
+    let broker_config = BrokerConfig {
+        plain: section.listen,
+        tls: listener,
+        ..BrokerConfig::default()
+    };
+    let running = broker::run(broker_config, Arc::new(access), shutdown.clone()).await?;
+    let plain = running.url();
+    let host = config.names.first().map_or("localhost", String::as_str);
+    let public = running.tls.map_or_else(
+        || plain.clone(),
+        |tls| format!("mqtts://{host}:{}", tls.port()),
+    );
+    Ok(Broker {
+        link: link(plain, INGEST, password),
+        public,
+        task: Some(running.task),
+    })
+}
