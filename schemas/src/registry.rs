@@ -1,14 +1,15 @@
 //! Records of keys and the registry tree (`registry.md`).
 
-use std::collections::BTreeMap;
+mod signed;
+mod tree;
+
+pub use signed::SignedRecord;
+pub use tree::{Head, Registry, leaf, root_of_list};
 
 use crate::cbor::{CborError, Reader, Writer};
-use crate::cose::{self, Sign1};
-use crate::event::Salt;
-use crate::hash::{Hash, sha256_parts};
+use crate::hash::Hash;
 use crate::ids::{DeviceAddress, Slug};
 use crate::key::{KeyError, PublicKey, SecretKey};
-use crate::merkle::{self, Tree};
 use crate::statement::{Position, instant};
 use crate::time::Instant;
 
@@ -433,157 +434,6 @@ fn read_last(r: &mut Reader<'_>) -> Result<(Position, Hash), CborError> {
         seq: r.uint("last seq")?,
     };
     Ok((position, r.hash("last id")?))
-}
-
-/// A record as signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedRecord {
-    bytes: Vec<u8>,
-    /// kid of the organisation or registrar that signed.
-    pub signer: Hash,
-    /// What it says.
-    pub record: Record,
-}
-
-impl SignedRecord {
-    /// Signs a record; at version 1 its `consent` must be there.
-    #[must_use]
-    pub fn sign(signer: &SecretKey, record: Record) -> Self {
-        let bytes = cose::sign(signer, TYP_RECORD, &record.payload());
-        Self {
-            bytes,
-            signer: signer.kid(),
-            record,
-        }
-    }
-
-    /// Reads a record and checks the consent; the signer's signature by [`SignedRecord::verify`].
-    ///
-    /// # Errors
-    /// [`RecordError`].
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, RecordError> {
-        let cose = Sign1::parse(&bytes, RECORD_MAX)?;
-        if cose.typ != TYP_RECORD {
-            return Err(RecordError::Typ(cose.typ.to_owned()));
-        }
-        let record = Record::read(cose.payload)?;
-        record.check()?;
-        if record.consent.is_some() != (record.version == 1) {
-            return Err(RecordError::Rule("consent is there exactly at version 1"));
-        }
-        if let Some(consent) = &record.consent {
-            let message = record.consent_message();
-            record
-                .key
-                .verify(&message, consent)
-                .map_err(RecordError::Consent)?;
-        }
-        let signer = cose.kid;
-        Ok(Self {
-            bytes,
-            signer,
-            record,
-        })
-    }
-
-    /// The COSE bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// SHA-256(0x00 || COSE): `prev` of the next record.
-    #[must_use]
-    pub fn id(&self) -> Hash {
-        sha256_parts(&[&[0], &self.bytes])
-    }
-
-    /// # Errors
-    /// [`KeyError`] unless `key` signed it.
-    pub fn verify(&self, key: &PublicKey) -> Result<(), KeyError> {
-        Sign1::parse(&self.bytes, RECORD_MAX)
-            .map_err(|_| KeyError::Mismatch)?
-            .verify(key)
-    }
-
-    /// SHA-256(salt || COSE).
-    #[must_use]
-    pub fn hash(&self, salt: &Salt) -> Hash {
-        sha256_parts(&[&salt.0, &self.bytes])
-    }
-}
-
-/// Leaf of the registry tree.
-#[must_use]
-pub fn leaf(kid: &Hash, record_hash: &Hash) -> Hash {
-    sha256_parts(&[b"\0R", &kid.0, &record_hash.0])
-}
-
-/// A registry head: what a batch was checked against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Rises by one with each head.
-    pub version: u64,
-    /// Number of keys.
-    pub count: u64,
-    /// Root over them.
-    pub root: Hash,
-}
-
-/// The tree behind a head: one leaf for each key, in order of their kids.
-pub struct Registry {
-    order: BTreeMap<Hash, usize>,
-    tree: Tree,
-}
-
-impl Registry {
-    /// Builds it from (kid, record hash); `None` when there are no keys.
-    #[must_use]
-    pub fn new(list: &BTreeMap<Hash, Hash>) -> Option<Self> {
-        let leaves: Vec<Hash> = list.iter().map(|(kid, hash)| leaf(kid, hash)).collect();
-        let order = list
-            .keys()
-            .enumerate()
-            .map(|(index, kid)| (*kid, index))
-            .collect();
-        Some(Self {
-            order,
-            tree: Tree::new(&leaves)?,
-        })
-    }
-
-    /// Root over all keys.
-    #[must_use]
-    pub fn root(&self) -> Hash {
-        self.tree.root()
-    }
-
-    /// Number of keys.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.order.len() as u64
-    }
-
-    /// Place and path of a key.
-    #[must_use]
-    pub fn path(&self, kid: &Hash) -> Option<(u64, Vec<Hash>)> {
-        let index = *self.order.get(kid)?;
-        Some((index as u64, self.tree.path(index)?))
-    }
-}
-
-/// Rebuilds a root from a served list; a list with a kid twice or out of order has none.
-#[must_use]
-pub fn root_of_list(list: &[(Hash, Hash)]) -> Option<Hash> {
-    if list.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-        return None;
-    }
-    merkle::root(
-        &list
-            .iter()
-            .map(|(kid, hash)| leaf(kid, hash))
-            .collect::<Vec<_>>(),
-    )
 }
 
 #[cfg(test)]

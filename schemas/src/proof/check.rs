@@ -1,13 +1,13 @@
 //! The checks of `proof-bundle.md` section 3, in their order.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::form::{Bundle, EventRow, HeaderRow, KeyRow, MemberRow, StatementRow};
-use super::{Class, Refusal, Report, Verdict, VerifiedEvent, VerifiedMember, VerifiedStatement};
-use crate::epcis::rule;
-use crate::event::{self, CORE_MEMBERS, EVENT_MAX, Salt, Source};
+use super::form::{Bundle, HeaderRow, KeyRow, StatementRow};
+use super::{Class, Refusal, Report, Verdict, VerifiedStatement};
+use crate::event::Salt;
 use crate::hash::{Hash, sha256};
-use crate::ijson;
 use crate::log::{BatchHeader, Entry, Policy, Refused, entry_hash, parse_refused};
 use crate::merkle;
 use crate::note::{Checkpoint, Note, Witnessed};
@@ -15,6 +15,8 @@ use crate::registry::{self, Record, Role, SignedRecord, State};
 use crate::statement::Statement;
 use crate::time::Instant;
 use crate::tlog;
+
+use events::check_events;
 
 type Checked<T> = Result<T, Refusal>;
 
@@ -418,178 +420,4 @@ fn check_later(
         before == last,
         "the chain does not reach the last statement",
     )
-}
-
-fn check_events(
-    bundle: &Bundle,
-    headers: &[CheckedHeader],
-    statements: &[VerifiedStatement],
-) -> Checked<Vec<VerifiedEvent>> {
-    let check = |row: &EventRow| {
-        let statement = &statements[row.statement];
-        let batch = &headers[bundle.statements[row.statement].header];
-        check_event(row, statement, batch)
-    };
-    bundle.events.iter().map(check).collect()
-}
-
-fn check_event(
-    row: &EventRow,
-    statement: &VerifiedStatement,
-    batch: &CheckedHeader,
-) -> Checked<VerifiedEvent> {
-    let payload = &statement.statement.payload;
-    let source = row.source.and_then(Source::from_number);
-    let members = row.members.as_deref().unwrap_or_default();
-    let leaf = match (&row.leaf, source) {
-        (Some(leaf), _) => Some(Hash(leaf.0)),
-        (None, Some(source)) => leaf_of_rows(source, members),
-        (None, None) => None,
-    };
-    let leaf = leaf.ok_or_else(|| Refusal::new(Class::EventPath, "the event has no leaf"))?;
-    merkle::verify(
-        leaf,
-        row.index,
-        payload.count,
-        &row.path.hashes(),
-        payload.root,
-    )
-    .map_err(class(Class::EventPath))?;
-    if row.leaf.is_none() {
-        check_members(members)?;
-    }
-    let place = (statement.batch_index, row.index);
-    let refused = batch
-        .refused
-        .iter()
-        .find(|refused| (refused.statement, refused.event) == place);
-    if let Some(refused) = refused {
-        return refuse(
-            Class::RefusedEvent,
-            format!("ingest refused the event: {}", refused.code),
-        );
-    }
-    if let Some(source) = source {
-        check_rules(source, members, &statement.record)?;
-    }
-    let members: Vec<VerifiedMember> = members.iter().map(verified_member).collect();
-    let hidden = |member: &VerifiedMember| {
-        member.value.is_none() && CORE_MEMBERS.contains(&member.name.as_str())
-    };
-    let complete = row.leaf.is_none() && !members.iter().any(hidden);
-    Ok(VerifiedEvent {
-        statement: row.statement,
-        index: row.index,
-        leaf,
-        source,
-        members,
-        complete,
-    })
-}
-
-fn verified_member(row: &MemberRow) -> VerifiedMember {
-    let value = row.value.as_ref().map(|value| value.0.clone());
-    VerifiedMember {
-        name: row.name.clone(),
-        value,
-    }
-}
-
-fn leaf_of_rows(source: Source, members: &[MemberRow]) -> Option<Hash> {
-    let field = |row: &MemberRow| {
-        let value_hash = match (&row.salt, &row.value, &row.hash) {
-            (Some(salt), Some(value), None) => event::value_hash(&Salt(salt.0), &value.0),
-            (None, None, Some(hash)) => Hash(hash.0),
-            _ => return None,
-        };
-        Some(event::field_hash(&row.name, &value_hash))
-    };
-    event::leaf_of_fields(
-        source,
-        &members.iter().map(field).collect::<Option<Vec<_>>>()?,
-    )
-}
-
-fn check_members(members: &[MemberRow]) -> Checked<()> {
-    let mut names = BTreeSet::new();
-    // Two braces and the commas between members.
-    let mut length = 1 + members.len();
-    for row in members {
-        let named = event::is_member_name(&row.name) && names.insert(&row.name);
-        require(
-            named,
-            Class::Member,
-            "a name is not allowed or stands twice",
-        )?;
-        // Two quotes and the colon; of a withheld value no length is known.
-        length += row.name.len() + 3;
-        if let Some(value) = &row.value {
-            let text = std::str::from_utf8(&value.0).map_err(class(Class::Member))?;
-            ijson::check_value(text, 2).map_err(class(Class::Member))?;
-            length += value.0.len();
-        }
-    }
-    require(length <= EVENT_MAX, Class::Member, "the event is too long")
-}
-
-/// A member by its presence and, if it is shown, its value.
-enum Found {
-    Absent,
-    Withheld,
-    Shown(serde_json::Value),
-}
-
-fn find(members: &[MemberRow], name: &str) -> Checked<Found> {
-    let Some(row) = members.iter().find(|row| row.name == name) else {
-        return Ok(Found::Absent);
-    };
-    match &row.value {
-        None => Ok(Found::Withheld),
-        Some(value) => serde_json::from_slice(&value.0)
-            .map(Found::Shown)
-            .map_err(class(Class::Rule)),
-    }
-}
-
-fn check_rules(source: Source, members: &[MemberRow], record: &Record) -> Checked<()> {
-    let rule = |outcome: rule::Outcome| outcome.map_err(|code| Refusal::new(Class::Rule, code));
-    let allowed = record.sources.contains(&source.number());
-    require(allowed, Class::Rule, "source-not-allowed")?;
-    let kind = find(members, "type")?;
-    for (name, check) in [
-        (
-            "type",
-            rule::event_type as fn(&serde_json::Value) -> rule::Outcome,
-        ),
-        ("eventTime", rule::event_time),
-        ("eventTimeZoneOffset", rule::time_zone_offset),
-    ] {
-        match find(members, name)? {
-            Found::Absent => return refuse(Class::Rule, format!("{name} is missing")),
-            Found::Withheld => {}
-            Found::Shown(value) => rule(check(&value))?,
-        }
-    }
-    check_action(&kind, &find(members, "action")?)?;
-    if let Found::Shown(step) = find(members, "bizStep")? {
-        rule(rule::step(&step, &record.steps))?;
-    }
-    if let Found::Shown(place) = find(members, "readPoint")? {
-        rule(rule::place(&place, &record.places))?;
-    }
-    Ok(())
-}
-
-fn check_action(kind: &Found, action: &Found) -> Checked<()> {
-    let kind = match kind {
-        Found::Shown(kind) => kind.as_str(),
-        _ => None,
-    };
-    let outcome = match action {
-        Found::Shown(action) => rule::action(kind, Some(action)),
-        Found::Absent => rule::action(kind, None),
-        Found::Withheld if kind == Some("TransformationEvent") => Err(rule::ACTION),
-        Found::Withheld => Ok(()),
-    };
-    outcome.map_err(|code| Refusal::new(Class::Rule, code))
 }
