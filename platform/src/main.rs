@@ -50,7 +50,8 @@ enum Command {
         /// Bundles.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// A policy file that you trust; default: `policy.json` beside the bundle, if there is one.
+        /// A policy file that you trust; default: `policy.json` beside the bundle or one
+        /// folder up, if there is one.
         #[arg(long)]
         policy: Option<PathBuf>,
         /// One JSON object a line.
@@ -176,8 +177,8 @@ async fn serve(config: &Path) -> anyhow::Result<ExitCode> {
 fn verify_files(files: &[PathBuf], policy: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
     let mut all = true;
     for file in files {
-        let beside = file.with_file_name("policy.json");
-        let policy = policy.or_else(|| beside.exists().then_some(beside.as_path()));
+        let near = verify::policy_near(file);
+        let policy = policy.or(near.as_deref());
         let trusted = policy.map(verify::trusted_policy).transpose()?;
         let finding = verify::check(file, trusted.as_deref())?;
         all &= finding.holds();

@@ -10,7 +10,7 @@
 //!
 //! Only woken tasks are waited for. A long timer in the background (a heartbeat a day away) holds
 //! nobody up. A task that was woken and neither sleeps again nor ends its sleep within
-//! [`PATIENCE`] is reported once as [`Stalled`] and from then on no longer waited for.
+//! [`PATIENCE`] is reported once as [`AdvanceError::Stalled`] and from then on no longer waited for.
 //!
 //! # Going live
 //! After [`VirtualClock::go_live`] the clock follows real time from where it stands. It never goes

@@ -153,7 +153,10 @@ mod tests {
     const TOKEN: &str = "Bearer the-bank's-own";
 
     async fn answer(Path(organisation): Path<String>, headers: HeaderMap) -> Response {
-        if headers.get(header::AUTHORIZATION).is_none_or(|token| token != TOKEN) {
+        if headers
+            .get(header::AUTHORIZATION)
+            .is_none_or(|token| token != TOKEN)
+        {
             return axum::http::StatusCode::FORBIDDEN.into_response();
         }
         let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];

@@ -51,6 +51,19 @@ pub fn trusted_policy(file: &Path) -> Result<Vec<u8>, VerifyError> {
     Ok(entry)
 }
 
+/// `policy.json` beside a bundle or one folder up.
+#[must_use]
+pub fn policy_near(file: &Path) -> Option<PathBuf> {
+    let folders = file
+        .parent()
+        .into_iter()
+        .flat_map(|folder| [Some(folder), folder.parent()]);
+    folders
+        .flatten()
+        .map(|folder| folder.join("policy.json"))
+        .find(|policy| policy.exists())
+}
+
 /// Checks one file.
 ///
 /// # Errors
