@@ -205,12 +205,12 @@ async fn a_receipt_reaches_its_device_also_when_that_was_away() {
         PubAckReason::Success
     );
     let mut device = Peer::device(&broker, "maker/a").await;
-    assert_eq!(
-        &device.delivery().await.payload[..],
-        b"one",
-        "was not acknowledged"
-    );
-    assert_eq!(&device.delivery().await.payload[..], b"two");
+    // The first was not acknowledged. Both come, in any order: when the broker notices the cut is
+    // its own affair.
+    let mut left = BTreeSet::from([b"one".to_vec(), b"two".to_vec()]);
+    while !left.is_empty() {
+        left.remove(&device.delivery().await.payload.to_vec());
+    }
 }
 
 #[tokio::test]

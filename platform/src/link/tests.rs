@@ -252,8 +252,11 @@ async fn what_was_not_acknowledged_comes_again_after_a_restart_of_the_link() {
     assert!(matches!(error, LinkError::Ended));
     let (_link, mut deliveries, _end) = linked(&broker, 10).await;
     let mut left = BTreeSet::from_iter(3..6);
+    // At least once: an acknowledgement that the end overtook lets its message come again too.
     while !left.is_empty() {
-        assert!(left.remove(&number(&next(&mut deliveries).await.payload)));
+        let number = number(&next(&mut deliveries).await.payload);
+        assert!(number < 6);
+        left.remove(&number);
     }
 }
 
