@@ -69,13 +69,7 @@ async fn stylesheet() -> impl IntoResponse {
 
 /// Our fault: logged here, and the client learns nothing of it.
 fn internal(error: &dyn std::error::Error) -> Problem {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    tracing::error!(error = text, "a request failed");
+    tracing::error!(error = schemas::causes::causes(error), "a request failed");
     Problem::internal()
 }
 

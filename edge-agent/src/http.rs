@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
+use schemas::causes::causes;
 
 use crate::tls;
 
@@ -44,15 +45,4 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>
         bytes.extend_from_slice(&chunk);
     }
     Ok((status, bytes))
-}
-
-/// The chain of causes: reqwest's own text often ends before the reason.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::key::SecretKey;
 use schemas::log::{Entry, Policy, entry_hash};
@@ -315,7 +316,10 @@ impl Notary {
             self.admit(waiting).await?;
             match self.turn().await {
                 Err(NotaryError::Store(error)) if !matches!(error, StoreError::Fenced) => {
-                    tracing::error!(%error, "the store failed; nothing is lost, trying again");
+                    tracing::error!(
+                        error = causes(&error),
+                        "the store failed; nothing is lost, trying again"
+                    );
                 }
                 other => other?,
             }
@@ -366,7 +370,7 @@ impl Notary {
                 ..Append::default()
             };
             if let Err(NotaryError::Store(error)) = self.append(append).await {
-                tracing::error!(%error, "records were not admitted");
+                tracing::error!(error = causes(&error), "records were not admitted");
                 return if matches!(error, StoreError::Fenced) {
                     Err(error.into())
                 } else {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::registry::{Role, State};
@@ -48,7 +49,10 @@ impl Follower {
                 () = tokio::time::sleep(ROUND) => {}
             }
             if let Err(error) = self.round().await {
-                tracing::error!(%error, "chains could not be followed; trying again");
+                tracing::error!(
+                    error = causes(&error),
+                    "chains could not be followed; trying again"
+                );
             }
         }
     }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::log::{Entry, Policy};
 use schemas::time::Clock;
@@ -275,7 +276,10 @@ async fn keep_log(
     failed: CancellationToken,
 ) {
     if let Err(error) = notary.run(admissions, shutdown).await {
-        tracing::error!(%error, "THE LOG HAS STOPPED; statements are still taken, nothing is anchored");
+        tracing::error!(
+            error = causes(&error),
+            "THE LOG HAS STOPPED; statements are still taken, nothing is anchored"
+        );
         failed.cancel();
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod b64;
+pub mod causes;
 pub mod cbor;
 pub mod config;
 pub mod cose;

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::receipt::Reply;
 
@@ -49,7 +50,7 @@ pub(super) async fn inclusion(
 ) -> Result<Response, Problem> {
     let found = anchor::inclusion_of(&*app.store, &app.bundler.tree, &id).await;
     let found = found.map_err(|error| {
-        tracing::error!(%error, "an inclusion could not be made");
+        tracing::error!(error = causes(&error), "an inclusion could not be made");
         Problem::internal()
     })?;
     let waiting = "no witnessed checkpoint covers this statement, or it is unknown";

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use kit::problem::Problem;
 use schemas::b64;
+use schemas::causes::causes;
 use schemas::enrol::Request;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
@@ -31,7 +32,7 @@ fn refused(detail: impl Into<String>) -> Problem {
 
 /// `POST /v1/enrol`: a device's signed request.
 pub(super) async fn request(State(app): State<Shared>, body: Bytes) -> Result<StatusCode, Problem> {
-    let request = Request::parse(&body).map_err(|error| refused(problem::causes(&error)))?;
+    let request = Request::parse(&body).map_err(|error| refused(causes(&error)))?;
     if request.log != app.policy.log {
         return Err(refused("the request names another log"));
     }
@@ -165,7 +166,7 @@ pub(super) async fn draft(
 ) -> Result<StatusCode, Problem> {
     let enrolment = find(&app, &claim).await?;
     let draft = b64::decode(&body.draft).ok_or_else(|| refused("draft is not base64"))?;
-    let record = Record::parse_draft(&draft).map_err(|error| refused(problem::causes(&error)))?;
+    let record = Record::parse_draft(&draft).map_err(|error| refused(causes(&error)))?;
     let request = Request::parse(&enrolment.request).map_err(|_| Problem::internal())?;
     if record.key != request.key || record.role != Role::Capture || record.log != app.policy.log {
         return Err(refused("the draft is not for the device that asked"));

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
+use schemas::causes::causes;
 use schemas::log::PolicyFile;
 
 use super::Shared;
@@ -43,7 +44,7 @@ fn file(
         }
         Ok(None) => Err(Problem::not_found("no such file of the log")),
         Err(error) => {
-            tracing::error!(%error, "a file of the log cannot be read");
+            tracing::error!(error = causes(&error), "a file of the log cannot be read");
             Err(Problem::internal())
         }
     }

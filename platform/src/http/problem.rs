@@ -2,13 +2,14 @@
 
 use axum::http::StatusCode;
 use kit::problem::Problem;
+use schemas::causes::causes;
 
 use crate::bundle::BundleError;
 use crate::registry::AdmitError;
 use crate::store::StoreError;
 
 pub(super) fn store(error: StoreError) -> Problem {
-    tracing::error!(%error, "the store failed a request");
+    tracing::error!(error = causes(&error), "the store failed a request");
     Problem::internal()
 }
 
@@ -29,17 +30,6 @@ pub(super) fn bundle(error: BundleError) -> Problem {
             Problem::internal()
         }
     }
-}
-
-/// Words an error and its causes: the caller signed what is refused and may know why.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 pub(super) fn admit(error: AdmitError) -> Problem {

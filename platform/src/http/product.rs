@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use kit::problem::Problem;
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::proof::{self, Report};
 use serde::Deserialize;
@@ -46,7 +47,7 @@ pub(super) async fn home(
     }
     let examples = match examples(&app).await {
         Ok(examples) => examples,
-        Err(error) => return failed_page(&Failed(problem::causes(&error)), lang),
+        Err(error) => return failed_page(&Failed(causes(&error)), lang),
     };
     let status = if entered.is_some() {
         StatusCode::BAD_REQUEST
@@ -152,7 +153,7 @@ pub(super) async fn page(
 }
 
 async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> {
-    let failed = |error: &dyn std::error::Error| Failed(problem::causes(error));
+    let failed = |error: &dyn std::error::Error| Failed(causes(error));
     let journey = journey_of(&*app.store, item)
         .await
         .map_err(|error| failed(&error))?;
@@ -208,7 +209,7 @@ async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
     let made = match app.bundler.public(&places(journey)).await {
         Ok(made) => made,
         Err(BundleError::NotWitnessed) => return Ok(proof),
-        Err(error) => return Err(Failed(problem::causes(&error))),
+        Err(error) => return Err(Failed(causes(&error))),
     };
     match proof::verify(&made.bytes, Some(&app.policy_entry)) {
         Ok(report) => fill(&mut proof, &report, &app.witnesses),
@@ -264,7 +265,7 @@ pub(super) async fn bundle(
         Problem::bad_request("`key` is no lot or serial of a GTIN, or its check digit is wrong")
     })?;
     let journey = journey_of(&*app.store, &item).await.map_err(|error| {
-        tracing::error!(%error, "a journey could not be read");
+        tracing::error!(error = causes(&error), "a journey could not be read");
         Problem::internal()
     })?;
     let journey = journey.ok_or_else(|| Problem::not_found("no event names this product"))?;

@@ -1,6 +1,7 @@
 //! The checks of `statement.md` section 5, in their order. Pure: a message and a snapshot in, a
 //! statement that can be stored or a reason out.
 
+use schemas::causes::causes;
 use schemas::epcis::{self, EventFacts, rule};
 use schemas::event::Source;
 use schemas::hash::{Hash, sha256};
@@ -127,16 +128,6 @@ fn check_state(record: &Record, payload: &Payload, id: Hash) -> Result<(), Rejec
         State::Suspended => reject("key-state", "the key is suspended"),
         State::Retired { .. } | State::Revoked { .. } => reject("key-state", "the key is revoked"),
     }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Judges one event and derives its columns.

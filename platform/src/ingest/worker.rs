@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::causes::causes;
 use schemas::ids::DeviceAddress;
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +74,10 @@ async fn commit(
     loop {
         match ingest.process(messages).await {
             Ok(processed) => return Some(processed),
-            Err(error) => tracing::error!(%error, "the store refused a transaction; trying again"),
+            Err(error) => tracing::error!(
+                error = causes(&error),
+                "the store refused a transaction; trying again"
+            ),
         }
         tokio::select! {
             () = shutdown.cancelled() => return None,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::form::{Bundle, HeaderRow, KeyRow, StatementRow};
 use super::{Class, Refusal, Report, Verdict, VerifiedStatement};
+use crate::causes::causes;
 use crate::event::Salt;
 use crate::hash::{Hash, sha256};
 use crate::log::{BatchHeader, Entry, Policy, Refused, entry_hash, parse_refused};
@@ -28,20 +29,9 @@ fn require(holds: bool, class: Class, detail: &str) -> Checked<()> {
     if holds { Ok(()) } else { refuse(class, detail) }
 }
 
-/// Words an error and its causes on one line.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 /// Turns an error into a refusal of a class.
 fn class<E: std::error::Error>(class: Class) -> impl Fn(E) -> Refusal {
-    move |error| Refusal::new(class, words(&error))
+    move |error| Refusal::new(class, causes(&error))
 }
 
 /// Checks a bundle; `trusted` is the policy entry that the reader trusts, if it has one.
