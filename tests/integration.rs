@@ -10,4 +10,5 @@ mod forge;
 mod fsck;
 mod kill;
 mod proofs;
+mod threats;
 mod world;
