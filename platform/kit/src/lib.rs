@@ -1,5 +1,5 @@
 //! What both services need and neither owns: configuration files, telemetry, problem documents,
-//! the system's clock, HTTP serving, shutdown, language and page headers.
+//! the system's clock, HTTP serving, shutdown, language and page headers, people who log in.
 //!
 //! It deliberately holds no domain rule (those are in `schemas`) and no SQL. It depends on
 //! `schemas` only; `platform` and `credit` depend on it and never on each other.
@@ -10,6 +10,7 @@
 //! | [`config`] | reads a TOML file; errors name file, line and field |
 //! | [`negotiate`] | which of the two languages a page is written in |
 //! | [`page`] | security headers of every page |
+//! | [`people`] | accounts, log-in, sessions and forms of people inside one organisation |
 //! | [`problem`] | RFC 9457 `application/problem+json` |
 //! | [`serve`] | a router on an address, with limits, TLS and a graceful end |
 //! | [`shutdown`] | SIGINT and SIGTERM as a cancellation token |
@@ -19,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod negotiate;
 pub mod page;
+pub mod people;
 pub mod problem;
 pub mod serve;
 pub mod shutdown;

@@ -1,0 +1,179 @@
+//! Who asks: the middleware in front of everything that needs a person, and the [`Person`] that
+//! handlers are given.
+
+use axum::extract::{FromRequestParts, OriginalUri, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use schemas::hash::sha256;
+use schemas::ids::Slug;
+use serde::{Deserialize, Serialize};
+use tower_sessions::Session;
+
+use super::{Account, Csrf, People, StoreFailed, form};
+use crate::problem::Problem;
+
+/// Where a session keeps who it is.
+const WHO: &str = "who";
+/// Where a session keeps the token of its forms.
+const CSRF: &str = "csrf";
+
+/// A person who is logged in, with the role that the account has now.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Whom the person works for.
+    pub organisation: Slug,
+    /// The account's name.
+    pub name: Slug,
+    /// What the person may do.
+    pub role: Slug,
+    /// The token that every form of this session carries.
+    pub csrf: Csrf,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unknown)
+    }
+}
+
+/// What a session keeps of a person.
+#[derive(Serialize, Deserialize)]
+struct Who {
+    name: Slug,
+    /// SHA-256 of the password's hash at log-in: another password ends the session.
+    stamp: schemas::hash::Hash,
+}
+
+/// Makes a session that of an account, under a new token.
+pub(super) async fn enter(session: &Session, account: &Account) -> Result<(), StoreFailed> {
+    let who = Who {
+        name: account.name.clone(),
+        stamp: sha256(account.password_hash.as_bytes()),
+    };
+    let csrf = Csrf::new().map_err(failed)?;
+    session.clear().await;
+    session.cycle_id().await.map_err(failed)?;
+    session.insert(WHO, who).await.map_err(failed)?;
+    session.insert(CSRF, csrf).await.map_err(failed)
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreFailed {
+    StoreFailed(Box::new(error))
+}
+
+impl People {
+    /// The person of a session; none if it has none, or if the account was closed or has another
+    /// password since.
+    async fn person(&self, session: &Session) -> Result<Option<Person>, StoreFailed> {
+        let who: Option<Who> = session.get(WHO).await.map_err(failed)?;
+        let csrf: Option<Csrf> = session.get(CSRF).await.map_err(failed)?;
+        let (Some(who), Some(csrf)) = (who, csrf) else {
+            return Ok(None);
+        };
+        let organisation = &self.0.settings.organisation;
+        let account = self.0.store.account(organisation, &who.name).await?;
+        let valid = |account: &Account| {
+            account.disabled.is_none() && sha256(account.password_hash.as_bytes()) == who.stamp
+        };
+        let Some(account) = account.filter(valid) else {
+            session.flush().await.map_err(failed)?;
+            return Ok(None);
+        };
+        Ok(Some(Person {
+            organisation: account.organisation,
+            name: account.name,
+            role: account.role,
+            csrf,
+        }))
+    }
+}
+
+/// Lets people in: pages of strangers go to log-in, machines get 401, forms of other origins 403.
+pub(super) async fn gate(
+    State(people): State<People>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let person = match people.person(&session).await {
+        Ok(Some(person)) => person,
+        Ok(None) => return stranger(&request),
+        Err(error) => return internal(&error).into_response(),
+    };
+    if changes(request.method()) {
+        let checked = form::check_origin(&people.0.settings, request.headers());
+        if let Err(problem) = checked {
+            return problem.into_response();
+        }
+    }
+    request.extensions_mut().insert(person);
+    let mut response = next.run(request).await;
+    let unkept = HeaderValue::from_static("no-store");
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(unkept);
+    response
+}
+
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn stranger(request: &Request) -> Response {
+    if !wants_page(request.headers()) {
+        return unknown().into_response();
+    }
+    let original = request.extensions().get::<OriginalUri>();
+    let uri = original.map_or(request.uri(), |OriginalUri(uri)| uri);
+    let here = uri.path_and_query().map(|place| place.as_str());
+    let place = match here.filter(|_| !changes(request.method())) {
+        Some(place) if place != "/" => format!("/login?next={}", escape(place)),
+        _ => "/login".to_owned(),
+    };
+    let headers = [
+        (header::LOCATION, place),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// True for a browser that shows what comes.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Everything but letters, digits, `-._~/` as percent escapes.
+fn escape(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// 401 for machines and for handlers without a person.
+pub(super) fn unknown() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "log-in-needed",
+        "This address is for people who are logged in",
+    )
+}
+
+pub(super) fn internal(error: &StoreFailed) -> Problem {
+    tracing::error!(
+        error = schemas::causes::causes(error),
+        "people cannot be looked up"
+    );
+    Problem::internal()
+}
