@@ -212,7 +212,7 @@ pub async fn run(
 fn rules(config: &Config) -> Vec<SensorRule> {
     let rule = |source: &SourceConfig| match source {
         SourceConfig::Modbus(modbus) => Some(modbus.rule.clone()),
-        SourceConfig::Scan(_) => None,
+        SourceConfig::Lines(_) => None,
     };
     config.sources.iter().filter_map(rule).collect()
 }
@@ -231,7 +231,7 @@ fn check_allowed(config: &Config, trust: &Trust) -> Result<(), RunError> {
             SourceConfig::Modbus(modbus) => {
                 (&modbus.rule.place, Some(&modbus.rule.step), Origin::Sensor)
             }
-            SourceConfig::Scan(scan) => (&scan.place, None, Origin::Scan),
+            SourceConfig::Lines(lines) => (&lines.place, None, lines.source),
         };
         if !record.places.contains(place) {
             return refuse(format!("the place {place}"));
@@ -265,8 +265,8 @@ fn start_sources(
         };
         let source: Box<dyn Source> = match source {
             SourceConfig::Modbus(modbus) => Box::new(ModbusSource::new(modbus.clone())),
-            SourceConfig::Scan(scan) => Box::new(ScanSource::new(
-                scan.clone(),
+            SourceConfig::Lines(lines) => Box::new(ScanSource::new(
+                lines.clone(),
                 config.device.time_zone_minutes,
             )),
         };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use schemas::config::ConfigError;
+use schemas::event::Source;
 use schemas::ids::Slug;
 use schemas::statement::ClockState;
 
@@ -121,8 +122,8 @@ impl std::fmt::Display for BrokerAddress {
 pub enum SourceConfig {
     /// A register of a Modbus TCP device, read at an interval.
     Modbus(ModbusConfig),
-    /// A file or named pipe of scan lines.
-    Scan(ScanConfig),
+    /// A file or named pipe of lines, which a scanner or another system writes.
+    Lines(LinesConfig),
 }
 
 /// A Modbus source.
@@ -212,9 +213,12 @@ impl RegisterKind {
     }
 }
 
-/// A scan source.
+/// A source of lines.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ScanConfig {
+pub struct LinesConfig {
+    /// What the lines are worth: [`Source::Scan`] for type `scan`, [`Source::File`] for type
+    /// `file`.
+    pub source: Source,
     /// File that lines are appended to, or a named pipe.
     pub path: PathBuf,
     /// Where bad lines are copied to.

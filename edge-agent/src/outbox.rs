@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemas::event::Source;
 use schemas::hash::Hash;
 use schemas::key::SecretKey;
 use schemas::receipt::{Receipt, Reply};
@@ -137,7 +138,7 @@ impl Default for ScanPosition {
     }
 }
 
-/// Lines of one scan file, taken over together with the new position.
+/// Lines of one file, taken over together with the new position.
 #[derive(Debug)]
 pub struct ScanBatch {
     /// The file as configured.
@@ -147,6 +148,8 @@ pub struct ScanBatch {
     pub from: ScanPosition,
     /// Where the outbox stands after it (also in another file of the same name).
     pub to: ScanPosition,
+    /// What its events are worth.
+    pub source: Source,
     /// Events of the good lines, in their order.
     pub events: Vec<Composed>,
     /// How many lines were refused.

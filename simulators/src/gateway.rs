@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use schemas::ids::DeviceAddress;
 
 use crate::device::{REGISTER_CENTI, REGISTER_FLOAT, REGISTER_TIME};
-use crate::scenario::Gateway;
+use crate::scenario::{Gateway, Input};
 
 /// Seconds between two readings of a simulated sensor.
 pub const READING_SECONDS: u64 = 600;
@@ -27,6 +27,9 @@ pub const READINGS_PER_EVENT: u32 = 3;
 
 /// How often an agent looks into its scan file, in milliseconds of real time.
 const POLL_MILLISECONDS: u32 = 20;
+
+/// The same where another system writes the file: whoever plays that system asks the agent to look.
+const FILE_POLL_MILLISECONDS: u32 = 60_000;
 
 /// How a sensor is to be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,6 +126,10 @@ impl GatewayFolder {
         let (state, scans) = (quoted(&self.state()), quoted(&self.scans()));
         let rejects = quoted(&self.path.join("scans.rejects"));
         let (name, place) = (&self.address.device, &gateway.place);
+        let (kind, poll) = match gateway.input {
+            Input::Scanner => ("scan", POLL_MILLISECONDS),
+            Input::File => ("file", FILE_POLL_MILLISECONDS),
+        };
         let mut text = format!(
             "# Written by the simulator for {address}.
 state = {state}
@@ -140,12 +147,12 @@ back_off_min_ms = 20
 back_off_max_ms = 200
 
 [[source]]
-type = \"scan\"
+type = \"{kind}\"
 path = {scans}
 rejects = {rejects}
 place = \"{place}\"
 biz_location = \"{place}\"
-poll_ms = {POLL_MILLISECONDS}
+poll_ms = {poll}
 ",
             address = self.address,
         );

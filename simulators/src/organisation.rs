@@ -17,6 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
 use schemas::enrol::{Claim, EnrolError, Request};
+use schemas::event::Source;
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
 use schemas::key::SecretKey;
@@ -25,10 +26,7 @@ use schemas::random::{self, NoRandomness};
 use schemas::registry::{Record, Role, SignedRecord, State};
 use serde::Deserialize;
 
-use crate::scenario::Gateway;
-
-/// Seconds within which every simulated gateway speaks.
-pub const HEARTBEAT_SECONDS: u64 = 24 * 3_600;
+use crate::scenario::{Gateway, Input};
 
 /// How long a device may take to ask or to consent, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -326,12 +324,12 @@ pub fn first_record(log: Hash, slug: &Slug, key: &SecretKey, role: Role) -> Reco
 
 /// The first record of a gateway's key, not yet consented.
 fn device_record(organisation: &Slug, gateway: &Gateway, request: &Request) -> Record {
-    // 2 is scan, 3 is sensor (`statement.md` section 2.2).
-    let sources = if gateway.sensor.is_some() {
-        vec![2, 3]
-    } else {
-        vec![2]
+    let lines = match gateway.input {
+        Input::File => Source::File,
+        Input::Scanner => Source::Scan,
     };
+    let sensor = gateway.sensor.as_ref().map(|_| Source::Sensor);
+    let sources = [lines].into_iter().chain(sensor);
     Record {
         log: request.log,
         version: 1,
@@ -345,8 +343,8 @@ fn device_record(organisation: &Slug, gateway: &Gateway, request: &Request) -> R
             .iter()
             .map(|step| (*step).to_owned())
             .collect(),
-        sources,
-        heartbeat: HEARTBEAT_SECONDS,
+        sources: sources.map(|source| source.number().into()).collect(),
+        heartbeat: gateway.heartbeat_seconds,
         state: State::Active,
         prev: Hash::ZERO,
         consent: None,

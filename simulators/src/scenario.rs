@@ -22,7 +22,9 @@ use schemas::time::Instant;
 
 pub use climate::{Climate, Warming};
 pub use identifier::{gln, gtin, lot_uri, party_uri, place_uri, sscc, sscc_uri};
-pub use world::{Conduct, Gateway, Organisation, Product, Role, Sensor, of_series};
+pub use world::{
+    Conduct, Gateway, Input, Organisation, Product, Role, Sensor, Text, of_series, staff,
+};
 
 /// The seed that is used where none is given.
 pub const DEFAULT_SEED: u64 = 952;

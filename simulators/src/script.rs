@@ -221,7 +221,7 @@ impl Replay {
             organisation: owner.slug.clone(),
             device: gateway.slug.clone(),
         };
-        let machine = format!("https://id.gs1.org/01/{}/21/NAB1", gtin(owner.prefix, 1));
+        let machine = format!("https://id.gs1.org/01/{}/21/NAB1", gtin(&owner.prefix, 1));
         let installed = json!({
             "step": "installing",
             "items": [machine],
@@ -234,7 +234,7 @@ impl Replay {
             gateway: address.clone(),
             deed: Deed::Scan(installed.to_string()),
         }];
-        let equipment = equipment::of_series(address, gateway, owner.prefix, &series);
+        let equipment = equipment::of_series(address, gateway, &owner.prefix, &series);
         Ok(Replay {
             series,
             file,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use schemas::ids::DeviceAddress;
 use serde_json::Value;
 use simulators::organisation::Organisation;
+use simulators::scenario::Input;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -69,9 +70,11 @@ impl Gateway {
         std::fs::write(&file, serde_json::to_vec(&claim)?)?;
         let post = simulators::scenario::Gateway {
             slug: self.address.device.clone(),
-            names: ("产线", "Line"),
+            names: ("产线".into(), "Line".into()),
             place: PLACE.to_owned(),
             steps: vec!["storing"],
+            input: Input::Scanner,
+            heartbeat_seconds: 24 * 3_600,
             sensor: None,
         };
         let (file, config) = (file.display().to_string(), self.config());

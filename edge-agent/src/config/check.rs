@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use schemas::event::Source;
 use schemas::statement::ClockState;
 use schemas::time::Instant;
 use toml::Spanned;
 
 use super::raw::{RawConfig, RawDevice, RawSource, RawUplink};
 use super::{
-    Config, ConfigError, DeviceConfig, ModbusConfig, READINGS_PER_EVENT_MAX, RegisterKind,
-    RegisterTable, SOURCES_MAX, ScanConfig, SensorRule, SourceConfig, TEXT_MAX, UplinkConfig,
+    Config, ConfigError, DeviceConfig, LinesConfig, ModbusConfig, READINGS_PER_EVENT_MAX,
+    RegisterKind, RegisterTable, SOURCES_MAX, SensorRule, SourceConfig, TEXT_MAX, UplinkConfig,
 };
 use crate::compose::presence::Presence;
 use crate::compose::sensor::{self, Reading};
@@ -234,15 +235,15 @@ fn check_source(at: &Place<'_>, raw: &Spanned<RawSource>) -> Result<SourceConfig
     };
     match source.type_name.get_ref().as_str() {
         "modbus" => {
-            foreign(source.of_scan())?;
+            foreign(source.of_lines())?;
             check_modbus(at, source, &table).map(SourceConfig::Modbus)
         }
-        "scan" => {
+        "scan" | "file" => {
             foreign(source.of_modbus())?;
-            check_scan(at, source, &table).map(SourceConfig::Scan)
+            check_lines(at, source, &table).map(SourceConfig::Lines)
         }
         other => {
-            let problem = format!("\"{other}\" is neither \"modbus\" nor \"scan\"");
+            let problem = format!("\"{other}\" is none of \"modbus\", \"scan\", \"file\"");
             Err(at.error(source.type_name.span(), "source.type", problem))
         }
     }
@@ -430,11 +431,11 @@ fn biz_location(at: &Place<'_>, raw: &RawSource) -> Result<Option<String>, Confi
         .transpose()
 }
 
-fn check_scan(
+fn check_lines(
     at: &Place<'_>,
     raw: &RawSource,
     table: &Range<usize>,
-) -> Result<ScanConfig, ConfigError> {
+) -> Result<LinesConfig, ConfigError> {
     let path = at.text("source.path", at.required(table, "source.path", &raw.path)?)?;
     let rejects = match &raw.rejects {
         Some(value) => at.text("source.rejects", value)?,
@@ -442,9 +443,13 @@ fn check_scan(
     };
     if rejects == path {
         let span = raw.rejects.as_ref().map_or(0..0, Spanned::span);
-        return Err(at.error(span, "source.rejects", "is the scan file itself"));
+        return Err(at.error(span, "source.rejects", "is the file of lines itself"));
     }
-    Ok(ScanConfig {
+    Ok(LinesConfig {
+        source: match raw.type_name.get_ref().as_str() {
+            "file" => Source::File,
+            _ => Source::Scan,
+        },
         path: path.into(),
         rejects: rejects.into(),
         place: place(at, raw, table)?,
@@ -463,7 +468,7 @@ fn check_series(
     for (source, raw) in sources.iter().zip(raw) {
         let (name, field) = match source {
             SourceConfig::Modbus(modbus) => (modbus.rule.series(), "source.sensor"),
-            SourceConfig::Scan(scan) => (scan.path.display().to_string(), "source.path"),
+            SourceConfig::Lines(lines) => (lines.path.display().to_string(), "source.path"),
         };
         if !seen.insert(name) {
             let problem = "another source has the same sensor and measurement, or path";

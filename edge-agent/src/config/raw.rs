@@ -68,7 +68,7 @@ pub(super) struct RawSource {
     pub readings_per_event: Option<Spanned<u64>>,
     pub step: Option<Spanned<String>>,
     pub assumption: Option<Spanned<String>>,
-    // scan
+    // scan, file
     pub path: Option<Spanned<String>>,
     pub rejects: Option<Spanned<String>>,
     pub poll_ms: Option<Spanned<u64>>,
@@ -98,8 +98,8 @@ impl RawSource {
         given(fields)
     }
 
-    /// The same for type `scan`.
-    pub fn of_scan(&self) -> Vec<(&'static str, std::ops::Range<usize>)> {
+    /// The same for types `scan` and `file`.
+    pub fn of_lines(&self) -> Vec<(&'static str, std::ops::Range<usize>)> {
         given([
             ("path", span(&self.path)),
             ("rejects", span(&self.rejects)),

@@ -1,3 +1,5 @@
+use schemas::event::Source;
+
 use super::*;
 
 const MODBUS: &str = r#"state = "/tmp/x"
@@ -126,4 +128,22 @@ fn broker_addresses_are_read_and_written() {
     ] {
         assert!(text.parse::<BrokerAddress>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_scanner_and_another_system_write_the_same_lines_of_different_worth() {
+    let lines = |kind: &str| {
+        format!(
+            "state = \"/tmp/x\"\n[[source]]\ntype = \"{kind}\"\npath = \"/tmp/lines\"\nplace = \"https://id.gs1.org/414/9521001000024\"\n"
+        )
+    };
+    for (kind, source) in [("scan", Source::Scan), ("file", Source::File)] {
+        let config = Config::parse("a.toml", &lines(kind)).expect("config");
+        let [SourceConfig::Lines(read)] = &config.sources[..] else {
+            panic!("one source of lines")
+        };
+        assert_eq!(read.source, source);
+    }
+    let (line, field, _) = refusal(&lines("files"));
+    assert_eq!((line, field.as_str()), (3, "source.type: "));
 }

@@ -141,7 +141,7 @@ async fn take_scan(
             // What was read before the goods came or went is said with the goods of then.
             compose_all(opening, db, state).await?;
         }
-        chain::add_event(opening, db, state, Source::Scan, &composed.event).await?;
+        chain::add_event(opening, db, state, batch.source, &composed.event).await?;
         for change in &composed.changes {
             change_presence(db, state, change).await?;
         }

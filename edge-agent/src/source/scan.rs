@@ -1,4 +1,6 @@
-//! A scan file or named pipe, followed as `tail -f` does.
+//! A file of lines or named pipe, followed as `tail -f` does. A scanner or a person writes it
+//! (type `scan`), or another system (type `file`): the lines have one form, what differs is what
+//! their events are worth.
 //!
 //! The position in a file is committed in the transaction that stores the file's lines as events,
 //! so a restart neither loses nor doubles a line. (A pipe has no memory: what its writer has put
@@ -17,7 +19,7 @@ use self::follow::{Chunk, FileFollower, FollowError, PipeFollower};
 use self::rejects::{Reject, Rejects};
 use super::{Source, SourceContext, until_stored};
 use crate::compose::line::{self, Composed, LineContext};
-use crate::config::ScanConfig;
+use crate::config::LinesConfig;
 use crate::outbox::{OutboxError, ScanBatch};
 
 /// Most lines handed over at once.
@@ -27,7 +29,7 @@ const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
 /// One scan file or pipe.
 pub struct ScanSource {
-    config: ScanConfig,
+    config: LinesConfig,
     time_zone_minutes: i32,
     rejects: Rejects,
 }
@@ -67,7 +69,7 @@ impl Source for ScanSource {
 impl ScanSource {
     /// A source that opens its file when it first looks.
     #[must_use]
-    pub fn new(config: ScanConfig, time_zone_minutes: i32) -> Self {
+    pub fn new(config: LinesConfig, time_zone_minutes: i32) -> Self {
         let rejects = Rejects::new(config.rejects.clone());
         Self {
             config,
@@ -101,6 +103,7 @@ impl ScanSource {
                 path: path.clone(),
                 from: from.clone(),
                 to: to.clone(),
+                source: self.config.source,
                 events: events.clone(),
                 bad_lines,
             };

@@ -366,6 +366,16 @@ async fn what_the_record_does_not_allow_is_refused_at_the_start() {
         refused.err(),
         Some(RunError::NotAllowed { number: 1, .. })
     ));
+    // Its record allows scans and sensors, not what another system's file says.
+    site.sources = String::new();
+    site.add_scan();
+    site.sources = site.sources.replace("\"scan\"", "\"file\"");
+    let refused =
+        edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;
+    match refused.err() {
+        Some(RunError::NotAllowed { what, .. }) => assert_eq!(what, "the source file"),
+        other => panic!("{other:?}"),
+    }
     std::fs::remove_file(site.folder.path().join("state/enrolment.json")).expect("removed");
     let refused =
         edge_agent::run(site.config(), site.clock.clone(), CancellationToken::new()).await;

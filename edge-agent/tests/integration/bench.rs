@@ -8,6 +8,7 @@ use edge_agent::compose::line::{LineContext, compose};
 use edge_agent::compose::sensor::Reading;
 use edge_agent::config::SensorRule;
 use edge_agent::outbox::{self, Opening, Outbox, ScanBatch, ScanPosition, audit};
+use schemas::event::Source;
 use schemas::key::SecretKey;
 use schemas::statement::{ClockState, Statement};
 use schemas::time::Clock;
@@ -133,6 +134,7 @@ pub fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
         path: "/scans".to_owned(),
         from: from.clone(),
         to,
+        source: Source::Scan,
         events,
         bad_lines: 0,
     }

@@ -149,7 +149,7 @@ impl Chapter<'_> {
             gtin: product.gtin.clone(),
             uri: lot_uri(&product.gtin, &number),
             number,
-            pallet: sscc_uri(&sscc(self.supplier.prefix, 100 + day)),
+            pallet: sscc_uri(&sscc(&self.supplier.prefix, 100 + day)),
             pieces,
             invoice_fen: if shipped {
                 i64::from(pieces) * product.price_fen

@@ -1,10 +1,18 @@
 //! Who lives in the simulated world: organisations, their gateways and their products.
 
+use std::borrow::Cow;
+
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use super::climate::{self, Climate};
 use super::identifier::{gln, gtin, party_uri, place_uri};
+
+/// A text that is written here or made of a file.
+pub type Text = Cow<'static, str>;
+
+/// Seconds within which a gateway of the story promises to speak: a day.
+const HEARTBEAT_SECONDS: u64 = 24 * 3_600;
 
 /// What an organisation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +48,9 @@ pub struct Organisation {
     /// What it is.
     pub role: Role,
     /// Name in Chinese and in English.
-    pub names: (&'static str, &'static str),
+    pub names: (Text, Text),
     /// Its GS1 company prefix, seven digits.
-    pub prefix: &'static str,
+    pub prefix: Text,
     /// Its party identifier.
     pub party: String,
     /// Its gateways, in a fixed order.
@@ -51,17 +59,30 @@ pub struct Organisation {
     pub products: Vec<Product>,
 }
 
-/// A gateway: a computer at a place with a scanner and perhaps a sensor.
+/// What writes the lines that a gateway reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A scanner.
+    Scanner,
+    /// Another system, which exports a file.
+    File,
+}
+
+/// A gateway: a computer at a place with a source of lines and perhaps a sensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gateway {
     /// Its name within its organisation.
     pub slug: Slug,
     /// What its place is called in Chinese and in English.
-    pub names: (&'static str, &'static str),
+    pub names: (Text, Text),
     /// The only place that it may name.
     pub place: String,
     /// The business steps that it may report, sorted.
     pub steps: Vec<&'static str>,
+    /// What writes its lines.
+    pub input: Input,
+    /// Seconds within which it promises to speak.
+    pub heartbeat_seconds: u64,
     /// Its temperature sensor.
     pub sensor: Option<Sensor>,
 }
@@ -157,9 +178,15 @@ const SUPPLIERS: [Sketch; 3] = [
 
 /// Everybody, with the temperatures that `seed` gives their sensors from `start` on.
 pub fn organisations(seed: u64, start: Instant) -> Vec<Organisation> {
-    let mut all = vec![operator(), registrar(), bank(), retailer()];
+    let mut all = staff();
+    all.push(retailer());
     all.extend(SUPPLIERS.iter().map(|sketch| supplier(sketch, seed, start)));
     all
+}
+
+/// Those without whom nothing runs: operator, registrar and bank.
+pub fn staff() -> Vec<Organisation> {
+    vec![operator(), registrar(), bank()]
 }
 
 /// The world of a replayed series: its maker is known by nothing but the series.
@@ -180,7 +207,9 @@ pub fn of_series() -> Vec<Organisation> {
         gateways: vec![gateway("machine", prefix, 1, &steps, Some(sensor))],
         ..plain("maker", Role::Supplier(Conduct::Good), names, prefix)
     };
-    vec![operator(), registrar(), bank(), maker]
+    let mut all = staff();
+    all.push(maker);
+    all
 }
 
 fn operator() -> Organisation {
@@ -207,8 +236,8 @@ fn plain(
     Organisation {
         slug: known_slug(slug),
         role,
-        names,
-        prefix,
+        names: (names.0.into(), names.1.into()),
+        prefix: prefix.into(),
         party: party_uri(&gln(prefix, 0)),
         gateways: Vec::new(),
         products: Vec::new(),
@@ -303,20 +332,23 @@ fn gateway(
         names: place_names(slug),
         place,
         steps: steps.to_vec(),
+        input: Input::Scanner,
+        heartbeat_seconds: HEARTBEAT_SECONDS,
         sensor,
     }
 }
 
 /// What the place of a gateway is called.
-fn place_names(slug: &str) -> (&'static str, &'static str) {
-    match slug {
+fn place_names(slug: &str) -> (Text, Text) {
+    let (chinese, english) = match slug {
         "line" => ("生产线", "production line"),
         "cold" => ("冷库", "cold store"),
         "truck" => ("冷藏车", "reefer truck"),
         "dock" => ("收货区", "receiving dock"),
         "shop" => ("门店", "shop"),
         _ => ("设备现场", "machine"),
-    }
+    };
+    (chinese.into(), english.into())
 }
 
 /// A slug that is written in this file.

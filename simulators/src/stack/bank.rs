@@ -96,7 +96,7 @@ fn decision(supplier: &Organisation, conduct: Option<Conduct>, record: &Record) 
     };
     Decision {
         supplier: supplier.slug.to_string(),
-        name: supplier.names.1.to_owned(),
+        name: supplier.names.1.to_string(),
         conduct: conduct.to_owned(),
         score: i64::from(decided.score.total),
         offer_fen,

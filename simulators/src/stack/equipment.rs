@@ -22,7 +22,7 @@ pub fn of_story(scenario: &Scenario) -> Vec<Equipment> {
         .map(|(address, gateway)| {
             let prefix = scenario
                 .organisation(&address.organisation)
-                .map_or("", |one| one.prefix);
+                .map_or("", |one| one.prefix.as_ref());
             let sensor = gateway.sensor.as_ref().map(|sensor| fitted(sensor, prefix));
             Equipment {
                 address,

@@ -258,10 +258,10 @@ fn names(organisation: &scenario::Organisation) -> Vec<NameSection> {
             .map(|(language, name)| (language.to_owned(), name.to_owned()))
             .into(),
     };
-    let (chinese, english) = organisation.names;
+    let (chinese, english) = &organisation.names;
     let mut sections = vec![section(organisation.slug.as_str(), chinese, english)];
     for gateway in &organisation.gateways {
-        let (kind, kind_english) = gateway.names;
+        let (kind, kind_english) = &gateway.names;
         let (chinese, english) = (
             format!("{chinese} {kind}"),
             format!("{english}, {kind_english}"),
