@@ -6,6 +6,7 @@
 
 mod attacks;
 mod bad_input;
+mod browser;
 mod forge;
 mod fsck;
 mod kill;

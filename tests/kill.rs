@@ -6,7 +6,7 @@
 
 mod gateway;
 mod operator;
-mod process;
+pub mod process;
 mod scanner;
 mod verdict;
 mod world;

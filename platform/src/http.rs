@@ -107,6 +107,7 @@ pub fn router(app: Shared) -> Router {
         .layer(map_response(kit::page::secure));
     machines
         .merge(pages)
+        .merge(kit::verifier::routes())
         .layer(from_fn(health::count))
         .with_state(app)
 }

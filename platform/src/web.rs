@@ -30,7 +30,7 @@ pub use pages::{
 };
 pub use product::render_product;
 pub use qr::qr_svg;
-pub use view::{ByLanguage, Links, Names, ProductView, Scans};
+pub use view::{ByLanguage, Links, Names, ProductView, Scans, Verifier};
 
 /// Why a page could not be written; the caller answers 500.
 #[derive(Debug, thiserror::Error)]

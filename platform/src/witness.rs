@@ -2,7 +2,8 @@
 //! cosigned before, and refuses everything else.
 //!
 //! It remembers one (size, root) for each origin in a file, written and synced before it answers,
-//! so that not even a crash makes it cosign two histories.
+//! so that not even a crash makes it cosign two histories. It serves the verifier page too, from
+//! an origin that is not the platform's.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -136,6 +137,7 @@ pub async fn run(
     let router = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/", get(about))
+        .merge(kit::verifier::routes())
         .with_state(witness);
     Ok(kit::serve::serve(router, listen, None, shutdown).await?)
 }

@@ -15,6 +15,7 @@
 //! | [`serve`] | a router on an address, with limits, TLS and a graceful end |
 //! | [`shutdown`] | SIGINT and SIGTERM as a cancellation token |
 //! | [`telemetry`] | log lines, human or JSON |
+//! | [`verifier`] | the script and page with which a reader checks a proof bundle |
 
 pub mod clock;
 pub mod config;
@@ -25,3 +26,4 @@ pub mod problem;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
+pub mod verifier;

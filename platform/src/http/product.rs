@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use kit::problem::Problem;
 use schemas::causes::causes;
-use schemas::hash::Hash;
+use schemas::hash::{Hash, sha256};
 use schemas::proof::{self, Report};
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use crate::trace::verdict::Witness;
 use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
 use crate::web::{
     self, ErrorKind, ErrorView, Example, HomeView, Lang, Links, ProductView, RenderError, Scans,
-    UnknownView,
+    UnknownView, Verifier,
 };
 
 /// Products on the start page.
@@ -172,6 +172,8 @@ async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> 
     }
     let mut view = ProductView::new(journey, links);
     view.proof = Some(proof);
+    view.policy = Some(sha256(&app.policy_entry));
+    view.verifiers = app.witnesses.iter().map(verifier_at).collect();
     view.gaps = gaps;
     view.names = app.names.clone();
     view.scans = Some(Scans {
@@ -239,6 +241,13 @@ fn fill(proof: &mut Proof, report: &Report, known: &[WitnessSection]) {
             .iter()
             .map(|(name, _)| witness(name, known))
             .collect();
+    }
+}
+
+fn verifier_at(section: &WitnessSection) -> Verifier {
+    Verifier {
+        witness: witness(&section.name, std::slice::from_ref(section)),
+        href: format!("{}{}", section.url, kit::verifier::PAGE),
     }
 }
 

@@ -34,6 +34,8 @@ struct Fact {
     /// An identifier beside the value, in small figures.
     id: Option<String>,
     href: Option<String>,
+    /// What the reader's own check compares: `place` or `organisation`, and its identifier.
+    show: Option<(&'static str, String)>,
 }
 
 impl Fact {
@@ -43,7 +45,14 @@ impl Fact {
             value,
             id: None,
             href: None,
+            show: None,
         }
+    }
+
+    /// The same, for the reader's own check to compare with the signed identifier.
+    fn compared(self, show: &'static str, key: &str) -> Self {
+        let show = Some((show, key.to_owned()));
+        Self { show, ..self }
     }
 }
 
@@ -56,6 +65,12 @@ enum Row {
 struct GapCard {
     text: String,
     span: String,
+}
+
+/// The same verifier at somebody else's address.
+struct Verifier<'v> {
+    href: &'v str,
+    text: String,
 }
 
 struct Material {
@@ -85,6 +100,9 @@ struct ProductPage<'v> {
     materials: Vec<Material>,
     containers: Vec<Fact>,
     bundle: &'v str,
+    policy: Option<String>,
+    verifiers: Vec<Verifier<'v>>,
+    script: &'static str,
     checkpoint: &'v str,
     log: Option<String>,
     qr: String,
@@ -141,6 +159,9 @@ impl<'v> Scene<'v> {
             materials: self.materials(),
             containers: self.containers(),
             bundle: &view.links.bundle,
+            policy: view.policy.map(|hash| hash.to_string()),
+            verifiers: self.verifiers(),
+            script: &kit::verifier::SCRIPT_HREF,
             checkpoint: &view.links.checkpoint,
             log: self.log_line(),
             qr: if view.links.page.is_empty() {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use super::format::percent;
 use crate::trace::verdict::judge;
-use crate::trace::{Facts, Finding, Gap, Item, Journey, Proof};
+use crate::trace::{Facts, Finding, Gap, Item, Journey, Proof, Witness};
 
 /// One name in several languages: BCP 47 tag to name.
 pub type ByLanguage = BTreeMap<String, String>;
@@ -52,6 +53,15 @@ impl Links {
     }
 }
 
+/// A witness that serves the verifier page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verifier {
+    /// Who runs it.
+    pub witness: Witness,
+    /// Address of its verifier page.
+    pub href: String,
+}
+
 /// Everything that a product page shows.
 #[derive(Debug, Clone)]
 pub struct ProductView {
@@ -68,6 +78,10 @@ pub struct ProductView {
     pub names: Names,
     /// Links.
     pub links: Links,
+    /// Hash of the policy that the platform's own check rests on, for the reader's to compare.
+    pub policy: Option<Hash>,
+    /// Where the same verifier is served from other origins.
+    pub verifiers: Vec<Verifier>,
     /// Local offset in minutes of the times that are the page's own (check, first scan).
     pub offset_minutes: i32,
 }
@@ -86,6 +100,8 @@ impl ProductView {
             scans: None,
             names: Names::default(),
             links,
+            policy: None,
+            verifiers: Vec::new(),
             offset_minutes,
         }
     }

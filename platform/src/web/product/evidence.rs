@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemas::hash::Hash;
 use schemas::time::Instant;
 
-use super::Scene;
+use super::{Scene, Verifier};
 use crate::store::Anchor;
 use crate::trace::{Entry, Stated, Step, Witness};
 use crate::web::format::{local_exact, short, utc};
@@ -27,7 +27,7 @@ pub(super) struct Row {
     pub(super) values: Vec<Value>,
 }
 
-impl Scene<'_> {
+impl<'v> Scene<'v> {
     pub(super) fn evidence(&self, step: &Step) -> Vec<Row> {
         let text = &self.text;
         let row = |key, values| Row {
@@ -142,6 +142,18 @@ impl Scene<'_> {
             )];
         }
         shown
+    }
+
+    /// Where the same verifier stands, by who runs it.
+    pub(super) fn verifiers(&self) -> Vec<Verifier<'v>> {
+        let mut rows = Vec::new();
+        for one in &self.view.verifiers {
+            rows.push(Verifier {
+                href: &one.href,
+                text: self.witness(&one.witness),
+            });
+        }
+        rows
     }
 
     fn witness(&self, witness: &Witness) -> String {

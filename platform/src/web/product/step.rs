@@ -1,5 +1,9 @@
 //! One step as a card.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::hash::Hash;
+
 use super::{Fact, Scene, Sign, curve, evidence, page_of};
 use crate::trace::Source;
 use crate::trace::event::{Action, Kind};
@@ -10,8 +14,15 @@ use crate::web::text::choose;
 /// Most things that are listed by name; the rest is counted.
 pub(super) const MAX_LISTED: usize = 6;
 
+/// Most statements whose places a card names: a long run of readings would outweigh the page.
+const MAX_PLACES: usize = 64;
+
 /// What the template shows of a step.
 pub(super) struct Card {
+    /// Where its records are signed, for the reader's own check.
+    pub(super) places: String,
+    /// Further records of the same device, which the check finds by their time.
+    pub(super) more: usize,
     pub(super) word: String,
     pub(super) badge: &'static str,
     pub(super) source: &'static str,
@@ -28,7 +39,10 @@ pub(super) struct Card {
 impl Scene<'_> {
     pub(super) fn card(&self, index: usize, step: &Step) -> Card {
         let (badge, source) = self.source(step.source);
+        let (places, more) = places(step);
         Card {
+            places,
+            more,
             word: self.word(step),
             badge,
             source,
@@ -77,10 +91,12 @@ impl Scene<'_> {
         let text = &self.text;
         let mut facts = Vec::new();
         if let Some(place) = &step.place {
-            facts.push(Fact::new(text.get("step.place"), self.place(Some(place))));
+            let fact = Fact::new(text.get("step.place"), self.place(Some(place)));
+            facts.push(fact.compared("place", place));
         }
-        let organisation = self.organisation(step.organisation());
-        facts.push(Fact::new(text.get("step.organisation"), organisation));
+        let slug = step.organisation();
+        let fact = Fact::new(text.get("step.organisation"), self.organisation(slug));
+        facts.push(fact.compared("organisation", slug.as_str()));
         if let Some(word) = &step.disposition {
             let shown = text.find(&format!("disposition.{word}")).unwrap_or(word);
             facts.push(Fact::new(text.get("step.disposition"), shown.to_owned()));
@@ -235,6 +251,40 @@ impl Scene<'_> {
                 .fill("check.verified.many", &[("count", &many.to_string())]),
         }
     }
+}
+
+/// The records of a step as `kit::verifier` reads them: the first twelve digits of a statement's id
+/// with the places of events in it, `0a1b2c3d4e5f:0-3,7`; and how many are not named.
+fn places(step: &Step) -> (String, usize) {
+    let mut statements: BTreeMap<Hash, BTreeSet<u32>> = BTreeMap::new();
+    for entry in &step.entries {
+        let places = statements.entry(entry.statement).or_default();
+        places.insert(entry.index);
+    }
+    let of = |(id, places): (&Hash, &BTreeSet<u32>)| {
+        let id: String = id.to_string().chars().take(12).collect();
+        format!("{id}:{}", ranges(places))
+    };
+    let all: Vec<String> = statements.iter().take(MAX_PLACES).map(of).collect();
+    let rest = statements.values().skip(MAX_PLACES).map(BTreeSet::len);
+    (all.join(" "), rest.sum())
+}
+
+/// `0-3,7` of 0, 1, 2, 3 and 7.
+fn ranges(places: &BTreeSet<u32>) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &place in places {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == place => *last = place,
+            _ => ranges.push((place, place)),
+        }
+    }
+    let of = |(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    let all: Vec<String> = ranges.iter().map(of).collect();
+    all.join(",")
 }
 
 fn weight(standing: Option<&Standing>) -> u8 {

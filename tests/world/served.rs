@@ -1,0 +1,98 @@
+//! A world's platform behind its real routes, on loopback.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use platform::anchor::tiles::Tiles;
+use platform::anchor::{self, Cosigner};
+use platform::http::{self, App};
+use platform::keys::Keys;
+use platform::operator::Operator;
+use platform::store::Store;
+use platform::web::Names;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::World;
+use super::events::{PACKHOUSE, TRUCK};
+
+/// A server that ends with it.
+pub struct Served {
+    /// Its address, without slash at the end.
+    pub url: String,
+    _running: DropGuard,
+}
+
+fn named(en: &str, zh: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("en".to_owned(), en.to_owned()),
+        ("zh-CN".to_owned(), zh.to_owned()),
+    ])
+}
+
+fn names() -> Names {
+    Names {
+        organisations: BTreeMap::from([
+            ("qinghe".parse().unwrap(), named("Qinghe Fresh", "青禾果蔬")),
+            (
+                "northroad".parse().unwrap(),
+                named("Northroad Carriers", "北路运输"),
+            ),
+        ]),
+        places: BTreeMap::from([
+            (
+                PACKHOUSE.to_owned(),
+                named("Qinghe packhouse", "青禾包装厂"),
+            ),
+            (TRUCK.to_owned(), named("Truck 7", "7 号冷藏车")),
+        ]),
+    }
+}
+
+impl World {
+    /// Serves pages and machines as the platform does. Records are not admitted through it: the
+    /// world's own notary does that.
+    pub async fn serve(&self) -> Served {
+        let shutdown = CancellationToken::new();
+        let app = self.app(&shutdown);
+        let router = http::router(Arc::new(app));
+        let listen = ([127, 0, 0, 1], 0).into();
+        let served = kit::serve::serve(router, listen, None, shutdown.clone()).await;
+        Served {
+            url: served.unwrap().url(),
+            _running: shutdown.drop_guard(),
+        }
+    }
+
+    fn app(&self, shutdown: &CancellationToken) -> App {
+        let keys = Keys::load_or_make(&self.folder().join("keys")).unwrap();
+        App {
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            gate: Arc::clone(&self.gate),
+            registrar: anchor::admissions().0,
+            ingest: Arc::new(super::ingest_of(
+                &self.store,
+                &self.gate,
+                &self.policy,
+                &self.clock,
+            )),
+            bundler: self.bundler(),
+            policy: self.policy.clone(),
+            policy_entry: self.policy_entry(),
+            clock: Arc::clone(&self.clock) as Arc<dyn schemas::time::Clock>,
+            tiles: Tiles::new(self.folder().join("log")),
+            cosigner: Arc::new(Cosigner::new(self.witnesses.sections()).unwrap()),
+            ca_pem: String::new(),
+            broker: String::new(),
+            witnesses: self.witnesses.sections(),
+            names: names(),
+            readers: Vec::new(),
+            operator: Operator {
+                log: self.policy.log,
+                slug: "operator".parse().unwrap(),
+                keys,
+            },
+            public_url: String::new(),
+            shutdown: shutdown.clone(),
+        }
+    }
+}
