@@ -7,6 +7,7 @@ pub mod device;
 pub mod folder;
 pub mod gateway;
 pub mod organisation;
+pub mod parts;
 pub mod progress;
 pub mod proxy;
 pub mod recorder;
