@@ -151,6 +151,9 @@ pub struct WitnessSection {
     /// True if the operator itself runs it; pages say so.
     #[serde(default)]
     pub own: bool,
+    /// The authority behind its HTTPS certificate, PEM, where that is no public one.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 /// What an organisation or a place is called, for pages.
