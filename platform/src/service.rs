@@ -186,9 +186,7 @@ pub async fn run(
     let worker = tokio::spawn(then_cancel(worker, after_worker.clone()));
     let notary = tokio::spawn(keep_log(notary, admissions, after_worker, failed.clone()));
     let follower = tokio::spawn(core.follower(&config).run(shutdown));
-    operator
-        .register_receipt_key(&core.gate, &registrar)
-        .await?;
+    operator.register_own_keys(&core.gate, &registrar).await?;
     let http = tokio::spawn(async move {
         let _ = served.task.await;
     });
@@ -231,6 +229,7 @@ fn app(
         gate: Arc::clone(&core.gate),
         registrar: registrar.clone(),
         ingest: Arc::clone(ingest),
+        captures: core.captures(config),
         bundler: core.bundler(),
         policy: core.policy.clone(),
         policy_entry: Entry::Policy(core.policy.clone()).encode(),

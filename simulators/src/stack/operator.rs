@@ -282,6 +282,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
             key: Hash(key),
         }],
         readers: Vec::new(),
+        capturers: Vec::new(),
         names_on_pages: setup.world.iter().flat_map(names).collect(),
     })
 }

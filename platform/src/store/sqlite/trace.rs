@@ -32,6 +32,10 @@ fn address(text: &str) -> Stored<DeviceAddress> {
         .map_err(|_| StoreError::Corrupt("device address"))
 }
 
+fn slug(text: &str) -> Stored<Slug> {
+    text.parse().map_err(|_| StoreError::Corrupt("slug"))
+}
+
 fn place(
     log_index: Option<i64>,
     shard: Option<i64>,
@@ -85,6 +89,7 @@ struct EventRow {
     batch_position: Option<i64>,
     checkpoint_size: Option<i64>,
     anchored: Option<String>,
+    captured_for: Option<String>,
 }
 
 impl EventRow {
@@ -118,6 +123,7 @@ impl EventRow {
             source: source(self.source)?,
             bytes: self.bytes,
             device: statement.payload.device.clone(),
+            captured_for: self.captured_for.as_deref().map(slug).transpose()?,
             kid: statement.kid,
             made: statement.payload.made,
             clock: statement.payload.clock as u64,
@@ -175,11 +181,13 @@ impl TraceStore for SqliteStore {
                ORDER BY event_time, statement, position LIMIT $2)
              SELECT l.leaf, l.statement, l.position, l.source, l.refused, c.bytes,
                     s.bytes AS signed, s.received, b.log_index, b.shard, b.seq AS batch_seq,
-                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored
+                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored,
+                    o.organisation AS captured_for
              FROM named n
              JOIN event_leaves l ON l.statement = n.statement AND l.position = n.position
              JOIN event_contents c ON c.statement = n.statement AND c.position = n.position
              JOIN statements s ON s.id = n.statement
+             LEFT JOIN capture_statements o ON o.statement = n.statement
              LEFT JOIN batch_statements p ON p.statement = n.statement
              LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
              LEFT JOIN log_checkpoints k
