@@ -268,6 +268,7 @@ impl Captures {
                 events: document.events.len() as u64,
                 captured: signed.places.len() as u64,
                 errors: judge::encode(&faults),
+                warnings: judge::warnings(document),
             },
             document: sent.bytes.to_vec(),
             chain: signed.chain,

@@ -1,8 +1,9 @@
 //! EPCIS documents as others send them, taken apart into events that can be signed.
 //!
 //! A signed event stands alone (`statement.md` section 2.1): the document's `@context` is copied
-//! into it, white space between members goes, an escaped member name is written out. The bytes of
-//! every value stay as they were sent. What a document is: EPCIS 2.0 section 10 (JSON binding), an
+//! into it, white space between members goes, an escaped member name is written out, and of a name
+//! that stands twice the last value counts, as JSON readers have it (GS1's own examples have such an
+//! event); [`Document::repeated`] names them. The bytes of every value stay as they were sent. What a document is: EPCIS 2.0 section 10 (JSON binding), an
 //! `EPCISDocument`, an `EPCISQueryDocument`, or one bare event.
 
 use std::collections::BTreeSet;
@@ -106,6 +107,8 @@ pub struct Document {
     pub kind: Kind,
     /// Its events in order, each on its own, or why one cannot be signed.
     pub events: Vec<Result<Event, EventError>>,
+    /// (event, name) where a member stood twice in an event and the last one counts.
+    pub repeated: Vec<(usize, String)>,
 }
 
 impl Document {
@@ -121,6 +124,9 @@ impl Document {
         }
         let top = whole(text)?;
         let kind = kind(text, &top)?;
+        if kind != Kind::Event {
+            once(&top)?;
+        }
         let context = find(&top, "@context").ok_or(DocumentError::Missing("@context"))?;
         let context = &text[context.clone()];
         check_context(context)?;
@@ -135,8 +141,35 @@ impl Document {
             return Err(DocumentError::TooManyEvents(limits.events));
         }
         let inherited = (kind != Kind::Event).then_some(context);
-        let events = compact_all(text, &found, inherited, limits.event_bytes)?;
-        Ok(Self { kind, events })
+        let mut document = Self {
+            kind,
+            events: Vec::with_capacity(found.len()),
+            repeated: Vec::new(),
+        };
+        document.take(text, &found, inherited, limits.event_bytes)?;
+        Ok(document)
+    }
+
+    fn take(
+        &mut self,
+        text: &str,
+        found: &[Range<usize>],
+        context: Option<&str>,
+        most: usize,
+    ) -> Result<(), DocumentError> {
+        let mut total = 0_usize;
+        for (index, range) in found.iter().enumerate() {
+            let mut repeated = Vec::new();
+            let compact = compact(text, range, context, &mut repeated);
+            total += compact.as_ref().map_or(0, Vec::len);
+            if total > most {
+                return Err(DocumentError::TooLong(most));
+            }
+            self.events.push(compact.and_then(Event::parse));
+            let named = repeated.into_iter().map(|name| (index, name));
+            self.repeated.extend(named);
+        }
+        Ok(())
     }
 }
 
@@ -146,8 +179,9 @@ struct Member {
     value: Range<usize>,
 }
 
+/// The last value of a name.
 fn find<'m>(members: &'m [Member], name: &str) -> Option<&'m Range<usize>> {
-    members.iter().find(|m| m.name == name).map(|m| &m.value)
+    members.iter().rfind(|m| m.name == name).map(|m| &m.value)
 }
 
 /// Members of the one object that the text is.
@@ -167,11 +201,11 @@ fn whole(text: &str) -> Result<Vec<Member>, DocumentError> {
     }
 }
 
-/// Members of the object that begins at `at`, and where it ends. Its values may reach down to
-/// `deepest`, the object itself being depth 1.
+/// Members of the object that begins at `at`, repeated names too, and where it ends. Its values may
+/// reach down to `deepest`, the object itself being depth 1.
 fn members(text: &str, at: usize, deepest: usize) -> Result<(Vec<Member>, usize), IJsonError> {
-    let mut scanner = Scanner::at(text, at, deepest);
-    let (mut members, mut names) = (Vec::new(), BTreeSet::new());
+    let mut scanner = Scanner::lenient(text, at, deepest);
+    let mut members = Vec::new();
     scanner.eat(b'{')?;
     scanner.space();
     if scanner.eat(b'}').is_ok() {
@@ -179,9 +213,6 @@ fn members(text: &str, at: usize, deepest: usize) -> Result<(Vec<Member>, usize)
     }
     loop {
         let name = scanner.string()?;
-        if !names.insert(name.clone()) {
-            return Err(IJsonError::DuplicateName(scanner.at));
-        }
         scanner.space();
         scanner.eat(b':')?;
         scanner.space();
@@ -197,7 +228,7 @@ fn members(text: &str, at: usize, deepest: usize) -> Result<(Vec<Member>, usize)
 
 /// Entries of the array in `range`, which was scanned before.
 fn entries(text: &str, range: &Range<usize>) -> Result<Vec<Range<usize>>, IJsonError> {
-    let mut scanner = Scanner::at(text, range.start, DOCUMENT_DEPTH_MAX);
+    let mut scanner = Scanner::lenient(text, range.start, DOCUMENT_DEPTH_MAX);
     let mut entries = Vec::new();
     scanner.eat(b'[')?;
     scanner.space();
@@ -259,6 +290,15 @@ fn check_head(text: &str, top: &[Member]) -> Result<(), DocumentError> {
     }
 }
 
+/// What holds the events must be read alike by everybody.
+fn once(members: &[Member]) -> Result<(), DocumentError> {
+    let mut names = BTreeSet::new();
+    match members.iter().find(|member| !names.insert(&member.name)) {
+        None => Ok(()),
+        Some(twice) => Err(IJsonError::DuplicateName(twice.value.start).into()),
+    }
+}
+
 /// Where the events stand.
 fn list(text: &str, top: &[Member], kind: Kind) -> Result<Vec<Range<usize>>, DocumentError> {
     let body = inner(text, top, "epcisBody", "epcisBody")?;
@@ -294,7 +334,9 @@ fn inner(
     if text.as_bytes().get(value.start) != Some(&b'{') {
         return Err(form(path, "an object"));
     }
-    Ok(members(text, value.start, DOCUMENT_DEPTH_MAX)?.0)
+    let (members, _) = members(text, value.start, DOCUMENT_DEPTH_MAX)?;
+    once(&members)?;
+    Ok(members)
 }
 
 /// A bare event without the white space around it.
@@ -303,39 +345,30 @@ fn event_range(text: &str) -> Range<usize> {
     start..text.trim_end().len()
 }
 
-fn compact_all(
-    text: &str,
-    found: &[Range<usize>],
-    context: Option<&str>,
-    most: usize,
-) -> Result<Vec<Result<Event, EventError>>, DocumentError> {
-    let mut total = 0_usize;
-    let mut events = Vec::with_capacity(found.len());
-    for range in found {
-        let compact = compact(text, range, context);
-        total += compact.as_ref().map_or(0, Vec::len);
-        if total > most {
-            return Err(DocumentError::TooLong(most));
-        }
-        events.push(compact.and_then(Event::parse));
-    }
-    Ok(events)
-}
-
 /// One event without white space between its members and with the context in it.
-fn compact(text: &str, range: &Range<usize>, context: Option<&str>) -> Result<Vec<u8>, EventError> {
+fn compact(
+    text: &str,
+    range: &Range<usize>,
+    context: Option<&str>,
+    repeated: &mut Vec<String>,
+) -> Result<Vec<u8>, EventError> {
     if text.as_bytes().get(range.start) != Some(&b'{') {
         return Err(EventError::Form(0));
     }
     let (members, _) = members(text, range.start, DEPTH_MAX)?;
+    let later = repeated_later(&members);
     let own = find(&members, "@context").map(|value| &text[value.clone()]);
     let mut out = Vec::with_capacity(range.len() + context.map_or(0, str::len) + 16);
     out.push(b'{');
     if let Some(context) = context {
         push(&mut out, "@context", &joined(context, own));
     }
-    for member in &members {
+    for (at, member) in members.iter().enumerate() {
         if context.is_some() && member.name == "@context" {
+            continue;
+        }
+        if later.contains(&(member.name.as_str(), at)) {
+            repeated.push(member.name.clone());
             continue;
         }
         // A name with a quote, a backslash or a control character has no unescaped form; the
@@ -344,6 +377,16 @@ fn compact(text: &str, range: &Range<usize>, context: Option<&str>) -> Result<Ve
     }
     out.push(b'}');
     Ok(out)
+}
+
+/// Members whose name stands again behind them.
+fn repeated_later(members: &[Member]) -> BTreeSet<(&str, usize)> {
+    let mut seen = BTreeSet::new();
+    let backwards = members.iter().enumerate().rev();
+    backwards
+        .filter(|(_, member)| !seen.insert(member.name.as_str()))
+        .map(|(at, member)| (member.name.as_str(), at))
+        .collect()
 }
 
 fn push(out: &mut Vec<u8>, name: &str, value: &str) {

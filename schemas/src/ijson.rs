@@ -33,6 +33,7 @@ pub(crate) struct Scanner<'a> {
     /// Byte position.
     pub(crate) at: usize,
     deepest: usize,
+    repeats: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -42,7 +43,22 @@ impl<'a> Scanner<'a> {
 
     /// A scanner that begins at a byte and goes down to a depth of its own.
     pub(crate) const fn at(text: &'a str, at: usize, deepest: usize) -> Self {
-        Self { text, at, deepest }
+        Self {
+            text,
+            at,
+            deepest,
+            repeats: false,
+        }
+    }
+
+    /// The same, and a name may stand twice in an object: for finding where things are only.
+    pub(crate) const fn lenient(text: &'a str, at: usize, deepest: usize) -> Self {
+        Self {
+            text,
+            at,
+            deepest,
+            repeats: true,
+        }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -105,7 +121,7 @@ impl<'a> Scanner<'a> {
         }
         loop {
             let name = self.string()?;
-            if !names.insert(name) {
+            if !names.insert(name) && !self.repeats {
                 return Err(IJsonError::DuplicateName(self.at));
             }
             self.space();

@@ -22,6 +22,7 @@ CREATE TABLE captures (
   events           INTEGER NOT NULL,
   captured         INTEGER NOT NULL,
   errors           TEXT NOT NULL,
+  warnings         TEXT NOT NULL,
   PRIMARY KEY (capturer, id)
 ) STRICT;
 CREATE INDEX captures_document ON captures (capturer, document, attempt);

@@ -71,6 +71,18 @@ fn faults_of(event: &Event, record: &Record) -> Vec<(String, String)> {
     faults
 }
 
+/// Members that stood twice in an event.
+pub(super) fn warnings(document: &Document) -> String {
+    let one = |(index, name): &(usize, String)| {
+        json!({
+            "path": document.kind.path(*index, name),
+            "detail": "stood more than once in the event; the last value counts",
+        })
+    };
+    let named = document.repeated.iter().take(FAULTS_MAX).map(one);
+    Value::from(named.collect::<Vec<_>>()).to_string()
+}
+
 /// As a job tells them: a list of problem details (RFC 9457) with `path` added.
 pub(super) fn encode(faults: &[Fault]) -> String {
     let one = |fault: &Fault| {

@@ -123,7 +123,7 @@ gap_grace_s = 60               # a missing statement is a gap after this time
 # name = "qinghe-erp"
 # organisation = "qinghe"
 # token_sha256 = "..."
-# places = ["https://id.gs1.org/414/9521001000015"]
+# places = ["https://id.gs1.org/414/9521001000017"]
 # steps = ["shipping", "receiving"]
 "#,
         data = data.display(),

@@ -230,7 +230,8 @@ fn refused(error: CaptureError) -> Problem {
 
 /// A capture job as the standard has it, with where each event went.
 fn job_of(kept: &KeptCapture, events: &[CapturedAs]) -> Value {
-    let errors: Value = serde_json::from_str(&kept.errors).unwrap_or_else(|_| json!([]));
+    let list = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| json!([]));
+    let errors: Value = list(&kept.errors);
     let success = errors.as_array().is_some_and(Vec::is_empty);
     let event = |one: &CapturedAs| {
         json!({
@@ -248,6 +249,7 @@ fn job_of(kept: &KeptCapture, events: &[CapturedAs]) -> Value {
         "success": success,
         "captureErrorBehaviour": kept.behaviour,
         "errors": errors,
+        "warnings": list(&kept.warnings),
         "document": {
             "sha256": kept.document,
             "mediaType": kept.media_type,

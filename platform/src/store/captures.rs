@@ -35,6 +35,8 @@ pub struct KeptCapture {
     pub captured: u64,
     /// JSON list of what was wrong, `[]` for nothing.
     pub errors: String,
+    /// JSON list of what was captured otherwise than it stood there, `[]` for nothing.
+    pub warnings: String,
 }
 
 /// A capture on its way into the store, all in one transaction.

@@ -118,7 +118,28 @@ fn what_is_no_document_is_refused_by_name() {
         DocumentError::Utf8
     );
     assert_eq!(parse("[]").unwrap_err(), form("", "an object"));
-    assert!(parse("{\"type\":1,\"type\":2}").is_err());
+    let twice = good.replacen(
+        "\"schemaVersion\"",
+        "\"id\":1,\"id\":2,\"schemaVersion\"",
+        1,
+    );
+    assert!(parse(&twice).is_err());
+    let twice = good.replacen("\"eventList\"", "\"eventList\":[],\"eventList\"", 1);
+    assert!(parse(&twice).is_err());
+}
+
+#[test]
+fn of_a_repeated_name_in_an_event_the_last_value_counts_and_it_is_named() {
+    let text = document(r#"[{"type":"ObjectEvent","a:x":1,"\u0061:x":2,"a:y":{"b":1,"b":2}},{}]"#);
+    let document = parse(&text).unwrap();
+    assert_eq!(document.repeated, [(0, "a:x".to_owned())]);
+    // Deeper down nothing is dropped: such an event is refused.
+    assert!(matches!(
+        document.events[0],
+        Err(EventError::Value(IJsonError::DuplicateName(_)))
+    ));
+    let text = text.replace(r#""b":1,"b":2"#, r#""b":1"#);
+    assert!(first(&text).ends_with(r#","type":"ObjectEvent","a:x":2,"a:y":{"b":1}}"#));
 }
 
 #[test]

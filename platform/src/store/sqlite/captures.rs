@@ -23,6 +23,7 @@ struct CaptureRow {
     events: i64,
     captured: i64,
     errors: String,
+    warnings: String,
 }
 
 impl CaptureRow {
@@ -41,6 +42,7 @@ impl CaptureRow {
             events: unsigned(self.events)?,
             captured: unsigned(self.captured)?,
             errors: self.errors,
+            warnings: self.warnings,
         })
     }
 }
@@ -95,7 +97,7 @@ impl CaptureStore for SqliteStore {
     ) -> Stored<Option<KeptCapture>> {
         let row: Option<CaptureRow> = sqlx::query_as(
             "SELECT capturer, id, organisation, document, attempt, media_type, behaviour,
-                    registry_version, received, events, captured, errors
+                    registry_version, received, events, captured, errors, warnings
              FROM captures WHERE capturer = $1 AND document = $2
              ORDER BY attempt DESC LIMIT 1",
         )
@@ -109,7 +111,7 @@ impl CaptureStore for SqliteStore {
     async fn capture(&self, capturer: &Slug, id: &str) -> Stored<Option<KeptCapture>> {
         let row: Option<CaptureRow> = sqlx::query_as(
             "SELECT capturer, id, organisation, document, attempt, media_type, behaviour,
-                    registry_version, received, events, captured, errors
+                    registry_version, received, events, captured, errors, warnings
              FROM captures WHERE capturer = $1 AND id = $2",
         )
         .bind(capturer.as_str())
@@ -157,8 +159,9 @@ async fn insert_job(
     let kept = &capture.kept;
     let new: Option<(String,)> = sqlx::query_as(
         "INSERT INTO captures (capturer, id, organisation, document, attempt, media_type,
-                               behaviour, registry_version, received, events, captured, errors)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                               behaviour, registry_version, received, events, captured, errors,
+                               warnings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (capturer, id) DO NOTHING RETURNING id",
     )
     .bind(kept.capturer.as_str())
@@ -173,6 +176,7 @@ async fn insert_job(
     .bind(signed(kept.events))
     .bind(signed(kept.captured))
     .bind(&kept.errors)
+    .bind(&kept.warnings)
     .fetch_optional(&mut **transaction)
     .await?;
     Ok(new.is_some())
