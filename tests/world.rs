@@ -324,6 +324,7 @@ fn notary_of(
         holder: folder.display().to_string(),
         fence: 0,
         leased_until: Default::default(),
+        doubtful: Default::default(),
     }
 }
 

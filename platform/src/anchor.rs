@@ -11,6 +11,7 @@ mod tell;
 pub mod tiles;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,9 +28,9 @@ use tokio_util::sync::CancellationToken;
 use crate::ingest::Wake;
 use crate::link::Link;
 use crate::registry::{AdmitError, Gate, Snapshot};
-use crate::store::{Append, KeptCheckpoint, Store, StoreError};
+use crate::store::{Append, KeptCheckpoint, RegistryStore, Store, StoreError};
 
-pub use cosign::{Cosigner, CosignerError, WitnessState};
+pub use cosign::{Cosigner, WitnessState};
 pub use tell::inclusion_of;
 
 /// Name of the lease.
@@ -160,6 +161,9 @@ pub struct Notary {
     pub fence: u64,
     /// Until when the lease is held; it is renewed in its second half.
     pub leased_until: Instant,
+    /// True after an append failed: it may have been committed all the same, its answer lost with
+    /// the database. Then the tree and the registry are read again before the next one.
+    pub doubtful: AtomicBool,
 }
 
 impl Notary {
@@ -201,22 +205,40 @@ impl Notary {
         Ok(())
     }
 
+    /// Reads the entries that the tree has not yet, up to the newest head, and compares its root.
     async fn rebuild(&self) -> Result<(), NotaryError> {
+        const BROKEN: NotaryError = NotaryError::Broken("entries do not lead to the newest head");
+        loop {
+            let (size, root) = self.store.log_head().await?.unwrap_or_default();
+            self.read_entries(size).await?;
+            let built = self.tree.read(|tree| (tree.size(), tree.root(tree.size())));
+            if built.0 != size || (size > 0 && built.1 != Some(root)) {
+                return Err(BROKEN);
+            }
+            if self.store.entries(size, 1).await?.is_empty() {
+                return Ok(());
+            }
+            // More than the head says: either it has been committed meanwhile, or it has no head.
+            if self.store.log_head().await?.unwrap_or_default().0 == size {
+                return Err(BROKEN);
+            }
+        }
+    }
+
+    async fn read_entries(&self, size: u64) -> Result<(), NotaryError> {
         loop {
             let from = self.tree.read(LogTree::size);
-            let entries = self.store.entries(from, PAGE).await?;
+            let page = size.saturating_sub(from).min(u64::from(PAGE));
+            let page = u32::try_from(page).unwrap_or(PAGE);
+            let entries = if page == 0 {
+                Vec::new()
+            } else {
+                self.store.entries(from, page).await?
+            };
             if entries.is_empty() {
-                break;
+                return Ok(());
             }
             self.tree.push(&entries)?;
-        }
-        let built = self.tree.read(|tree| (tree.size(), tree.root(tree.size())));
-        match self.store.log_head().await? {
-            None if built.0 == 0 => Ok(()),
-            Some((size, root)) if built == (size, Some(root)) => Ok(()),
-            _ => Err(NotaryError::Broken(
-                "entries do not lead to the newest head",
-            )),
         }
     }
 
@@ -267,12 +289,29 @@ impl Notary {
         Ok(())
     }
 
+    /// After an append whose outcome is unknown: what was committed counts.
+    async fn settle(&self) -> Result<(), NotaryError> {
+        if self.doubtful.load(Ordering::Relaxed) {
+            let mut gate = self.gate.close().await;
+            self.rebuild().await?;
+            let kept = Snapshot::load(&*self.store as &dyn RegistryStore).await;
+            *gate = Arc::new(kept.map_err(|error| match error {
+                AdmitError::Store(error) => NotaryError::Store(error),
+                _ => NotaryError::Broken("registry"),
+            })?);
+            self.doubtful.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Appends entries in one transaction, then to the tree.
     async fn append(&self, mut append: Append) -> Result<(), NotaryError> {
         append.fence = self.fence;
         append.first = self.tree.read(LogTree::size);
         append.root = self.root_after(&append.entries)?;
+        self.doubtful.store(true, Ordering::Relaxed);
         self.store.append(&append).await?;
+        self.doubtful.store(false, Ordering::Relaxed);
         self.tree.push(&append.entries)?;
         Ok(())
     }
@@ -314,14 +353,8 @@ impl Notary {
                 count = admissions.recv_many(&mut waiting, ADMIT_MOST) => if count == 0 { break },
             }
             self.admit(waiting).await?;
-            match self.turn().await {
-                Err(NotaryError::Store(error)) if !matches!(error, StoreError::Fenced) => {
-                    tracing::error!(
-                        error = causes(&error),
-                        "the store failed; nothing is lost, trying again"
-                    );
-                }
-                other => other?,
+            if let Err(error) = self.turn().await {
+                kept_going("the store failed; nothing is lost, trying again", error)?;
             }
         }
         self.turn().await
@@ -333,6 +366,7 @@ impl Notary {
     /// [`NotaryError`]; a store error can be mended by a later turn.
     pub async fn turn(&mut self) -> Result<(), NotaryError> {
         self.renew().await?;
+        self.settle().await?;
         while self.anchor_batch().await? {}
         self.publish().await?;
         self.tell().await
@@ -345,6 +379,9 @@ impl Notary {
     pub async fn admit(&self, waiting: Vec<Admission>) -> Result<(), NotaryError> {
         if waiting.is_empty() {
             return Ok(());
+        }
+        if let Err(error) = self.settle().await {
+            return kept_going("records were not admitted", error);
         }
         let mut gate = self.gate.close().await;
         let mut next: Snapshot = (**gate).clone();
@@ -369,13 +406,8 @@ impl Notary {
                 registry,
                 ..Append::default()
             };
-            if let Err(NotaryError::Store(error)) = self.append(append).await {
-                tracing::error!(error = causes(&error), "records were not admitted");
-                return if matches!(error, StoreError::Fenced) {
-                    Err(error.into())
-                } else {
-                    Ok(())
-                };
+            if let Err(error) = self.append(append).await {
+                return kept_going("records were not admitted", error);
             }
             next.head = Some(head);
             *gate = Arc::new(next);
@@ -437,6 +469,17 @@ impl Notary {
         self.tree
             .read(|tree| self.tiles.write(tree, from, size, first, &entries))?;
         Ok(())
+    }
+}
+
+/// A failing store can be mended by a later try; a lost lease and all else cannot.
+fn kept_going(what: &'static str, error: NotaryError) -> Result<(), NotaryError> {
+    match error {
+        NotaryError::Store(error) if !matches!(error, StoreError::Fenced) => {
+            tracing::error!(error = causes(&error), "{what}");
+            Ok(())
+        }
+        other => Err(other),
     }
 }
 

@@ -11,7 +11,6 @@
 pub mod anchor;
 pub mod broker;
 pub mod bundle;
-pub mod capture;
 pub mod command;
 pub mod config;
 pub mod evidence;

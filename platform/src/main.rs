@@ -8,11 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
+use kit::postgres::DatabaseUrl;
 use platform::anchor::tiles::Tiles;
 use platform::command::{fsck, init, verify};
 use platform::config::Config;
-use platform::store::sqlite::SqliteStore;
-use platform::tls::{Files, server_config};
+use platform::store;
 use platform::witness::{self, WitnessConfig};
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
@@ -42,6 +42,17 @@ enum Command {
     },
     /// Run the service.
     Serve {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Bring the tables up to date as their owner and, on PostgreSQL, let the service's role do no
+    /// more than it needs.
+    ///
+    /// The service's role is the user of `database` in the configuration (or of DATABASE_URL); it
+    /// must exist. The owner's address is read from DATABASE_OWNER_URL; without it the service's
+    /// own role migrates, and owns the tables.
+    Migrate {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
@@ -81,9 +92,6 @@ enum Command {
         /// A log that it cosigns: `ORIGIN=KEY_IN_HEX`; may be repeated.
         #[arg(long = "log", required = true)]
         logs: Vec<String>,
-        /// Folder with `server.pem` and `server.key`: HTTPS instead of plain HTTP.
-        #[arg(long, value_name = "FOLDER")]
-        tls: Option<PathBuf>,
     },
 }
 
@@ -122,6 +130,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve { config } => serve(&config).await,
+        Command::Migrate { config } => migrate(&config).await,
         Command::Verify {
             files,
             policy,
@@ -136,21 +145,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             memory,
             listen,
             logs,
-            tls,
         } => {
             let logs = logs
                 .iter()
                 .map(|text| log_argument(text))
                 .collect::<anyhow::Result<_>>()?;
             let key = platform::keys::load_or_make(&key)?;
-            let tls = tls.map(|folder| server_config(&Files::server(&folder), &["http/1.1"]));
             run_witness(WitnessConfig {
                 name,
                 key,
                 logs,
                 file: memory,
                 listen,
-                tls: tls.transpose()?,
             })
             .await
         }
@@ -159,7 +165,25 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 fn load(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    Ok(Config::parse(&file.display().to_string(), &text)?)
+    let mut config = Config::parse(&file.display().to_string(), &text)?;
+    if let Some(url) = address_in("DATABASE_URL")? {
+        config.database = Some(url);
+    }
+    Ok(config)
+}
+
+/// An address from the environment, where no list of processes shows its password.
+fn address_in(variable: &str) -> anyhow::Result<Option<DatabaseUrl>> {
+    match std::env::var(variable) {
+        Ok(text) if !text.is_empty() => Ok(Some(text.parse().context(variable.to_owned())?)),
+        _ => Ok(None),
+    }
+}
+
+async fn migrate(config: &Path) -> anyhow::Result<ExitCode> {
+    let owner = address_in("DATABASE_OWNER_URL")?;
+    println!("{}", store::migrate(&load(config)?, owner.as_ref()).await?);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(config: &Path) -> anyhow::Result<ExitCode> {
@@ -204,8 +228,8 @@ fn verify_files(files: &[PathBuf], policy: Option<&Path>, json: bool) -> anyhow:
 
 async fn fsck_log(config: &Path) -> anyhow::Result<ExitCode> {
     let config = load(config)?;
-    let store = SqliteStore::open(&config.data.join("platform.db")).await?;
-    let findings = fsck::check(&store, &Tiles::new(config.data.join("log"))).await?;
+    let store = store::open(&config).await?;
+    let findings = fsck::check(&*store, &Tiles::new(config.data.join("log"))).await?;
     println!(
         "{} entries, {} roots rebuilt",
         findings.size, findings.roots

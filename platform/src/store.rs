@@ -1,14 +1,21 @@
-//! What the platform keeps: traits by aggregate, one adapter for each engine.
+//! What the platform keeps: traits by aggregate, one adapter for each engine, and [`open`] for the
+//! engine that the configuration names. One contract suite (`tests/contract.rs`) runs on both.
 //!
 //! Nothing here decides: rules live with their callers, a store answers and makes durable. Every
 //! insert that somebody outside can trigger is idempotent by its content's hash. No method updates
 //! or deletes an append-only row (see the migration).
 
-pub mod captures;
+mod convert;
+mod error;
+mod open;
+pub mod postgres;
 pub mod sqlite;
+pub mod tables;
+
+pub use error::{StoreError, Stored};
+pub use open::{FILE, migrate, open};
 
 use async_trait::async_trait;
-use captures::CaptureStore;
 use schemas::event::{Salt, Source};
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
@@ -16,25 +23,8 @@ use schemas::registry::Head;
 use schemas::statement::Position;
 use schemas::time::Instant;
 
-/// The store could not answer; nothing was changed by the call.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database failed or refused.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-    /// The schema could not be brought up to date.
-    #[error("the schema could not be brought up to date")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// A row does not hold what this program writes.
-    #[error("a stored {0} is not readable")]
-    Corrupt(&'static str),
-    /// Another process has taken over the log.
-    #[error("the lease on the log is lost")]
-    Fenced,
-}
-
-/// Result of a store call.
-pub type Stored<T> = Result<T, StoreError>;
+/// Most messages that quarantine keeps (each at most 64 KiB); later ones are only counted.
+pub const QUARANTINE_ROWS: u64 = 20_000;
 
 /// A record of the registry as kept.
 #[derive(Clone, Debug)]
@@ -248,8 +238,6 @@ pub struct StoredEvent {
     pub bytes: Vec<u8>,
     /// Whose.
     pub device: DeviceAddress,
-    /// Whose words the platform's own capture device has signed; none for every other device.
-    pub captured_for: Option<Slug>,
     /// Which key.
     pub kid: Hash,
     /// Device's clock.
@@ -262,16 +250,6 @@ pub struct StoredEvent {
     pub refused: Option<String>,
     /// Where it is anchored.
     pub anchor: Option<Anchor>,
-}
-
-impl StoredEvent {
-    /// The organisation that answers for what the event says.
-    #[must_use]
-    pub fn organisation(&self) -> &Slug {
-        self.captured_for
-            .as_ref()
-            .unwrap_or(&self.device.organisation)
-    }
 }
 
 /// Where and when a statement was anchored.
@@ -509,6 +487,6 @@ pub trait TraceStore: Send + Sync {
 }
 
 /// Everything.
-pub trait Store: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore {}
+pub trait Store: RegistryStore + IngestStore + LogStore + TraceStore {}
 
-impl<T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore> Store for T {}
+impl<T: RegistryStore + IngestStore + LogStore + TraceStore> Store for T {}

@@ -46,8 +46,6 @@ pub struct WitnessConfig {
     pub file: PathBuf,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// HTTPS where given, else plain HTTP.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A witness that cannot start.
@@ -130,7 +128,7 @@ pub async fn run(
         file: config.file.clone(),
         source,
     })?;
-    let (listen, tls) = (config.listen, config.tls.clone());
+    let listen = config.listen;
     let witness = Arc::new(Witness {
         config,
         clock,
@@ -141,7 +139,7 @@ pub async fn run(
         .route("/", get(about))
         .merge(kit::verifier::routes())
         .with_state(witness);
-    Ok(kit::serve::serve(router, listen, tls, shutdown).await?)
+    Ok(kit::serve::serve(router, listen, None, shutdown).await?)
 }
 
 fn load(file: &Path) -> io::Result<Memory> {
@@ -280,7 +278,6 @@ mod tests {
             logs: vec![("log.example/t".parse().unwrap(), log_key().public())],
             file: folder.join("witness.json"),
             listen: ([127, 0, 0, 1], 0).into(),
-            tls: None,
         };
         let memory = Mutex::new(load(&config.file).unwrap());
         Witness {

@@ -32,33 +32,11 @@ pub(crate) struct Scanner<'a> {
     text: &'a str,
     /// Byte position.
     pub(crate) at: usize,
-    deepest: usize,
-    repeats: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self::at(text, 0, DEPTH_MAX)
-    }
-
-    /// A scanner that begins at a byte and goes down to a depth of its own.
-    pub(crate) const fn at(text: &'a str, at: usize, deepest: usize) -> Self {
-        Self {
-            text,
-            at,
-            deepest,
-            repeats: false,
-        }
-    }
-
-    /// The same, and a name may stand twice in an object: for finding where things are only.
-    pub(crate) const fn lenient(text: &'a str, at: usize, deepest: usize) -> Self {
-        Self {
-            text,
-            at,
-            deepest,
-            repeats: true,
-        }
+        Self { text, at: 0 }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -74,8 +52,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips white space.
-    pub(crate) fn space(&mut self) {
+    fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
@@ -104,7 +81,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn enter(&mut self, depth: usize) -> Result<(), IJsonError> {
-        if depth > self.deepest {
+        if depth > DEPTH_MAX {
             return Err(IJsonError::Depth(self.at));
         }
         self.at += 1;
@@ -121,7 +98,7 @@ impl<'a> Scanner<'a> {
         }
         loop {
             let name = self.string()?;
-            if !names.insert(name) && !self.repeats {
+            if !names.insert(name) {
                 return Err(IJsonError::DuplicateName(self.at));
             }
             self.space();
@@ -149,7 +126,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After an item: true at `end`, false after a comma.
-    pub(crate) fn closed(&mut self, end: u8) -> Result<bool, IJsonError> {
+    fn closed(&mut self, end: u8) -> Result<bool, IJsonError> {
         self.space();
         if self.peek() == Some(end) {
             self.at += 1;

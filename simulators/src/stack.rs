@@ -8,7 +8,6 @@
 //! it.
 
 pub mod bank;
-pub mod door;
 pub mod equipment;
 pub mod operator;
 pub mod play;
@@ -16,6 +15,7 @@ pub mod post;
 pub mod witnesses;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,8 +27,7 @@ use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
 use self::bank::Bank;
-use self::door::{Door, Open};
-use self::operator::{Operator, Setup, platform_tls};
+use self::operator::{Operator, Setup};
 use self::post::{Equipment, Post};
 use crate::folder::Decision;
 use crate::organisation::{Organisation, Registrar};
@@ -46,28 +45,26 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything that a script needs below `root`; people come in by `door`. Batches are
-    /// made every `batch_milliseconds` of real time.
+    /// Starts everything that a script needs below `root`; the pages listen on `listen`. Batches
+    /// are made every `batch_milliseconds` of real time.
     ///
     /// # Errors
     /// When any part cannot start.
     pub async fn start(
         root: &Path,
         script: &Script,
-        door: Door,
+        listen: SocketAddr,
         batch_milliseconds: u64,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Stack> {
-        let folder = root.join("operator");
-        let door = Open::open(door, &platform_tls(&folder), &folder.join("witnesses/tls"))?;
-        let http = client(door.ca_pem())?;
+        let http = client()?;
         let registrar = Registrar::new(slug_of(script, Role::Registrar)?)?;
         let setup = Setup {
-            folder: &folder,
+            folder: &root.join("operator"),
             origin: &script.origin()?,
             organisation: &slug_of(script, Role::Operator)?,
             registrar: &registrar,
-            door,
+            listen,
             world: script.organisations(),
             batch_milliseconds,
         };
@@ -114,18 +111,16 @@ impl Stack {
     }
 }
 
-/// A client for talking to this machine only, under one authority where there is one.
+/// A client for talking to this machine only.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn client(ca_pem: Option<&str>) -> anyhow::Result<Client> {
+pub fn client() -> anyhow::Result<Client> {
     platform::tls::install_provider();
-    let mut builder = Client::builder().no_proxy();
-    if let Some(ca_pem) = ca_pem {
-        let config = platform::tls::client_config(ca_pem)?;
-        builder = builder.tls_backend_preconfigured(Arc::unwrap_or_clone(config));
-    }
-    builder.build().context("no HTTP client")
+    Client::builder()
+        .no_proxy()
+        .build()
+        .context("no HTTP client")
 }
 
 fn slug_of(script: &Script, role: Role) -> anyhow::Result<Slug> {
@@ -159,7 +154,7 @@ async fn set_up(
     owners: &BTreeMap<Slug, Organisation>,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<BTreeMap<DeviceAddress, Post>> {
-    let (root, broker) = (&root.join("gateways"), &operator.broker()?);
+    let (root, broker) = (&root.join("gateways"), operator.broker()?);
     let equipment = script.equipment();
     let each = equipment.iter().map(|one: &Equipment| async move {
         let owner = owners.get(&one.address.organisation);

@@ -22,7 +22,6 @@ use crate::progress::Progress;
 use crate::scenario::{DEFAULT_SEED, lot_uri, sscc, sscc_uri};
 use crate::script::Script;
 use crate::stack::Stack;
-use crate::stack::door::Door;
 use crate::stack::post::Post;
 use crate::tour::Tour;
 
@@ -71,11 +70,14 @@ pub struct Measured {
 pub async fn measure(progress: &mut Progress) -> anyhow::Result<Measured> {
     let script = Script::story(DEFAULT_SEED);
     let root = tempfile::tempdir()?;
-    let batch_ms = AnchorSection::default().batch_ms;
+    let (listen, batch_ms) = (
+        ([127, 0, 0, 1], 0).into(),
+        AnchorSection::default().batch_ms,
+    );
     let stack = Stack::start(
         root.path(),
         &script,
-        Door::any(),
+        listen,
         batch_ms,
         Arc::new(SystemClock),
     )
@@ -186,7 +188,7 @@ struct Journey {
 }
 
 async fn journey(script: &Script, progress: &mut Progress) -> anyhow::Result<Journey> {
-    let mut tour = Tour::start(script, Door::any(), progress).await?;
+    let mut tour = Tour::start(script, ([127, 0, 0, 1], 0).into(), progress).await?;
     let (finished, item) = script.first_journey();
     tour.play_until(finished, progress).await?;
     let operator = &tour.stack.operator;

@@ -1,7 +1,7 @@
 //! What both services need and neither owns: configuration files, telemetry, problem documents,
 //! the system's clock, HTTP serving, shutdown, language and page headers, people who log in.
 //!
-//! It deliberately holds no domain rule (those are in `schemas`) and no SQL. It depends on
+//! It deliberately holds no domain rule (those are in `schemas`) and no table. It depends on
 //! `schemas` only; `platform` and `credit` depend on it and never on each other.
 //!
 //! | module | what it is for |
@@ -11,6 +11,7 @@
 //! | [`negotiate`] | which of the two languages a page is written in |
 //! | [`page`] | security headers of every page |
 //! | [`people`] | accounts, log-in, sessions and forms of people inside one organisation |
+//! | [`postgres`] | sessions, instants, retries, schema and service role of PostgreSQL |
 //! | [`problem`] | RFC 9457 `application/problem+json` |
 //! | [`serve`] | a router on an address, with limits, TLS and a graceful end |
 //! | [`shutdown`] | SIGINT and SIGTERM as a cancellation token |
@@ -22,6 +23,7 @@ pub mod config;
 pub mod negotiate;
 pub mod page;
 pub mod people;
+pub mod postgres;
 pub mod problem;
 pub mod serve;
 pub mod shutdown;

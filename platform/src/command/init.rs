@@ -67,7 +67,6 @@ pub fn init(
         log,
         slug: organisation.clone(),
         keys,
-        capture_devices: Vec::new(),
     };
     let draft = folder.join("operator-record.b64");
     let record = operator.own_record();
@@ -90,6 +89,7 @@ fn template(origin: &Origin, organisation: &Slug, data: &Path) -> String {
         r#"# The platform. Fill in witnesses and registrars, then: platform serve --config THIS_FILE
 origin = "{origin}"            # the log's name; never change it
 data = "{data}"                # database, keys, log
+# database = "postgres://USER:PASSWORD@HOST/NAME"   # instead of a file there; or DATABASE_URL
 organisation = "{organisation}"        # the operator's own
 listen = "127.0.0.1:8443"      # pages and machines
 tls = true                     # HTTPS and MQTT over TLS by the CA in data/tls
@@ -118,13 +118,6 @@ gap_grace_s = 60               # a missing statement is a gap after this time
 # name = "bank"
 # token_sha256 = "..."
 # organisations = ["qinghe"]
-
-# [[capturer]]                 # a machine that declares events: POST /capture with its token
-# name = "qinghe-erp"
-# organisation = "qinghe"
-# token_sha256 = "..."
-# places = ["https://id.gs1.org/414/9521001000017"]
-# steps = ["shipping", "receiving"]
 "#,
         data = data.display(),
     )

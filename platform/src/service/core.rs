@@ -1,6 +1,7 @@
 //! What every part of the platform works with: store, keys, policy, registry, log.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use schemas::log::{Entry, Policy};
@@ -10,22 +11,19 @@ use super::StartError;
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Notary, SharedTree};
 use crate::bundle::Bundler;
-use crate::capture::{Caller, Captures};
-use crate::config::{CapturerSection, Config};
+use crate::config::Config;
 use crate::folder::DataFolder;
 use crate::follower::Follower;
 use crate::ingest::{Ingest, Wake};
-use crate::keys::{self, KeyFileError, Keys};
-use crate::operator::{CaptureDevice, Operator};
+use crate::keys::Keys;
+use crate::operator::Operator;
 use crate::registry::{Gate, Snapshot};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{RegistryStore, Store, StoreError};
+use crate::store::{self, RegistryStore, Store, StoreError};
 
 /// Opened once, shared by all parts.
 pub(super) struct Core {
     pub(super) folder: DataFolder,
     pub(super) keys: Keys,
-    pub(super) capture_devices: Vec<CaptureDevice>,
     pub(super) store: Arc<dyn Store>,
     pub(super) policy: Policy,
     pub(super) gate: Arc<Gate>,
@@ -41,17 +39,12 @@ impl Core {
     pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let folder = DataFolder::take(&config.data)?;
         let keys = Keys::load_or_make(&config.data.join("keys"))?;
-        let device = |section| capture_device(config, section);
-        let capture_devices = config.capturers.iter().map(device);
-        let capture_devices = capture_devices.collect::<Result<_, _>>()?;
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(&config.data.join("platform.db")).await?);
+        let store = store::open(config).await?;
         let policy = policy(config, &keys, policy_time(&*store, clock.now()).await?)?;
         let snapshot = Snapshot::load(&*store as &dyn RegistryStore).await?;
         Ok(Self {
             folder,
             keys,
-            capture_devices,
             store,
             policy,
             gate: Arc::new(Gate::new(snapshot)),
@@ -82,6 +75,7 @@ impl Core {
             holder: self.folder.name().to_owned(),
             fence: 0,
             leased_until: Instant::default(),
+            doubtful: AtomicBool::new(false),
         };
         notary.open().await?;
         Ok(notary)
@@ -118,24 +112,6 @@ impl Core {
             log,
             slug,
             keys: self.keys.clone(),
-            capture_devices: self.capture_devices.clone(),
-        }
-    }
-
-    /// The capture interface.
-    pub(super) fn captures(&self, config: &Config) -> Captures {
-        let operator = self.operator(config);
-        let sections = config.capturers.iter().zip(&self.capture_devices);
-        let caller = |(section, device): (&CapturerSection, &CaptureDevice)| {
-            Caller::new(section.clone(), device.clone(), operator.address_of(device))
-        };
-        Captures {
-            store: Arc::clone(&self.store),
-            gate: Arc::clone(&self.gate),
-            log: self.policy.log,
-            clock: Arc::clone(&self.clock),
-            wake: Arc::clone(&self.wake),
-            callers: sections.map(caller).collect(),
         }
     }
 
@@ -148,20 +124,6 @@ impl Core {
             policy: self.policy.clone(),
         }
     }
-}
-
-/// The key that signs for a caller, made the first time.
-fn capture_device(
-    config: &Config,
-    section: &CapturerSection,
-) -> Result<CaptureDevice, KeyFileError> {
-    let file = format!("keys/capture-{}.key", section.name);
-    Ok(CaptureDevice {
-        name: section.name.clone(),
-        key: keys::load_or_make(&config.data.join(file))?,
-        places: section.places.clone(),
-        steps: section.steps.clone(),
-    })
 }
 
 /// The policy of a configuration; `time` is that of the log's first entry where there is one.

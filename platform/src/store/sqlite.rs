@@ -1,6 +1,5 @@
 //! The embedded engine: one SQLite file, one writer, a pool of readers, WAL, synchronous FULL.
 
-mod captures;
 mod ingest;
 mod log;
 mod registry;
@@ -9,18 +8,20 @@ mod trace;
 use std::path::Path;
 use std::time::Duration;
 
-use schemas::event::{Salt, Source};
-use schemas::hash::Hash;
 use schemas::time::Instant;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::convert::{address, hash, place, salt, signed, source, unsigned};
 use super::{StoreError, Stored};
 
 /// Readers at once; more would only wait for the disk.
 const READERS: u32 = 4;
 /// How long a call waits for the writer of another process.
 const BUSY: Duration = Duration::from_secs(10);
+/// Takes the write lock at once: a transaction that reads first could not wait for another
+/// process's write, since what it has read would be of before.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// The platform's store in one file.
 #[derive(Clone, Debug)]
@@ -62,30 +63,6 @@ impl SqliteStore {
 
 fn instant(text: &str) -> Stored<Instant> {
     Instant::parse_rfc3339(text).ok_or(StoreError::Corrupt("instant"))
-}
-
-fn hash(bytes: &[u8]) -> Stored<Hash> {
-    Hash::from_slice(bytes).ok_or(StoreError::Corrupt("hash"))
-}
-
-fn salt(bytes: &[u8]) -> Stored<Salt> {
-    Salt::from_slice(bytes).ok_or(StoreError::Corrupt("salt"))
-}
-
-fn source(number: i64) -> Stored<Source> {
-    u64::try_from(number)
-        .ok()
-        .and_then(Source::from_number)
-        .ok_or(StoreError::Corrupt("source"))
-}
-
-fn unsigned(number: i64) -> Stored<u64> {
-    u64::try_from(number).map_err(|_| StoreError::Corrupt("number"))
-}
-
-/// Integers of the formats are below 2^53 and fit.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A list of texts for `json_each`.

@@ -1,11 +1,8 @@
 use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
-use super::{SqliteStore, signed};
-use crate::store::{IngestStore, NewEvent, NewQuarantine, NewStatement, Stored};
-
-/// Most messages that quarantine keeps (each at most 64 KiB); later ones are only counted.
-const QUARANTINE_ROWS: i64 = 20_000;
+use super::{BEGIN, SqliteStore, signed};
+use crate::store::{IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored};
 
 #[async_trait]
 impl IngestStore for SqliteStore {
@@ -14,10 +11,14 @@ impl IngestStore for SqliteStore {
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.writer.begin_with(BEGIN).await?;
         let mut fresh = Vec::with_capacity(statements.len());
         for statement in statements {
-            fresh.push(insert_statement(&mut transaction, statement).await?);
+            let new = insert_statement(&mut transaction, statement).await?;
+            if new {
+                insert_events(&mut transaction, statement).await?;
+            }
+            fresh.push(new);
         }
         for message in quarantine {
             insert_quarantine(&mut transaction, message).await?;
@@ -27,8 +28,7 @@ impl IngestStore for SqliteStore {
     }
 }
 
-/// A statement with its events, in the queue for its batch; false if it was there.
-pub(super) async fn insert_statement(
+async fn insert_statement(
     transaction: &mut Transaction<'_, Sqlite>,
     statement: &NewStatement,
 ) -> Stored<bool> {
@@ -55,7 +55,6 @@ pub(super) async fn insert_statement(
         return Ok(false);
     }
     record_fork(transaction, statement).await?;
-    insert_events(transaction, statement).await?;
     let refused = statement
         .events
         .iter()
@@ -175,7 +174,7 @@ async fn insert_quarantine(
     .bind(&message.code)
     .bind(&message.detail)
     .bind(&message.bytes)
-    .bind(QUARANTINE_ROWS)
+    .bind(signed(QUARANTINE_ROWS))
     .execute(&mut **transaction)
     .await?;
     Ok(())

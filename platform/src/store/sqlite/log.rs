@@ -3,7 +3,7 @@ use schemas::hash::Hash;
 use schemas::time::Instant;
 use sqlx::{FromRow, Sqlite, Transaction};
 
-use super::{SqliteStore, hash, instant, signed, unsigned};
+use super::{BEGIN, SqliteStore, hash, instant, signed, unsigned};
 use crate::store::{
     Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, NewBatch, Queued, StoreError, Stored,
 };
@@ -104,7 +104,7 @@ impl LogStore for SqliteStore {
     }
 
     async fn append(&self, append: &Append) -> Stored<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.writer.begin_with(BEGIN).await?;
         check_fence(&mut transaction, append.fence).await?;
         for (position, bytes) in (append.first..).zip(&append.entries) {
             sqlx::query("INSERT INTO log_entries (position, fence, bytes) VALUES ($1, $2, $3)")

@@ -5,10 +5,12 @@ use schemas::statement::{Position, Statement};
 use schemas::time::Instant;
 use sqlx::FromRow;
 
-use super::{SqliteStore, hash, instant, json_list, salt, signed, source, unsigned};
+use super::{
+    SqliteStore, address, hash, instant, json_list, place, salt, signed, source, unsigned,
+};
 use crate::store::{
-    Anchor, BatchPlace, ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, StoreError,
-    Stored, StoredEvent, Totals, TraceStore,
+    Anchor, ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, StoreError, Stored,
+    StoredEvent, Totals, TraceStore,
 };
 
 #[derive(FromRow)]
@@ -25,34 +27,6 @@ struct StatementRow {
     shard: Option<i64>,
     batch_seq: Option<i64>,
     position: Option<i64>,
-}
-
-fn address(text: &str) -> Stored<DeviceAddress> {
-    text.parse()
-        .map_err(|_| StoreError::Corrupt("device address"))
-}
-
-fn slug(text: &str) -> Stored<Slug> {
-    text.parse().map_err(|_| StoreError::Corrupt("slug"))
-}
-
-fn place(
-    log_index: Option<i64>,
-    shard: Option<i64>,
-    seq: Option<i64>,
-    position: Option<i64>,
-) -> Stored<Option<BatchPlace>> {
-    let (Some(log_index), Some(shard), Some(seq), Some(position)) =
-        (log_index, shard, seq, position)
-    else {
-        return Ok(None);
-    };
-    Ok(Some(BatchPlace {
-        log_index: unsigned(log_index)?,
-        shard: unsigned(shard)?,
-        seq: unsigned(seq)?,
-        position: unsigned(position)?,
-    }))
 }
 
 impl StatementRow {
@@ -89,7 +63,6 @@ struct EventRow {
     batch_position: Option<i64>,
     checkpoint_size: Option<i64>,
     anchored: Option<String>,
-    captured_for: Option<String>,
 }
 
 impl EventRow {
@@ -123,7 +96,6 @@ impl EventRow {
             source: source(self.source)?,
             bytes: self.bytes,
             device: statement.payload.device.clone(),
-            captured_for: self.captured_for.as_deref().map(slug).transpose()?,
             kid: statement.kid,
             made: statement.payload.made,
             clock: statement.payload.clock as u64,
@@ -174,30 +146,30 @@ struct ChainEventRow {
 #[async_trait]
 impl TraceStore for SqliteStore {
     async fn events_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<StoredEvent>> {
-        let rows: Vec<EventRow> = sqlx::query_as(
+        let mut rows: Vec<EventRow> = sqlx::query_as(
             "WITH named AS (
                SELECT DISTINCT event_time, statement, position FROM event_items
                WHERE item IN (SELECT value FROM json_each($1))
                ORDER BY event_time, statement, position LIMIT $2)
              SELECT l.leaf, l.statement, l.position, l.source, l.refused, c.bytes,
                     s.bytes AS signed, s.received, b.log_index, b.shard, b.seq AS batch_seq,
-                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored,
-                    o.organisation AS captured_for
+                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored
              FROM named n
              JOIN event_leaves l ON l.statement = n.statement AND l.position = n.position
              JOIN event_contents c ON c.statement = n.statement AND c.position = n.position
              JOIN statements s ON s.id = n.statement
-             LEFT JOIN capture_statements o ON o.statement = n.statement
              LEFT JOIN batch_statements p ON p.statement = n.statement
              LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
              LEFT JOIN log_checkpoints k
                ON k.size = (SELECT min(size) FROM log_checkpoints WHERE size > b.log_index)
-             ORDER BY n.event_time, n.statement, n.position",
+             ORDER BY n.event_time, n.statement, n.position, b.log_index",
         )
         .bind(json_list(items))
         .bind(limit)
         .fetch_all(&self.reader)
         .await?;
+        // A statement in two batches counts at the earlier.
+        rows.dedup_by(|a, b| (&a.statement, a.position) == (&b.statement, b.position));
         rows.into_iter().map(EventRow::stored).collect()
     }
 

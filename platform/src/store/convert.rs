@@ -1,0 +1,60 @@
+//! Columns to the types of the domain and back, the same for both engines.
+
+use schemas::event::{Salt, Source};
+use schemas::hash::Hash;
+use schemas::ids::DeviceAddress;
+
+use super::{BatchPlace, StoreError, Stored};
+
+pub(super) fn hash(bytes: &[u8]) -> Stored<Hash> {
+    Hash::from_slice(bytes).ok_or(StoreError::Corrupt("hash"))
+}
+
+pub(super) fn salt(bytes: &[u8]) -> Stored<Salt> {
+    Salt::from_slice(bytes).ok_or(StoreError::Corrupt("salt"))
+}
+
+pub(super) fn source(number: i64) -> Stored<Source> {
+    u64::try_from(number)
+        .ok()
+        .and_then(Source::from_number)
+        .ok_or(StoreError::Corrupt("source"))
+}
+
+pub(super) fn unsigned(number: i64) -> Stored<u64> {
+    u64::try_from(number).map_err(|_| StoreError::Corrupt("number"))
+}
+
+/// Integers of the formats are below 2^53 and fit.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn narrow(number: u64) -> Stored<u32> {
+    u32::try_from(number).map_err(|_| StoreError::Corrupt("number"))
+}
+
+pub(super) fn address(text: &str) -> Stored<DeviceAddress> {
+    text.parse()
+        .map_err(|_| StoreError::Corrupt("device address"))
+}
+
+/// Columns of a place in a batch, all there or none.
+pub(super) fn place(
+    log_index: Option<i64>,
+    shard: Option<i64>,
+    seq: Option<i64>,
+    position: Option<i64>,
+) -> Stored<Option<BatchPlace>> {
+    let (Some(log_index), Some(shard), Some(seq), Some(position)) =
+        (log_index, shard, seq, position)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(BatchPlace {
+        log_index: unsigned(log_index)?,
+        shard: unsigned(shard)?,
+        seq: unsigned(seq)?,
+        position: unsigned(position)?,
+    }))
+}

@@ -1,0 +1,38 @@
+//! Why a store did not answer.
+
+use kit::postgres::SchemaError;
+
+/// The store could not answer; nothing was changed by the call.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed or refused.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row does not hold what this program writes.
+    #[error("a stored {0} is not readable")]
+    Corrupt(&'static str),
+    /// The database cannot be entered.
+    #[error(transparent)]
+    Connect(#[from] kit::postgres::ConnectError),
+    /// The schema is not this program's, or cannot be made so.
+    #[error(transparent)]
+    Schema(SchemaError),
+    /// Another process has taken over the log.
+    #[error("the lease on the log is lost")]
+    Fenced,
+}
+
+/// Result of a store call.
+pub type Stored<T> = Result<T, StoreError>;
+
+impl From<SchemaError> for StoreError {
+    fn from(error: SchemaError) -> Self {
+        match error {
+            SchemaError::Database(error) => Self::Database(error),
+            other => Self::Schema(other),
+        }
+    }
+}

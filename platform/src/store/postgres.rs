@@ -1,0 +1,102 @@
+//! PostgreSQL 15 or later: a pool of sessions, synchronous commit, up to a thousand rows a
+//! statement through `unnest`.
+//!
+//! Written for one server and for a distributed one alike (`GUIDE.md`, "SQL"): every conflict target
+//! holds the column that its table is spread by, joins stay within one spread, nothing rests on the
+//! server's clock, sequences, triggers or advisory locks. Where two transactions may wait for each
+//! other or cannot be put into one order, they are tried again.
+
+mod ingest;
+mod log;
+mod registry;
+mod trace;
+
+use kit::postgres::{Attempts, DatabaseUrl, Timestamp};
+use schemas::time::Instant;
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+
+use super::convert::{address, hash, narrow, salt, signed, source, unsigned};
+use super::tables::PRIVILEGES;
+use super::{StoreError, Stored};
+
+/// Rows of one statement.
+const ROWS: usize = 1_000;
+
+/// The platform's store in a PostgreSQL database.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+fn migrator() -> Migrator {
+    sqlx::migrate!("migrations/postgres")
+}
+
+impl PostgresStore {
+    /// Enters the database. Where the role owns the tables they are brought up to date; else they
+    /// must be this program's already.
+    ///
+    /// # Errors
+    /// [`StoreError::Connect`], [`StoreError::Schema`], [`StoreError::Database`].
+    pub async fn open(url: &DatabaseUrl) -> Stored<Self> {
+        let mut connection = kit::postgres::connect_once(url).await?;
+        if kit::postgres::is_owner(&mut connection).await? {
+            kit::postgres::bring_up(&mut connection, &migrator()).await?;
+            tracing::info!(%url, "the role owns the tables: nothing but this program keeps them append-only");
+        } else {
+            kit::postgres::verify(&mut connection, &migrator()).await?;
+        }
+        sqlx::Connection::close(connection).await?;
+        let pool = kit::postgres::connect(url).await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the tables up to date as their owner, and gives `role` what a service needs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn migrate(owner: &DatabaseUrl, role: Option<&str>) -> Stored<()> {
+        let mut connection = kit::postgres::connect_once(owner).await?;
+        kit::postgres::bring_up(&mut connection, &migrator()).await?;
+        if let Some(role) = role {
+            kit::postgres::grant(&mut connection, &PRIVILEGES, role).await?;
+        }
+        sqlx::Connection::close(connection).await?;
+        Ok(())
+    }
+
+    /// Closes every session; what was acknowledged is on disk already.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Tries an idempotent transaction again as long as the database asks for it.
+async fn retried<T, F: Future<Output = Stored<T>>>(attempt: impl Fn() -> F) -> Stored<T> {
+    let mut attempts = Attempts::default();
+    loop {
+        match attempt().await {
+            Err(StoreError::Database(error)) if attempts.again(&error) => {
+                metrics::counter!("tracebond_database_retries_total").increment(1);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+const fn at(instant: Instant) -> Timestamp {
+    Timestamp(instant)
+}
+
+/// Texts of which a stranger chose some, as PostgreSQL can hold them.
+fn texts<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<String> {
+    let kept = texts.into_iter();
+    kept.map(|text| kit::postgres::text(text).into_owned())
+        .collect()
+}
+
+/// One column of rows, to be bound as an array.
+fn column<'r, R, T>(rows: &'r [R], of: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}

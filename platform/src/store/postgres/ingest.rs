@@ -1,0 +1,300 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use kit::postgres::{Timestamp, text};
+use schemas::hash::Hash;
+use sqlx::{Postgres, Transaction};
+
+use super::{PostgresStore, ROWS, at, column, hash, retried, signed};
+use crate::store::{
+    ChainEvent, IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored,
+};
+
+type Writing<'t> = Transaction<'t, Postgres>;
+
+#[async_trait]
+impl IngestStore for PostgresStore {
+    async fn commit(
+        &self,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
+        let fresh = retried(|| self.commit_once(statements, quarantine)).await?;
+        retried(|| self.record_forks(statements)).await?;
+        Ok(fresh)
+    }
+}
+
+impl PostgresStore {
+    async fn commit_once(
+        &self,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
+        let mut transaction = self.pool.begin().await?;
+        let mut new = BTreeSet::new();
+        for part in in_order(statements).chunks(ROWS) {
+            new.extend(insert_statements(&mut transaction, part).await?);
+        }
+        // Of two equal ones in a call the first is the new one.
+        let fresh: Vec<bool> = statements.iter().map(|s| new.remove(&s.id)).collect();
+        let kept = statements.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
+        let kept: Vec<&NewStatement> = kept.map(|(statement, _)| statement).collect();
+        for part in kept.chunks(ROWS) {
+            queue(&mut transaction, part).await?;
+        }
+        let places: Vec<Place> = kept.iter().copied().flat_map(places).collect();
+        for part in places.chunks(ROWS) {
+            insert_leaves(&mut transaction, part).await?;
+            insert_contents(&mut transaction, part).await?;
+        }
+        let items: Vec<Item> = places.iter().flat_map(items).collect();
+        for part in items.chunks(ROWS) {
+            insert_items(&mut transaction, part).await?;
+        }
+        insert_quarantine(&mut transaction, quarantine).await?;
+        transaction.commit().await?;
+        Ok(fresh)
+    }
+
+    /// Two statements in one place of a chain: both stay, and so does a row that says so.
+    ///
+    /// Looked for after the commit, since two transactions that bring the two do not see each
+    /// other; whichever commits second sees both here. A process that dies in between has not
+    /// acknowledged, and the redelivery looks again: so known statements are looked at too.
+    async fn record_forks(&self, statements: &[NewStatement]) -> Stored<()> {
+        for part in statements.chunks(ROWS) {
+            for fork in self.forks(part).await? {
+                crate::store::TraceStore::add_chain_event(self, &fork).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn forks(&self, statements: &[NewStatement]) -> Stored<Vec<ChainEvent>> {
+        let found: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT DISTINCT n.id
+             FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[])
+                  AS n (device, epoch, seq, id)
+             JOIN statements s ON s.device = n.device AND s.epoch = n.epoch AND s.seq = n.seq
+             WHERE s.id <> n.id",
+        )
+        .bind(column(statements, |s| s.device.to_string()))
+        .bind(column(statements, |s| signed(s.position.epoch)))
+        .bind(column(statements, |s| signed(s.position.seq)))
+        .bind(column(statements, |s| &s.id.0[..]))
+        .fetch_all(&self.pool)
+        .await?;
+        let forked: BTreeSet<Hash> = found.iter().map(|(id,)| hash(id)).collect::<Stored<_>>()?;
+        let forked = statements
+            .iter()
+            .filter(|statement| forked.contains(&statement.id));
+        let by_place: BTreeMap<_, _> = forked
+            .map(|s| ((&s.device, s.position.epoch, s.position.seq), s.received))
+            .collect();
+        let event = |((device, epoch, seq), at): ((&_, _, _), _)| ChainEvent {
+            device: Clone::clone(device),
+            kind: "fork".to_owned(),
+            epoch,
+            from_seq: seq,
+            to_seq: seq,
+            at,
+            detail: "two statements in one place".to_owned(),
+        };
+        Ok(by_place.into_iter().map(event).collect())
+    }
+}
+
+/// In the order of the key: transactions that bring the same ones do not wait for each other in a
+/// circle.
+fn in_order(statements: &[NewStatement]) -> Vec<&NewStatement> {
+    let mut ordered: Vec<&NewStatement> = statements.iter().collect();
+    ordered.sort_by_key(|s| (s.device.to_string(), s.position, s.id));
+    ordered
+}
+
+/// Ids of those that were not there.
+async fn insert_statements(
+    transaction: &mut Writing<'_>,
+    rows: &[&NewStatement],
+) -> Stored<Vec<Hash>> {
+    let new: Vec<(Vec<u8>,)> = sqlx::query_as(
+        "INSERT INTO statements (device, epoch, seq, id, organisation, kid, prev, events, bytes,
+                                 received, registry_version)
+         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[],
+                              $6::bytea[], $7::bytea[], $8::bigint[], $9::bytea[],
+                              $10::timestamptz[], $11::bigint[])
+         ON CONFLICT (device, epoch, seq, id) DO NOTHING RETURNING id",
+    )
+    .bind(column(rows, |s| s.device.to_string()))
+    .bind(column(rows, |s| signed(s.position.epoch)))
+    .bind(column(rows, |s| signed(s.position.seq)))
+    .bind(column(rows, |s| &s.id.0[..]))
+    .bind(column(rows, |s| s.device.organisation.as_str()))
+    .bind(column(rows, |s| &s.kid.0[..]))
+    .bind(column(rows, |s| &s.prev.0[..]))
+    .bind(column(rows, |s| signed(s.events.len() as u64)))
+    .bind(column(rows, |s| &s.bytes[..]))
+    .bind(column(rows, |s| at(s.received)))
+    .bind(column(rows, |s| signed(s.registry_version)))
+    .fetch_all(&mut **transaction)
+    .await?;
+    new.iter().map(|(id,)| hash(id)).collect()
+}
+
+async fn queue(transaction: &mut Writing<'_>, rows: &[&NewStatement]) -> Stored<()> {
+    let count = |statement: &NewStatement, refused: bool| {
+        let events = statement.events.iter();
+        signed(events.filter(|e| e.refused.is_some() == refused).count() as u64)
+    };
+    sqlx::query(
+        "INSERT INTO batch_queue (registry_version, received, statement, accepted, refused)
+         SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bytea[], $4::bigint[],
+                              $5::bigint[])",
+    )
+    .bind(column(rows, |s| signed(s.registry_version)))
+    .bind(column(rows, |s| at(s.received)))
+    .bind(column(rows, |s| &s.id.0[..]))
+    .bind(column(rows, |s| count(s, false)))
+    .bind(column(rows, |s| count(s, true)))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// An event where it stands.
+struct Place<'s> {
+    statement: &'s NewStatement,
+    position: i64,
+    event: &'s NewEvent,
+}
+
+fn places(statement: &NewStatement) -> impl Iterator<Item = Place<'_>> {
+    let place = move |(position, event)| Place {
+        statement,
+        position: signed(position as u64),
+        event,
+    };
+    statement.events.iter().enumerate().map(place)
+}
+
+async fn insert_leaves(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO event_leaves (statement, position, leaf, source, refused)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bigint[], $5::text[])",
+    )
+    .bind(column(rows, |p| &p.statement.id.0[..]))
+    .bind(column(rows, |p| p.position))
+    .bind(column(rows, |p| &p.event.leaf.0[..]))
+    .bind(column(rows, |p| i64::from(p.event.source.number())))
+    .bind(column(rows, |p| p.event.refused.as_deref().map(text)))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn insert_contents(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO event_contents (statement, position, bytes, salt, event_time, step)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[],
+                              $5::timestamptz[], $6::text[])",
+    )
+    .bind(column(rows, |p| &p.statement.id.0[..]))
+    .bind(column(rows, |p| p.position))
+    .bind(column(rows, |p| &p.event.bytes[..]))
+    .bind(column(rows, |p| &p.event.salt.0[..]))
+    .bind(column(rows, |p| p.event.event_time.map(at)))
+    .bind(column(rows, |p| p.event.step.as_deref().map(text)))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// A thing that an accepted event names.
+struct Item<'s> {
+    place: &'s Place<'s>,
+    time: Timestamp,
+    item: &'s str,
+    role: &'s str,
+}
+
+fn items<'s>(place: &'s Place<'s>) -> Vec<Item<'s>> {
+    let Some(time) = place
+        .event
+        .event_time
+        .filter(|_| place.event.refused.is_none())
+    else {
+        return Vec::new();
+    };
+    let item = |(item, role): &'s (String, &'static str)| Item {
+        place,
+        time: at(time),
+        item,
+        role,
+    };
+    place.event.items.iter().map(item).collect()
+}
+
+async fn insert_items(transaction: &mut Writing<'_>, rows: &[Item<'_>]) -> Stored<()> {
+    let organisation = |row: &Item| row.place.statement.device.organisation.to_string();
+    sqlx::query(
+        "INSERT INTO event_items (item, event_time, statement, position, role, organisation, step)
+         SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bytea[], $4::bigint[], $5::text[],
+                              $6::text[], $7::text[])
+         ON CONFLICT (item, event_time, statement, position, role) DO NOTHING",
+    )
+    .bind(column(rows, |i| text(i.item)))
+    .bind(column(rows, |i| i.time))
+    .bind(column(rows, |i| &i.place.statement.id.0[..]))
+    .bind(column(rows, |i| i.place.position))
+    .bind(column(rows, |i| i.role))
+    .bind(column(rows, organisation))
+    .bind(column(rows, |i| i.place.event.step.as_deref().map(text)))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Within the limit; transactions at the same time may each fill it up once.
+async fn insert_quarantine(
+    transaction: &mut Writing<'_>,
+    messages: &[NewQuarantine],
+) -> Stored<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let (kept,): (i64,) =
+        sqlx::query_as("SELECT count(*) FROM (SELECT 1 FROM quarantine LIMIT $1) AS kept")
+            .bind(signed(QUARANTINE_ROWS))
+            .fetch_one(&mut **transaction)
+            .await?;
+    let room = QUARANTINE_ROWS.saturating_sub(kept.unsigned_abs());
+    let mut distinct: BTreeMap<Hash, &NewQuarantine> = BTreeMap::new();
+    for message in messages {
+        distinct.entry(message.id).or_insert(message);
+    }
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    let rows: Vec<&NewQuarantine> = distinct.into_values().take(room).collect();
+    for part in rows.chunks(ROWS) {
+        insert_messages(transaction, part).await?;
+    }
+    Ok(())
+}
+
+async fn insert_messages(transaction: &mut Writing<'_>, rows: &[&NewQuarantine]) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO quarantine (id, received, topic, code, detail, bytes)
+         SELECT * FROM unnest($1::bytea[], $2::timestamptz[], $3::text[], $4::text[], $5::text[],
+                              $6::bytea[])
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(column(rows, |m| &m.id.0[..]))
+    .bind(column(rows, |m| at(m.received)))
+    .bind(column(rows, |m| text(&m.topic)))
+    .bind(column(rows, |m| text(&m.code)))
+    .bind(column(rows, |m| text(&m.detail)))
+    .bind(column(rows, |m| &m.bytes[..]))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

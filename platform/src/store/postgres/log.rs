@@ -1,0 +1,364 @@
+use async_trait::async_trait;
+use kit::postgres::Timestamp;
+use schemas::hash::Hash;
+use schemas::registry::Head;
+use schemas::time::Instant;
+use sqlx::{FromRow, Postgres, Transaction};
+
+use super::{PostgresStore, ROWS, at, column, hash, retried, signed, unsigned};
+use crate::store::{
+    Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, NewBatch, Queued, StoreError, Stored,
+};
+
+type Writing<'t> = Transaction<'t, Postgres>;
+
+#[derive(FromRow)]
+struct BatchRow {
+    shard: i64,
+    seq: i64,
+    log_index: i64,
+    refused: Option<Vec<u8>>,
+    header: Vec<u8>,
+}
+
+#[derive(FromRow)]
+struct CheckpointRow {
+    size: i64,
+    note: Vec<u8>,
+    anchored: Timestamp,
+}
+
+impl CheckpointRow {
+    fn kept(self) -> Stored<KeptCheckpoint> {
+        Ok(KeptCheckpoint {
+            size: unsigned(self.size)?,
+            note: self.note,
+            anchored: self.anchored.0,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct QueuedRow {
+    registry_version: i64,
+    received: Timestamp,
+    statement: Vec<u8>,
+    accepted: i64,
+    refused: i64,
+}
+
+impl QueuedRow {
+    fn queued(self) -> Stored<Queued> {
+        Ok(Queued {
+            id: hash(&self.statement)?,
+            received: self.received.0,
+            registry_version: unsigned(self.registry_version)?,
+            accepted: unsigned(self.accepted)?,
+            refused: unsigned(self.refused)?,
+        })
+    }
+}
+
+impl PostgresStore {
+    async fn with_statements(&self, row: Option<BatchRow>) -> Stored<Option<KeptBatch>> {
+        let Some(row) = row else { return Ok(None) };
+        let ids: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT statement FROM batch_statements WHERE shard = $1 AND seq = $2 ORDER BY position",
+        )
+        .bind(row.shard)
+        .bind(row.seq)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(Some(KeptBatch {
+            shard: unsigned(row.shard)?,
+            seq: unsigned(row.seq)?,
+            log_index: unsigned(row.log_index)?,
+            header: row.header,
+            refused: row.refused,
+            statements: ids.iter().map(|(id,)| hash(id)).collect::<Stored<_>>()?,
+        }))
+    }
+
+    async fn append_once(&self, append: &Append) -> Stored<()> {
+        let mut transaction = self.pool.begin().await?;
+        check_fence(&mut transaction, append.fence).await?;
+        insert_entries(&mut transaction, append).await?;
+        if let Some((records, head, made)) = &append.registry {
+            insert_head(&mut transaction, head, *made).await?;
+            for part in records.chunks(ROWS) {
+                insert_records(&mut transaction, part).await?;
+            }
+        }
+        for batch in &append.batches {
+            insert_batch(&mut transaction, batch).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+#[async_trait]
+impl LogStore for PostgresStore {
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Instant,
+        until: Instant,
+    ) -> Stored<Option<u64>> {
+        let row: Option<(i64,)> = retried(|| async {
+            Ok(sqlx::query_as(
+                "INSERT INTO leases (name, holder, fence, until) VALUES ($1, $2, 1, $4)
+                 ON CONFLICT (name) DO UPDATE
+                   SET fence = leases.fence
+                         + CASE WHEN leases.holder <> excluded.holder THEN 1 ELSE 0 END,
+                       holder = excluded.holder, until = excluded.until
+                   WHERE leases.holder = excluded.holder OR leases.until < $3
+                 RETURNING fence",
+            )
+            .bind(name)
+            .bind(holder)
+            .bind(at(now))
+            .bind(at(until))
+            .fetch_optional(&self.pool)
+            .await?)
+        })
+        .await?;
+        row.map(|(fence,)| unsigned(fence)).transpose()
+    }
+
+    async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
+        let rows: Vec<QueuedRow> = sqlx::query_as(
+            "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
+             WHERE registry_version = (SELECT min(registry_version) FROM batch_queue)
+             ORDER BY registry_version, received, statement LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(QueuedRow::queued).collect()
+    }
+
+    async fn append(&self, append: &Append) -> Stored<()> {
+        retried(|| self.append_once(append)).await
+    }
+
+    async fn entries(&self, from: u64, limit: u32) -> Stored<Vec<Vec<u8>>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT bytes FROM log_entries WHERE position >= $1 ORDER BY position LIMIT $2",
+        )
+        .bind(signed(from))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(bytes,)| bytes).collect())
+    }
+
+    async fn log_head(&self) -> Stored<Option<(u64, Hash)>> {
+        let row: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT size, root FROM log_heads ORDER BY size DESC LIMIT 1")
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(size, root)| Ok((unsigned(size)?, hash(&root)?)))
+            .transpose()
+    }
+
+    async fn root_at(&self, size: u64) -> Stored<Option<Hash>> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT root FROM log_heads WHERE size = $1")
+            .bind(signed(size))
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|(root,)| hash(&root)).transpose()
+    }
+
+    async fn last_batch(&self, shard: u64) -> Stored<Option<KeptBatch>> {
+        let row = sqlx::query_as(
+            "SELECT b.shard, b.seq, b.log_index, b.refused, e.bytes AS header
+             FROM batches b JOIN log_entries e ON e.position = b.log_index
+             WHERE b.shard = $1 ORDER BY b.seq DESC LIMIT 1",
+        )
+        .bind(signed(shard))
+        .fetch_optional(&self.pool)
+        .await?;
+        self.with_statements(row).await
+    }
+
+    async fn batch(&self, shard: u64, seq: u64) -> Stored<Option<KeptBatch>> {
+        let row = sqlx::query_as(
+            "SELECT b.shard, b.seq, b.log_index, b.refused, e.bytes AS header
+             FROM batches b JOIN log_entries e ON e.position = b.log_index
+             WHERE b.shard = $1 AND b.seq = $2",
+        )
+        .bind(signed(shard))
+        .bind(signed(seq))
+        .fetch_optional(&self.pool)
+        .await?;
+        self.with_statements(row).await
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO log_checkpoints (size, note, anchored) VALUES ($1, $2, $3)
+             ON CONFLICT (size) DO NOTHING",
+        )
+        .bind(signed(checkpoint.size))
+        .bind(&checkpoint.note)
+        .bind(at(checkpoint.anchored))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn newest_checkpoint(&self) -> Stored<Option<KeptCheckpoint>> {
+        let row: Option<CheckpointRow> = sqlx::query_as(
+            "SELECT size, note, anchored FROM log_checkpoints ORDER BY size DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(CheckpointRow::kept).transpose()
+    }
+
+    async fn checkpoint_covering(&self, position: u64) -> Stored<Option<KeptCheckpoint>> {
+        let row: Option<CheckpointRow> = sqlx::query_as(
+            "SELECT size, note, anchored FROM log_checkpoints WHERE size > $1 ORDER BY size LIMIT 1",
+        )
+        .bind(signed(position))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(CheckpointRow::kept).transpose()
+    }
+
+    async fn inclusions_due(&self, below: u64, limit: u32) -> Stored<Vec<(u64, u64)>> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT shard, seq FROM inclusions_due WHERE log_index < $1 ORDER BY log_index LIMIT $2",
+        )
+        .bind(signed(below))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|(shard, seq)| Ok((unsigned(shard)?, unsigned(seq)?)))
+            .collect()
+    }
+
+    async fn inclusion_sent(&self, shard: u64, seq: u64) -> Stored<()> {
+        sqlx::query("DELETE FROM inclusions_due WHERE shard = $1 AND seq = $2")
+            .bind(signed(shard))
+            .bind(signed(seq))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A stale writer fails here: its fence is no longer the lease's. The row stays locked until the
+/// commit, so nobody takes the lease over in between; a session that is paused meanwhile is ended
+/// by the server long before the lease runs out.
+async fn check_fence(transaction: &mut Writing<'_>, fence: u64) -> Stored<()> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("SELECT fence FROM leases WHERE name = 'log' FOR UPDATE")
+            .fetch_optional(&mut **transaction)
+            .await?;
+    match row {
+        Some((held,)) if held == signed(fence) => Ok(()),
+        _ => Err(StoreError::Fenced),
+    }
+}
+
+async fn insert_entries(transaction: &mut Writing<'_>, append: &Append) -> Stored<()> {
+    let entries: Vec<(i64, &[u8])> = (append.first..)
+        .map(signed)
+        .zip(append.entries.iter().map(Vec::as_slice))
+        .collect();
+    for part in entries.chunks(ROWS) {
+        sqlx::query(
+            "INSERT INTO log_entries (position, fence, bytes)
+             SELECT position, $2, bytes FROM unnest($1::bigint[], $3::bytea[]) AS n (position, bytes)",
+        )
+        .bind(column(part, |(position, _)| *position))
+        .bind(signed(append.fence))
+        .bind(column(part, |(_, bytes)| *bytes))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    sqlx::query("INSERT INTO log_heads (size, root, fence) VALUES ($1, $2, $3)")
+        .bind(signed(append.first + append.entries.len() as u64))
+        .bind(&append.root.0[..])
+        .bind(signed(append.fence))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn insert_head(transaction: &mut Writing<'_>, head: &Head, made: Instant) -> Stored<()> {
+    sqlx::query("INSERT INTO registry_heads (version, count, root, made) VALUES ($1, $2, $3, $4)")
+        .bind(signed(head.version))
+        .bind(signed(head.count))
+        .bind(&head.root.0[..])
+        .bind(at(made))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn insert_records(transaction: &mut Writing<'_>, rows: &[KeptRecord]) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO registry_records (kid, version, organisation, device, role, bytes, salt, hash,
+                                       head)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
+                              $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[])",
+    )
+    .bind(column(rows, |r| &r.kid.0[..]))
+    .bind(column(rows, |r| signed(r.version)))
+    .bind(column(rows, |r| r.organisation.as_str()))
+    .bind(column(rows, |r| &*r.device))
+    .bind(column(rows, |r| signed(r.role)))
+    .bind(column(rows, |r| &r.bytes[..]))
+    .bind(column(rows, |r| &r.salt.0[..]))
+    .bind(column(rows, |r| &r.hash.0[..]))
+    .bind(column(rows, |r| signed(r.head)))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn insert_batch(transaction: &mut Writing<'_>, batch: &NewBatch) -> Stored<()> {
+    let (shard, seq) = (signed(batch.shard), signed(batch.seq));
+    sqlx::query("INSERT INTO batches (shard, seq, log_index, refused) VALUES ($1, $2, $3, $4)")
+        .bind(shard)
+        .bind(seq)
+        .bind(signed(batch.log_index))
+        .bind(&batch.refused)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("INSERT INTO inclusions_due (log_index, shard, seq) VALUES ($1, $2, $3)")
+        .bind(signed(batch.log_index))
+        .bind(shard)
+        .bind(seq)
+        .execute(&mut **transaction)
+        .await?;
+    let places: Vec<(&[u8], i64)> = batch
+        .statements
+        .iter()
+        .map(|id| &id.0[..])
+        .zip(0..)
+        .collect();
+    for part in places.chunks(ROWS) {
+        let ids: Vec<&[u8]> = part.iter().map(|(id, _)| *id).collect();
+        sqlx::query(
+            "INSERT INTO batch_statements (statement, shard, seq, position)
+             SELECT statement, $2, $3, position
+             FROM unnest($1::bytea[], $4::bigint[]) AS n (statement, position)",
+        )
+        .bind(&ids)
+        .bind(shard)
+        .bind(seq)
+        .bind(column(part, |(_, position)| *position))
+        .execute(&mut **transaction)
+        .await?;
+        sqlx::query("DELETE FROM batch_queue WHERE statement = ANY($1)")
+            .bind(&ids)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
+}

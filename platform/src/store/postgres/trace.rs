@@ -1,0 +1,354 @@
+use async_trait::async_trait;
+use kit::postgres::{Timestamp, text};
+use schemas::hash::Hash;
+use schemas::ids::{DeviceAddress, Slug};
+use schemas::statement::Position;
+use schemas::time::Instant;
+use sqlx::FromRow;
+
+use super::{PostgresStore, address, at, hash, retried, salt, signed, source, texts, unsigned};
+use crate::store::{
+    ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, Stored, StoredEvent, Totals,
+    TraceStore,
+};
+
+mod events;
+
+#[derive(FromRow)]
+struct LeafRow {
+    position: i64,
+    leaf: Vec<u8>,
+    source: i64,
+    refused: Option<String>,
+    bytes: Option<Vec<u8>>,
+    salt: Option<Vec<u8>>,
+}
+
+impl LeafRow {
+    fn kept(self) -> Stored<KeptEvent> {
+        let content = match (self.bytes, self.salt) {
+            (Some(bytes), Some(kept)) => Some((bytes, salt(&kept)?)),
+            _ => None,
+        };
+        Ok(KeptEvent {
+            position: unsigned(self.position)?,
+            leaf: hash(&self.leaf)?,
+            source: source(self.source)?,
+            refused: self.refused,
+            content,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct LinkRow {
+    epoch: i64,
+    seq: i64,
+    id: Vec<u8>,
+    prev: Vec<u8>,
+    received: Timestamp,
+}
+
+impl LinkRow {
+    fn link(self) -> Stored<ChainLink> {
+        Ok(ChainLink {
+            position: position(self.epoch, self.seq)?,
+            id: hash(&self.id)?,
+            prev: hash(&self.prev)?,
+            received: self.received.0,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct ChainEventRow {
+    device: String,
+    kind: String,
+    epoch: i64,
+    from_seq: i64,
+    to_seq: i64,
+    at: Timestamp,
+    detail: String,
+}
+
+impl ChainEventRow {
+    fn event(self) -> Stored<ChainEvent> {
+        Ok(ChainEvent {
+            device: address(&self.device)?,
+            kind: self.kind,
+            epoch: unsigned(self.epoch)?,
+            from_seq: unsigned(self.from_seq)?,
+            to_seq: unsigned(self.to_seq)?,
+            at: self.at.0,
+            detail: self.detail,
+        })
+    }
+}
+
+fn position(epoch: i64, seq: i64) -> Stored<Position> {
+    Ok(Position {
+        epoch: unsigned(epoch)?,
+        seq: unsigned(seq)?,
+    })
+}
+
+fn hashes(rows: &[(Vec<u8>,)]) -> Stored<Vec<Hash>> {
+    rows.iter().map(|(id,)| hash(id)).collect()
+}
+
+fn first_column(rows: Vec<(String,)>) -> Vec<String> {
+    rows.into_iter().map(|(text,)| text).collect()
+}
+
+#[async_trait]
+impl TraceStore for PostgresStore {
+    async fn events_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<StoredEvent>> {
+        self.events_naming(items, limit).await
+    }
+
+    async fn statement(&self, id: &Hash) -> Stored<Option<KeptStatement>> {
+        self.statement_with_place(id).await
+    }
+
+    async fn events_of_statement(&self, id: &Hash) -> Stored<Vec<KeptEvent>> {
+        let rows: Vec<LeafRow> = sqlx::query_as(
+            "SELECT l.position, l.leaf, l.source, l.refused, c.bytes, c.salt
+             FROM event_leaves l
+             LEFT JOIN event_contents c ON c.statement = l.statement AND c.position = l.position
+             WHERE l.statement = $1 ORDER BY l.position",
+        )
+        .bind(&id.0[..])
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(LeafRow::kept).collect()
+    }
+
+    async fn chain(&self, device: &DeviceAddress) -> Stored<Vec<Hash>> {
+        let rows: Vec<(Vec<u8>,)> =
+            sqlx::query_as("SELECT id FROM statements WHERE device = $1 ORDER BY epoch, seq, id")
+                .bind(device.to_string())
+                .fetch_all(&self.pool)
+                .await?;
+        hashes(&rows)
+    }
+
+    async fn devices(&self, organisation: Option<&Slug>) -> Stored<Vec<DeviceAddress>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT device FROM statements
+             WHERE $1::text IS NULL OR organisation = $1 ORDER BY device",
+        )
+        .bind(organisation.map(Slug::as_str))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|(device,)| address(device)).collect()
+    }
+
+    async fn items_of(&self, organisation: &Slug, limit: u32) -> Stored<Vec<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT item FROM event_items WHERE organisation = $1
+             ORDER BY item LIMIT $2",
+        )
+        .bind(organisation.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(first_column(rows))
+    }
+
+    async fn statements_naming(&self, items: &[String], not_of: &Slug) -> Stored<Vec<Hash>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT DISTINCT statement FROM event_items
+             WHERE item = ANY($1) AND organisation <> $2 ORDER BY statement",
+        )
+        .bind(texts(items))
+        .bind(not_of.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        hashes(&rows)
+    }
+
+    async fn products(&self, limit: u32) -> Stored<Vec<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT item FROM event_items
+             WHERE step = 'commissioning' AND item LIKE 'https://id.gs1.org/01/%'
+             GROUP BY item ORDER BY min(event_time) DESC, item LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(first_column(rows))
+    }
+
+    async fn count_scan(&self, item: &str, now: Instant) -> Stored<ScanCount> {
+        let (first, total): (Timestamp, i64) = retried(|| async {
+            Ok(sqlx::query_as(
+                "INSERT INTO scans (item, first, total) VALUES ($1, $2, 1)
+                 ON CONFLICT (item) DO UPDATE SET total = scans.total + 1
+                 RETURNING first, total",
+            )
+            .bind(text(item))
+            .bind(at(now))
+            .fetch_one(&self.pool)
+            .await?)
+        })
+        .await?;
+        Ok(ScanCount {
+            first: first.0,
+            total: unsigned(total)?,
+        })
+    }
+
+    async fn chain_head(&self, device: &DeviceAddress) -> Stored<Option<(Position, Hash)>> {
+        let row: Option<(i64, i64, Vec<u8>)> =
+            sqlx::query_as("SELECT epoch, seq, id FROM chain_heads WHERE device = $1")
+                .bind(device.to_string())
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(epoch, seq, id)| Ok((position(epoch, seq)?, hash(&id)?)))
+            .transpose()
+    }
+
+    async fn set_chain_head(
+        &self,
+        device: &DeviceAddress,
+        position: Position,
+        id: &Hash,
+    ) -> Stored<()> {
+        retried(|| async {
+            sqlx::query(
+                "INSERT INTO chain_heads (device, epoch, seq, id) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (device) DO UPDATE
+                 SET epoch = excluded.epoch, seq = excluded.seq, id = excluded.id",
+            )
+            .bind(device.to_string())
+            .bind(signed(position.epoch))
+            .bind(signed(position.seq))
+            .bind(&id.0[..])
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn links_after(
+        &self,
+        device: &DeviceAddress,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Stored<Vec<ChainLink>> {
+        let (epoch, seq) = after.map_or((-1, -1), |at| (signed(at.epoch), signed(at.seq)));
+        let rows: Vec<LinkRow> = sqlx::query_as(
+            "SELECT epoch, seq, id, prev, received FROM statements
+             WHERE device = $1 AND (epoch, seq) > ($2, $3) ORDER BY epoch, seq, id LIMIT $4",
+        )
+        .bind(device.to_string())
+        .bind(epoch)
+        .bind(seq)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(LinkRow::link).collect()
+    }
+
+    async fn ids_at(&self, device: &DeviceAddress, place: Position) -> Stored<Vec<Hash>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT id FROM statements WHERE device = $1 AND epoch = $2 AND seq = $3 ORDER BY id",
+        )
+        .bind(device.to_string())
+        .bind(signed(place.epoch))
+        .bind(signed(place.seq))
+        .fetch_all(&self.pool)
+        .await?;
+        hashes(&rows)
+    }
+
+    async fn present(&self, device: &DeviceAddress, epoch: u64, from: u64, to: u64) -> Stored<u64> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT count(DISTINCT seq) FROM statements
+             WHERE device = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4",
+        )
+        .bind(device.to_string())
+        .bind(signed(epoch))
+        .bind(signed(from))
+        .bind(signed(to))
+        .fetch_one(&self.pool)
+        .await?;
+        unsigned(count)
+    }
+
+    async fn add_chain_event(&self, event: &ChainEvent) -> Stored<()> {
+        retried(|| async {
+            sqlx::query(
+                "INSERT INTO chain_events (device, kind, epoch, from_seq, to_seq, at, detail)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (device, kind, epoch, from_seq, to_seq) DO NOTHING",
+            )
+            .bind(event.device.to_string())
+            .bind(text(&event.kind))
+            .bind(signed(event.epoch))
+            .bind(signed(event.from_seq))
+            .bind(signed(event.to_seq))
+            .bind(at(event.at))
+            .bind(text(&event.detail))
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn chain_events(&self, device: Option<&DeviceAddress>) -> Stored<Vec<ChainEvent>> {
+        let rows: Vec<ChainEventRow> = sqlx::query_as(
+            "SELECT device, kind, epoch, from_seq, to_seq, at, detail FROM chain_events
+             WHERE $1::text IS NULL OR device = $1 ORDER BY at, device, kind, epoch, from_seq",
+        )
+        .bind(device.map(ToString::to_string))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(ChainEventRow::event).collect()
+    }
+
+    async fn last_heard(&self, device: &DeviceAddress) -> Stored<Option<Instant>> {
+        let (last,): (Option<Timestamp>,) =
+            sqlx::query_as("SELECT max(received) FROM statements WHERE device = $1")
+                .bind(device.to_string())
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(last.map(|last| last.0))
+    }
+
+    async fn totals(&self) -> Stored<Totals> {
+        let row: (i64, i64, i64, i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM statements),
+                    (SELECT count(*) FROM event_leaves WHERE refused IS NULL),
+                    (SELECT count(*) FROM event_leaves WHERE refused IS NOT NULL),
+                    (SELECT count(*) FROM event_leaves l WHERE l.refused IS NULL AND EXISTS
+                       (SELECT 1 FROM batch_statements p WHERE p.statement = l.statement)),
+                    (SELECT count(*) FROM quarantine),
+                    (SELECT count(*) FROM chain_events WHERE kind = 'gap-opened'),
+                    (SELECT coalesce(max(size), 0) FROM log_heads)",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Totals {
+            statements: unsigned(row.0)?,
+            events: unsigned(row.1)?,
+            refused: unsigned(row.2)?,
+            anchored: unsigned(row.3)?,
+            quarantined: unsigned(row.4)?,
+            gaps: unsigned(row.5)?,
+            log_size: unsigned(row.6)?,
+        })
+    }
+
+    async fn quarantine_by_code(&self) -> Stored<Vec<(String, u64)>> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT code, count(*) FROM quarantine GROUP BY code ORDER BY code")
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter()
+            .map(|(code, count)| Ok((code, unsigned(count)?)))
+            .collect()
+    }
+}

@@ -1,0 +1,40 @@
+//! Which tables there are and what the service may do to each; a test compares this with the
+//! migrations.
+
+use kit::postgres::Privileges;
+
+/// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
+/// no UPDATE and no DELETE on them. The last two hold content that an eraser may remove one day,
+/// but not the service.
+pub const APPEND_ONLY: [&str; 13] = [
+    "registry_records",
+    "registry_heads",
+    "statements",
+    "event_leaves",
+    "batches",
+    "batch_statements",
+    "log_entries",
+    "log_heads",
+    "log_checkpoints",
+    "chain_events",
+    "quarantine",
+    "event_contents",
+    "event_items",
+];
+
+/// All other tables, with what the service does to them beside reading and adding.
+pub const CHANGEABLE: [(&str, &[&str]); 7] = [
+    ("credentials", &["UPDATE"]),
+    ("enrolments", &["UPDATE"]),
+    ("batch_queue", &["DELETE"]),
+    ("inclusions_due", &["DELETE"]),
+    ("leases", &["UPDATE"]),
+    ("chain_heads", &["UPDATE"]),
+    ("scans", &["UPDATE"]),
+];
+
+/// Both lists, as the service's role is given them.
+pub const PRIVILEGES: Privileges = Privileges {
+    append_only: &APPEND_ONLY,
+    changeable: &CHANGEABLE,
+};

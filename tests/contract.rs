@@ -1,0 +1,85 @@
+//! What every store promises, written once and run on each engine: SQLite in a file, and
+//! PostgreSQL under the role of a service that was given no more than it needs.
+//!
+//! To add a store method: test it in the module of its trait, and name the test in the list below.
+
+mod doubt;
+pub mod engine;
+mod ingest;
+mod lint;
+mod log;
+mod made;
+mod registry;
+mod roles;
+mod trace;
+
+use simulators::parts::Part;
+
+use engine::Engine;
+
+/// Makes one test on each engine of every function named.
+macro_rules! contract {
+    ($($module:ident: $($name:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$module::$name(&super::Engine::sqlite().await).await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    if !super::Part::Postgres.skip() {
+                        super::$module::$name(&super::Engine::postgres().await).await;
+                    }
+                }
+            )*)*
+        }
+    };
+}
+
+contract! {
+    ingest:
+        statement_is_stored_once
+        equal_statements_of_one_call_are_one
+        events_come_back_as_they_went_in
+        refused_events_keep_their_leaf_and_name_nothing
+        many_rows_of_one_call_keep_their_order
+        same_statements_by_many_writers_are_each_new_once
+        two_statements_in_one_place_are_a_fork
+        forks_by_two_writers_at_once_are_all_seen
+        quarantine_keeps_each_message_once_and_to_its_limit
+        null_character_does_not_stop_the_write_path
+        empty_commit_changes_nothing;
+    log:
+        lease_is_held_renewed_and_taken_over
+        lease_is_given_to_one_of_many
+        stale_writer_fails_at_insert
+        take_over_and_append_do_not_mix
+        one_of_two_appends_at_one_position_wins
+        failed_append_leaves_nothing
+        entries_heads_and_roots
+        queue_gives_the_oldest_registry_version_in_order
+        batch_takes_its_statements_from_the_queue
+        checkpoints_first_note_of_a_size_stays;
+    registry:
+        records_as_of_each_version
+        credentials_are_replaced
+        enrolment_goes_one_step_at_a_time
+        enrolment_steps_have_one_winner;
+    trace:
+        events_of_items_in_order_with_their_anchor
+        statement_in_two_batches_counts_at_the_earlier
+        items_devices_and_products
+        text_sorts_by_bytes
+        chain_is_read_in_order
+        chain_events_are_kept_once
+        chain_head_moves
+        scans_are_counted_one_by_one
+        times_are_kept_to_the_microsecond
+        totals_count_everything;
+}

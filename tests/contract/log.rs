@@ -1,0 +1,264 @@
+//! The lease, the fence, and what is appended under it.
+
+use std::sync::Arc;
+
+use platform::store::{KeptCheckpoint, Store, StoreError};
+use schemas::hash::Hash;
+
+use super::engine::Engine;
+use super::ingest::join_all;
+use super::made::{append, at, batch, device, hash, head, record, single};
+
+const LOG: &str = "log";
+
+/// Takes the lease on the log from a second on, for half a minute.
+async fn take(store: &dyn Store, holder: &str, second: i64) -> Option<u64> {
+    store
+        .take_lease(LOG, holder, at(second), at(second + 30))
+        .await
+        .unwrap()
+}
+
+pub async fn lease_is_held_renewed_and_taken_over(engine: &Engine) {
+    let store = &*engine.store;
+    assert_eq!(take(store, "a", 0).await, Some(1));
+    assert_eq!(take(store, "b", 1).await, None);
+    assert_eq!(take(store, "a", 20).await, Some(1));
+    assert_eq!(take(store, "b", 31).await, None, "it was renewed");
+    assert_eq!(take(store, "b", 50).await, None, "until its very end");
+    assert_eq!(take(store, "b", 51).await, Some(2));
+    assert_eq!(take(store, "a", 52).await, None);
+    assert_eq!(
+        take(store, "b", 500).await,
+        Some(2),
+        "nobody else wanted it"
+    );
+    let other = store.take_lease("other", "c", at(0), at(1)).await.unwrap();
+    assert_eq!(other, Some(1), "names do not touch each other");
+}
+
+pub async fn lease_is_given_to_one_of_many(engine: &Engine) {
+    let stores = [Arc::clone(&engine.store), engine.second().await];
+    for round in 0..5 {
+        let takers = (0..8).map(|taker: usize| {
+            let store = Arc::clone(&stores[taker % 2]);
+            let holder = format!("{taker} in round {round}");
+            async move { take(&*store, &holder, round * 100).await }
+        });
+        let fences = join_all(takers).await;
+        let given: Vec<u64> = fences.into_iter().flatten().collect();
+        assert_eq!(given, [round.unsigned_abs() + 1]);
+    }
+}
+
+pub async fn stale_writer_fails_at_insert(engine: &Engine) {
+    let (old, new) = (&*engine.store, engine.second().await);
+    let no_lease = old.append(&append(1, 0, &["a"])).await;
+    assert!(matches!(no_lease, Err(StoreError::Fenced)), "{no_lease:?}");
+    let fence = take(old, "old", 0).await.unwrap();
+    old.append(&append(fence, 0, &["a", "b"])).await.unwrap();
+    let next = take(&*new, "new", 100).await.unwrap();
+    let stale = old.append(&append(fence, 2, &["stale"])).await;
+    assert!(matches!(stale, Err(StoreError::Fenced)), "{stale:?}");
+    let ahead = old.append(&append(next + 1, 2, &["invented"])).await;
+    assert!(matches!(ahead, Err(StoreError::Fenced)), "{ahead:?}");
+    assert_eq!(old.log_head().await.unwrap(), Some((2, hash("root at 2"))));
+    new.append(&append(next, 2, &["c"])).await.unwrap();
+    let entries = old.entries(0, 10).await.unwrap();
+    assert_eq!(entries, [b"a", b"b", b"c"]);
+}
+
+/// Appends entry after entry until the lease is lost; how many were written.
+async fn append_until_fenced(store: Arc<dyn Store>, fence: u64) -> u64 {
+    for position in 0.. {
+        match store.append(&append(fence, position, &["old"])).await {
+            Ok(()) => {}
+            Err(StoreError::Fenced) => return position,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    0
+}
+
+pub async fn take_over_and_append_do_not_mix(engine: &Engine) {
+    let (old, new) = (Arc::clone(&engine.store), engine.second().await);
+    let fence = take(&*old, "old", 0).await.unwrap();
+    let writer = tokio::spawn(append_until_fenced(Arc::clone(&old), fence));
+    while new
+        .log_head()
+        .await
+        .unwrap()
+        .is_none_or(|(size, _)| size < 20)
+    {
+        tokio::task::yield_now().await;
+    }
+    let next = take(&*new, "new", 100).await.unwrap();
+    // From here on the size is the new writer's alone.
+    let (size, _) = new.log_head().await.unwrap().unwrap();
+    new.append(&append(next, size, &["new"])).await.unwrap();
+    let written = writer.await.unwrap();
+    assert_eq!(written, size);
+    let last = old.entries(size - 1, 10).await.unwrap();
+    assert_eq!(last, [b"old", b"new"]);
+}
+
+pub async fn one_of_two_appends_at_one_position_wins(engine: &Engine) {
+    let stores = [Arc::clone(&engine.store), engine.second().await];
+    let fence = take(&*stores[0], "both", 0).await.unwrap();
+    for position in 0..10 {
+        let writers = (0..4).map(|writer: usize| {
+            let store = Arc::clone(&stores[writer % 2]);
+            let entry = format!("entry {position} of {writer}");
+            async move {
+                store
+                    .append(&append(fence, position, &[&entry]))
+                    .await
+                    .is_ok()
+            }
+        });
+        let won = join_all(writers).await;
+        assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+    }
+    assert_eq!(stores[1].entries(0, 100).await.unwrap().len(), 10);
+}
+
+pub async fn failed_append_leaves_nothing(engine: &Engine) {
+    let store = &*engine.store;
+    let fence = take(store, "a", 0).await.unwrap();
+    let mut first = append(fence, 0, &["head 1"]);
+    first.registry = Some((vec![record("a", "qinghe", 1, 1)], head(1, 1), at(0)));
+    store.append(&first).await.unwrap();
+    let one = single(&mut device("qinghe/line-1"), 1, 0);
+    store.commit(&[one.clone()], &[]).await.unwrap();
+    // The registry version is taken, so neither the entry nor the batch may stay.
+    let mut again = batch(fence, 1, 0, &[one.id]);
+    again.registry = first.registry.clone();
+    let failed = store.append(&again).await;
+    assert!(matches!(failed, Err(StoreError::Database(_))), "{failed:?}");
+    assert_eq!(store.entries(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.log_head().await.unwrap().unwrap().0, 1);
+    assert!(store.last_batch(0).await.unwrap().is_none());
+    assert_eq!(store.queued(10).await.unwrap().len(), 1);
+    assert!(store.inclusions_due(10, 10).await.unwrap().is_empty());
+}
+
+pub async fn entries_heads_and_roots(engine: &Engine) {
+    let store = &*engine.store;
+    assert_eq!(store.log_head().await.unwrap(), None);
+    assert!(store.entries(0, 10).await.unwrap().is_empty());
+    let fence = take(store, "a", 0).await.unwrap();
+    let many: Vec<String> = (0..1_500).map(|n| format!("entry {n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    store.append(&append(fence, 0, &many)).await.unwrap();
+    store
+        .append(&append(fence, 1_500, &["last"]))
+        .await
+        .unwrap();
+    let page = store.entries(1_498, 2).await.unwrap();
+    assert_eq!(page, [b"entry 1498", b"entry 1499"]);
+    assert_eq!(store.entries(1_500, 2).await.unwrap(), [b"last"]);
+    assert_eq!(
+        store.log_head().await.unwrap(),
+        Some((1_501, hash("root at 1501")))
+    );
+    let root = store.root_at(1_500).await.unwrap();
+    assert_eq!(root, Some(hash("root at 1500")));
+    assert_eq!(store.root_at(700).await.unwrap(), None);
+}
+
+pub async fn queue_gives_the_oldest_registry_version_in_order(engine: &Engine) {
+    let store = &*engine.store;
+    let mut line = device("qinghe/line-1");
+    let mut newer = single(&mut line, 1, 0);
+    newer.registry_version = 2;
+    let late = single(&mut line, 2, 9);
+    let same_time = [single(&mut line, 3, 5), single(&mut line, 4, 5)];
+    let all = [
+        newer.clone(),
+        late.clone(),
+        same_time[0].clone(),
+        same_time[1].clone(),
+    ];
+    store.commit(&all, &[]).await.unwrap();
+    let mut expected = vec![same_time[0].id, same_time[1].id];
+    expected.sort();
+    expected.push(late.id);
+    let queued = store.queued(10).await.unwrap();
+    let ids: Vec<Hash> = queued.iter().map(|queued| queued.id).collect();
+    assert_eq!(ids, expected);
+    assert_eq!((queued[2].received, queued[2].registry_version), (at(9), 1));
+    assert_eq!(store.queued(2).await.unwrap().len(), 2);
+    let fence = take(store, "a", 0).await.unwrap();
+    store.append(&batch(fence, 0, 0, &ids)).await.unwrap();
+    let next = store.queued(10).await.unwrap();
+    let next: Vec<Hash> = next.iter().map(|queued| queued.id).collect();
+    assert_eq!(next, [newer.id]);
+}
+
+pub async fn batch_takes_its_statements_from_the_queue(engine: &Engine) {
+    let store = &*engine.store;
+    let mut line = device("qinghe/line-1");
+    let all: Vec<_> = (0..3).map(|n| single(&mut line, n, 0)).collect();
+    store.commit(&all, &[]).await.unwrap();
+    assert!(store.last_batch(0).await.unwrap().is_none());
+    let fence = take(store, "a", 0).await.unwrap();
+    let order = [all[2].id, all[0].id];
+    let mut first = batch(fence, 0, 0, &order);
+    first.batches[0].refused = Some(b"refused".to_vec());
+    store.append(&first).await.unwrap();
+    store
+        .append(&batch(fence, 1, 1, &[all[1].id]))
+        .await
+        .unwrap();
+    assert!(store.queued(10).await.unwrap().is_empty());
+    let found = store.batch(0, 0).await.unwrap().unwrap();
+    assert_eq!((found.shard, found.seq, found.log_index), (0, 0, 0));
+    assert_eq!(
+        (&*found.header, &found.statements[..]),
+        (&b"header 0"[..], &order[..])
+    );
+    assert_eq!(found.refused.as_deref(), Some(&b"refused"[..]));
+    let last = store.last_batch(0).await.unwrap().unwrap();
+    assert_eq!((last.seq, last.refused), (1, None));
+    assert!(store.batch(0, 2).await.unwrap().is_none());
+    assert!(store.last_batch(1).await.unwrap().is_none());
+    let place = store
+        .statement(&all[0].id)
+        .await
+        .unwrap()
+        .unwrap()
+        .batch
+        .unwrap();
+    assert_eq!((place.log_index, place.seq, place.position), (0, 0, 1));
+    assert_eq!(store.inclusions_due(1, 10).await.unwrap(), [(0, 0)]);
+    assert_eq!(store.inclusions_due(2, 10).await.unwrap(), [(0, 0), (0, 1)]);
+    assert_eq!(store.inclusions_due(2, 1).await.unwrap(), [(0, 0)]);
+    store.inclusion_sent(0, 0).await.unwrap();
+    store.inclusion_sent(0, 0).await.unwrap();
+    assert_eq!(store.inclusions_due(2, 10).await.unwrap(), [(0, 1)]);
+}
+
+pub async fn checkpoints_first_note_of_a_size_stays(engine: &Engine) {
+    let store = &*engine.store;
+    assert!(store.newest_checkpoint().await.unwrap().is_none());
+    let keep = async |size, note: &str, second| {
+        let checkpoint = KeptCheckpoint {
+            size,
+            note: note.as_bytes().to_vec(),
+            anchored: at(second),
+        };
+        store.put_checkpoint(&checkpoint).await.unwrap();
+    };
+    keep(5, "five", 1).await;
+    keep(9, "nine", 2).await;
+    keep(5, "five again", 3).await;
+    let covering = async |position| {
+        let found = store.checkpoint_covering(position).await.unwrap();
+        found.map(|found| (found.size, found.note, found.anchored))
+    };
+    assert_eq!(covering(0).await, Some((5, b"five".to_vec(), at(1))));
+    assert_eq!(covering(4).await.unwrap().0, 5);
+    assert_eq!(covering(5).await, Some((9, b"nine".to_vec(), at(2))));
+    assert_eq!(covering(9).await, None);
+    assert_eq!(store.newest_checkpoint().await.unwrap().unwrap().size, 9);
+}
