@@ -3,6 +3,7 @@
 //!
 //! To add a store method: test it in the module of its trait, and name the test in the list below.
 
+mod captures;
 mod doubt;
 pub mod engine;
 mod ingest;
@@ -43,6 +44,11 @@ macro_rules! contract {
 }
 
 contract! {
+    captures:
+        capture_is_kept_whole
+        capture_that_came_second_keeps_nothing
+        captures_at_once_have_one_winner
+        newest_attempt_counts;
     ingest:
         statement_is_stored_once
         equal_statements_of_one_call_are_one

@@ -7,6 +7,7 @@
 mod attacks;
 mod bad_input;
 mod browser;
+mod captures;
 mod contract;
 mod forge;
 mod fsck;

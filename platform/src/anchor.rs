@@ -30,7 +30,7 @@ use crate::link::Link;
 use crate::registry::{AdmitError, Gate, Snapshot};
 use crate::store::{Append, KeptCheckpoint, RegistryStore, Store, StoreError};
 
-pub use cosign::{Cosigner, WitnessState};
+pub use cosign::{Cosigner, CosignerError, WitnessState};
 pub use tell::inclusion_of;
 
 /// Name of the lease.

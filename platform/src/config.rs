@@ -58,6 +58,9 @@ pub struct Config {
     /// Who may read an organisation's evidence, with that organisation's consent.
     #[serde(default, rename = "reader")]
     pub readers: Vec<ReaderSection>,
+    /// Who may hand over events without a device, over the EPCIS capture interface.
+    #[serde(default, rename = "capturer")]
+    pub capturers: Vec<CapturerSection>,
     /// Names of organisations and places on pages.
     #[serde(default, rename = "name")]
     pub names_on_pages: Vec<NameSection>,
@@ -157,6 +160,9 @@ pub struct WitnessSection {
     /// True if the operator itself runs it; pages say so.
     #[serde(default)]
     pub own: bool,
+    /// The authority behind its HTTPS certificate, PEM, where that is no public one.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 /// What an organisation or a place is called, for pages.
@@ -191,6 +197,41 @@ pub struct ReaderSection {
     pub organisations: Vec<Slug>,
 }
 
+/// A machine that declares events over the EPCIS capture interface. The platform signs them with a
+/// key of this caller's own, device `operator/name`, source declared.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapturerSection {
+    /// Its name, and that of the operator's device that signs for it.
+    pub name: Slug,
+    /// Whose words they are.
+    pub organisation: Slug,
+    /// SHA-256 of its bearer token, in hex.
+    pub token_sha256: Hash,
+    /// What `readPoint.id` may be, written as the caller writes it; at most 256.
+    #[serde(default)]
+    pub places: Vec<String>,
+    /// Business steps by their bare names, others as URIs; at most 64.
+    #[serde(default)]
+    pub steps: Vec<String>,
+}
+
+impl CapturerSection {
+    /// What a registry record cannot hold.
+    fn problem(&self) -> Option<WrongField> {
+        let fits = |list: &[String], most: usize, len: usize| {
+            list.len() <= most && list.iter().all(|text| (1..=len).contains(&text.len()))
+        };
+        if !fits(&self.places, 256, 256) {
+            return Some(("capturer.places", "at most 256 of 1 to 256 bytes".into()));
+        }
+        if !fits(&self.steps, 64, 64) {
+            return Some(("capturer.steps", "at most 64 of 1 to 64 bytes".into()));
+        }
+        None
+    }
+}
+
 /// Witnesses and registrars.
 pub type Parties = (Vec<Party>, Vec<Party>);
 
@@ -207,6 +248,9 @@ impl Config {
         let wrong = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
         config
             .parties()
+            .map_err(|(field, problem)| wrong(field, problem))?;
+        config
+            .check_capturers()
             .map_err(|(field, problem)| wrong(field, problem))?;
         if config.quorum == 0 || config.quorum > config.witnesses.len() as u64 {
             let witnesses = config.witnesses.len();
@@ -228,6 +272,25 @@ impl Config {
             ));
         }
         Ok(config)
+    }
+
+    /// Every capturer has a name and a token of its own.
+    fn check_capturers(&self) -> Result<(), WrongField> {
+        for (index, one) in self.capturers.iter().enumerate() {
+            if let Some(problem) = one.problem() {
+                return Err(problem);
+            }
+            let before = &self.capturers[..index];
+            if before.iter().any(|other| other.name == one.name) {
+                return Err(("capturer.name", format!("`{}` stands twice", one.name)));
+            }
+            let same = |other: &CapturerSection| other.token_sha256 == one.token_sha256;
+            if before.iter().any(same) {
+                let problem = format!("`{}` has the token of another capturer", one.name);
+                return Err(("capturer.token_sha256", problem));
+            }
+        }
+        Ok(())
     }
 
     /// Witnesses and registrars as the policy names them, by name.

@@ -2,6 +2,7 @@
 
 mod capture;
 mod enrol;
+mod epcis;
 mod evidence;
 mod health;
 mod log;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Registrar};
 use crate::bundle::Bundler;
+use crate::capture::Captures;
 use crate::config::{ReaderSection, WitnessSection};
 use crate::ingest::Ingest;
 use crate::operator::Operator;
@@ -40,6 +42,8 @@ pub struct App {
     pub registrar: Registrar,
     /// Write path.
     pub ingest: Arc<Ingest>,
+    /// Declared input.
+    pub captures: Captures,
     /// Makes bundles.
     pub bundler: Bundler,
     /// Policy in force.
@@ -78,6 +82,10 @@ pub fn router(app: Shared) -> Router {
     let message = DefaultBodyLimit::max(MESSAGE_MAX);
     let machines = Router::new()
         .route("/v1/statements", post(capture::statement).layer(message))
+        .route("/capture", post(epcis::capture).options(epcis::options))
+        .route("/capture/{id}", get(epcis::job))
+        .route("/capture/{id}/document", get(epcis::document))
+        .route("/capture/{id}/events", get(epcis::events))
         .route("/v1/inclusions/{id}", get(capture::inclusion))
         .route("/v1/enrol", post(enrol::request))
         .route("/v1/enrol/{claim}", get(enrol::state))

@@ -11,6 +11,7 @@
 pub mod anchor;
 pub mod broker;
 pub mod bundle;
+pub mod capture;
 pub mod command;
 pub mod config;
 pub mod evidence;

@@ -13,6 +13,7 @@ use platform::anchor::tiles::Tiles;
 use platform::command::{fsck, init, verify};
 use platform::config::Config;
 use platform::store;
+use platform::tls::{Files, server_config};
 use platform::witness::{self, WitnessConfig};
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
@@ -92,6 +93,9 @@ enum Command {
         /// A log that it cosigns: `ORIGIN=KEY_IN_HEX`; may be repeated.
         #[arg(long = "log", required = true)]
         logs: Vec<String>,
+        /// Folder with `server.pem` and `server.key`: HTTPS instead of plain HTTP.
+        #[arg(long, value_name = "FOLDER")]
+        tls: Option<PathBuf>,
     },
 }
 
@@ -145,18 +149,21 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             memory,
             listen,
             logs,
+            tls,
         } => {
             let logs = logs
                 .iter()
                 .map(|text| log_argument(text))
                 .collect::<anyhow::Result<_>>()?;
             let key = platform::keys::load_or_make(&key)?;
+            let tls = tls.map(|folder| server_config(&Files::server(&folder), &["http/1.1"]));
             run_witness(WitnessConfig {
                 name,
                 key,
                 logs,
                 file: memory,
                 listen,
+                tls: tls.transpose()?,
             })
             .await
         }

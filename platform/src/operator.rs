@@ -1,14 +1,28 @@
 //! The operator as an organisation like any other: its record is admitted by a registrar, and only
-//! then can its receipt key be recorded.
+//! then can its receipt key and the keys of its capture interface be recorded.
 
+use schemas::event::Source;
 use schemas::hash::Hash;
-use schemas::ids::Slug;
+use schemas::ids::{DeviceAddress, Slug};
 use schemas::key::SecretKey;
 use schemas::registry::{Record, Role, SignedRecord, State};
 
 use crate::anchor::Registrar;
 use crate::keys::Keys;
 use crate::registry::{AdmitError, Gate, Snapshot};
+
+/// A key that signs what one caller of the capture interface declares.
+#[derive(Clone, Debug)]
+pub struct CaptureDevice {
+    /// Name of the device within the operator's organisation, and of the caller.
+    pub name: Slug,
+    /// Signs statements.
+    pub key: SecretKey,
+    /// What `readPoint.id` may be.
+    pub places: Vec<String>,
+    /// Steps that it may declare.
+    pub steps: Vec<String>,
+}
 
 /// The operator's identity.
 #[derive(Clone, Debug)]
@@ -19,6 +33,8 @@ pub struct Operator {
     pub slug: Slug,
     /// Its keys.
     pub keys: Keys,
+    /// Its capture interface's keys.
+    pub capture_devices: Vec<CaptureDevice>,
 }
 
 impl Operator {
@@ -58,23 +74,72 @@ impl Operator {
         Some((receipt, snapshot.organisation_of(receipt)?))
     }
 
-    /// Records the receipt key as soon as the operator's organisation is admitted.
+    /// Records the receipt key and the capture interface's keys as soon as the operator's
+    /// organisation is admitted, and again where the configuration allows a caller other places or
+    /// steps than its record does.
     ///
     /// # Errors
     /// [`AdmitError`].
-    pub async fn register_receipt_key(
+    pub async fn register_own_keys(
         &self,
         gate: &Gate,
         registrar: &Registrar,
     ) -> Result<(), AdmitError> {
         let snapshot = gate.snapshot().await;
         let admitted = snapshot.key(&self.keys.organisation.kid());
-        let active = admitted.is_some_and(|signed| signed.record.state == State::Active);
-        if !active || snapshot.key(&self.keys.receipt.kid()).is_some() {
+        if admitted.is_none_or(|signed| signed.record.state != State::Active) {
             return Ok(());
         }
-        let record = self.first_record(&self.keys.receipt, Role::Receipt);
-        let signed = SignedRecord::sign(&self.keys.organisation, record);
-        registrar.admit(signed.bytes().to_vec()).await.map(|_| ())
+        let mut due = Vec::new();
+        if snapshot.key(&self.keys.receipt.kid()).is_none() {
+            due.push(self.first_record(&self.keys.receipt, Role::Receipt));
+        }
+        let devices = self.capture_devices.iter();
+        due.extend(devices.filter_map(|device| self.due_record(device, &snapshot)));
+        for record in due {
+            let signed = SignedRecord::sign(&self.keys.organisation, record);
+            registrar.admit(signed.bytes().to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// The record that a capture device needs and does not have. One that is not active any more
+    /// is left alone: a person has taken it back.
+    fn due_record(&self, device: &CaptureDevice, snapshot: &Snapshot) -> Option<Record> {
+        let sorted = |list: &[String]| {
+            let mut list = list.to_vec();
+            list.sort_unstable();
+            list.dedup();
+            list
+        };
+        let (places, steps) = (sorted(&device.places), sorted(&device.steps));
+        let Some(before) = snapshot.key(&device.key.kid()) else {
+            let mut record = self.first_record(&device.key, Role::Capture);
+            record.device = Some(device.name.clone());
+            (record.places, record.steps) = (places, steps);
+            record.sources = vec![Source::Declared.number()];
+            record.consent = None;
+            record.consent = Some(record.consent_by(&device.key));
+            return Some(record);
+        };
+        let known = &before.record;
+        let same = known.places == places && known.steps == steps;
+        (known.state == State::Active && !same).then(|| Record {
+            version: known.version + 1,
+            prev: before.id(),
+            places,
+            steps,
+            consent: None,
+            ..known.clone()
+        })
+    }
+
+    /// Address of a capture device.
+    #[must_use]
+    pub fn address_of(&self, device: &CaptureDevice) -> DeviceAddress {
+        DeviceAddress {
+            organisation: self.slug.clone(),
+            device: device.name.clone(),
+        }
     }
 }

@@ -74,9 +74,9 @@ pub enum StartError {
     /// The HTTP listener.
     #[error("HTTP cannot start")]
     Http(#[from] kit::serve::ServeError),
-    /// The HTTP client.
-    #[error("no HTTP client can be made")]
-    Client(#[from] reqwest::Error),
+    /// The client of the witnesses.
+    #[error("the witnesses cannot be asked")]
+    Witnesses(#[from] anchor::CosignerError),
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -149,8 +149,7 @@ pub async fn run(
     tls::install_provider();
     let core = Core::open(&config, clock).await?;
     let mut notary = core.notary(&config).await?;
-    let now = core.clock.now();
-    let certificates = config.tls.then(|| certificates(&config, now)).transpose()?;
+    let certificates = config.tls.then(|| certificates(&config)).transpose()?;
     let broker_shutdown = CancellationToken::new();
     let broker = open_broker(
         &config,
@@ -164,6 +163,8 @@ pub async fn run(
     let ingest = core.ingest(&config);
     let (registrar, admissions) = anchor::admissions();
 
+    let listening = Listening::bind(&config, certificates.as_ref())?;
+    let public_url = listening.public_url(&config);
     let app = app(
         &core,
         &config,
@@ -172,11 +173,11 @@ pub async fn run(
         &ingest,
         &registrar,
         &shutdown,
+        public_url.clone().unwrap_or_default(),
     );
     let (operator, policy_entry) = (app.operator.clone(), app.policy_entry.clone());
-    let listen = Listening::bind(&config, certificates.as_ref())?;
     let router = http::router(Arc::new(app));
-    let served = kit::serve::serve(router, listen.address, listen.tls, shutdown.clone()).await?;
+    let served = listening.serve(router, shutdown.clone())?;
     let (address, url) = (served.address, served.url());
 
     // The worker ends first, so that what it stored is still anchored; then the notary.
@@ -185,15 +186,13 @@ pub async fn run(
     let worker = tokio::spawn(then_cancel(worker, after_worker.clone()));
     let notary = tokio::spawn(keep_log(notary, admissions, after_worker, failed.clone()));
     let follower = tokio::spawn(core.follower(&config).run(shutdown));
-    operator
-        .register_receipt_key(&core.gate, &registrar)
-        .await?;
+    operator.register_own_keys(&core.gate, &registrar).await?;
     let http = tokio::spawn(async move {
         let _ = served.task.await;
     });
     Ok(Handle {
         address,
-        url: config.public_url.unwrap_or(url),
+        url: public_url.unwrap_or(url),
         broker: broker.public,
         policy: core.policy.clone(),
         policy_entry,
@@ -223,12 +222,14 @@ fn app(
     ingest: &Arc<Ingest>,
     registrar: &Registrar,
     shutdown: &CancellationToken,
+    public_url: String,
 ) -> App {
     App {
         store: Arc::clone(&core.store),
         gate: Arc::clone(&core.gate),
         registrar: registrar.clone(),
         ingest: Arc::clone(ingest),
+        captures: core.captures(config),
         bundler: core.bundler(),
         policy: core.policy.clone(),
         policy_entry: Entry::Policy(core.policy.clone()).encode(),
@@ -241,7 +242,7 @@ fn app(
         names: names_on_pages(config),
         readers: config.readers.clone(),
         operator: core.operator(config),
-        public_url: config.public_url.clone().unwrap_or_default(),
+        public_url,
         shutdown: shutdown.clone(),
     }
 }

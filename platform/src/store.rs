@@ -5,6 +5,7 @@
 //! insert that somebody outside can trigger is idempotent by its content's hash. No method updates
 //! or deletes an append-only row (see the migration).
 
+pub mod captures;
 mod convert;
 mod error;
 mod open;
@@ -16,6 +17,7 @@ pub use error::{StoreError, Stored};
 pub use open::{FILE, migrate, open};
 
 use async_trait::async_trait;
+use captures::CaptureStore;
 use schemas::event::{Salt, Source};
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
@@ -238,6 +240,8 @@ pub struct StoredEvent {
     pub bytes: Vec<u8>,
     /// Whose.
     pub device: DeviceAddress,
+    /// Whose words the platform's own capture device has signed; none for every other device.
+    pub captured_for: Option<Slug>,
     /// Which key.
     pub kid: Hash,
     /// Device's clock.
@@ -250,6 +254,16 @@ pub struct StoredEvent {
     pub refused: Option<String>,
     /// Where it is anchored.
     pub anchor: Option<Anchor>,
+}
+
+impl StoredEvent {
+    /// The organisation that answers for what the event says.
+    #[must_use]
+    pub fn organisation(&self) -> &Slug {
+        self.captured_for
+            .as_ref()
+            .unwrap_or(&self.device.organisation)
+    }
 }
 
 /// Where and when a statement was anchored.
@@ -487,6 +501,6 @@ pub trait TraceStore: Send + Sync {
 }
 
 /// Everything.
-pub trait Store: RegistryStore + IngestStore + LogStore + TraceStore {}
+pub trait Store: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore {}
 
-impl<T: RegistryStore + IngestStore + LogStore + TraceStore> Store for T {}
+impl<T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore> Store for T {}

@@ -115,7 +115,21 @@ pub fn create_ca(dir: &Path, now: Instant) -> Result<Files, TlsError> {
 /// # Errors
 /// [`TlsError::File`] without an authority in `dir`; [`TlsError::Make`] for a bad name.
 pub fn issue_server(dir: &Path, names: &[&str], now: Instant) -> Result<Files, TlsError> {
-    let ca = Files::authority(dir);
+    issue_server_in(dir, dir, names, now)
+}
+
+/// As [`issue_server`], for a server that keeps its certificate in a folder of its own.
+///
+/// # Errors
+/// [`TlsError::File`] without an authority in `authority_dir` or without the folder `dir`;
+/// [`TlsError::Make`] for a bad name.
+pub fn issue_server_in(
+    authority_dir: &Path,
+    dir: &Path,
+    names: &[&str],
+    now: Instant,
+) -> Result<Files, TlsError> {
+    let ca = Files::authority(authority_dir);
     let ca_pem = read(&ca.certificate)?;
     let params = authority(now);
     let issuer = Issuer::from_params(&params, KeyPair::from_pem(&read(&ca.key)?)?);

@@ -46,6 +46,8 @@ pub struct WitnessConfig {
     pub file: PathBuf,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// HTTPS where given, else plain HTTP.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A witness that cannot start.
@@ -128,7 +130,7 @@ pub async fn run(
         file: config.file.clone(),
         source,
     })?;
-    let listen = config.listen;
+    let (listen, tls) = (config.listen, config.tls.clone());
     let witness = Arc::new(Witness {
         config,
         clock,
@@ -139,7 +141,7 @@ pub async fn run(
         .route("/", get(about))
         .merge(kit::verifier::routes())
         .with_state(witness);
-    Ok(kit::serve::serve(router, listen, None, shutdown).await?)
+    Ok(kit::serve::serve(router, listen, tls, shutdown).await?)
 }
 
 fn load(file: &Path) -> io::Result<Memory> {
@@ -278,6 +280,7 @@ mod tests {
             logs: vec![("log.example/t".parse().unwrap(), log_key().public())],
             file: folder.join("witness.json"),
             listen: ([127, 0, 0, 1], 0).into(),
+            tls: None,
         };
         let memory = Mutex::new(load(&config.file).unwrap());
         Witness {

@@ -32,11 +32,33 @@ pub(crate) struct Scanner<'a> {
     text: &'a str,
     /// Byte position.
     pub(crate) at: usize,
+    deepest: usize,
+    repeats: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self::at(text, 0, DEPTH_MAX)
+    }
+
+    /// A scanner that begins at a byte and goes down to a depth of its own.
+    pub(crate) const fn at(text: &'a str, at: usize, deepest: usize) -> Self {
+        Self {
+            text,
+            at,
+            deepest,
+            repeats: false,
+        }
+    }
+
+    /// The same, and a name may stand twice in an object: for finding where things are only.
+    pub(crate) const fn lenient(text: &'a str, at: usize, deepest: usize) -> Self {
+        Self {
+            text,
+            at,
+            deepest,
+            repeats: true,
+        }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -52,7 +74,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn space(&mut self) {
+    /// Skips white space.
+    pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
@@ -81,7 +104,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn enter(&mut self, depth: usize) -> Result<(), IJsonError> {
-        if depth > DEPTH_MAX {
+        if depth > self.deepest {
             return Err(IJsonError::Depth(self.at));
         }
         self.at += 1;
@@ -98,7 +121,7 @@ impl<'a> Scanner<'a> {
         }
         loop {
             let name = self.string()?;
-            if !names.insert(name) {
+            if !names.insert(name) && !self.repeats {
                 return Err(IJsonError::DuplicateName(self.at));
             }
             self.space();
@@ -126,7 +149,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After an item: true at `end`, false after a comma.
-    fn closed(&mut self, end: u8) -> Result<bool, IJsonError> {
+    pub(crate) fn closed(&mut self, end: u8) -> Result<bool, IJsonError> {
         self.space();
         if self.peek() == Some(end) {
             self.at += 1;

@@ -10,6 +10,7 @@ pub mod causes;
 pub mod cbor;
 pub mod config;
 pub mod cose;
+pub mod document;
 pub mod enrol;
 pub mod epcis;
 pub mod event;

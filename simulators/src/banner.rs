@@ -2,6 +2,7 @@
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use schemas::hash::Hash;
 
 /// Addresses that a visitor needs.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Addresses {
     pub platform: String,
     /// The bank's page.
     pub bank: String,
+    /// Fingerprint of the authority behind HTTPS, if that is how phones come in.
+    pub authority: Option<Hash>,
 }
 
 /// The banner with a QR code of the product's page. With `colour` the code is black on white
@@ -33,11 +36,40 @@ A finished journey  {}
 All products        {}
 The bank            {}
 Log-ins             none: what is shown here is public or the bank's own plain page
-
+{}
 Ctrl-C ends it.
 ",
-        addresses.product, addresses.platform, addresses.bank
+        addresses.product,
+        addresses.platform,
+        addresses.bank,
+        phone(addresses)
     )
+}
+
+/// What somebody with a phone has to know; nothing without HTTPS.
+fn phone(addresses: &Addresses) -> String {
+    let Some(authority) = &addresses.authority else {
+        return String::new();
+    };
+    format!(
+        "
+Phone               in the same network, scan the code
+It will warn that the connection is not private, or that it does not know who issued the
+certificate: this platform has its own authority, and no phone knows it. Go on for this address
+only, or fetch the authority's certificate, compare its fingerprint with this one, trust it, and
+remove it when you have finished:
+Certificate         {}v1/ca
+SHA-256             {}
+",
+        addresses.platform,
+        pairs(authority)
+    )
+}
+
+/// A fingerprint as phones show it.
+fn pairs(hash: &Hash) -> String {
+    let pairs = hash.0.iter().map(|byte| format!("{byte:02X}"));
+    pairs.collect::<Vec<_>>().join(":")
 }
 
 /// The code in half blocks; empty where the text is too long for any code.
@@ -58,15 +90,19 @@ mod tests {
 
     #[test]
     fn the_code_is_drawn_and_every_address_named() {
-        let addresses = Addresses {
+        let mut addresses = Addresses {
             product: "http://127.0.0.1:1/01/09521001000017/10/QM261102".to_owned(),
             platform: "http://127.0.0.1:1/".to_owned(),
             bank: "http://127.0.0.1:2/".to_owned(),
+            authority: None,
         };
+        assert!(!text(&addresses, false).contains("SHA-256"));
+        addresses.authority = Some(Hash([0xA5; 32]));
         let text = text(&addresses, false);
         for address in [&addresses.product, &addresses.platform, &addresses.bank] {
             assert!(text.contains(address.as_str()));
         }
+        assert!(text.contains(&["A5"; 32].join(":")) && text.contains("/v1/ca"));
         assert!(text.lines().filter(|line| line.contains('█')).count() > 10);
     }
 }

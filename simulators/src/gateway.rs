@@ -18,6 +18,7 @@ use schemas::ids::DeviceAddress;
 
 use crate::device::{REGISTER_CENTI, REGISTER_FLOAT, REGISTER_TIME};
 use crate::scenario::{Gateway, Input};
+use crate::stack::operator::Broker;
 
 /// Seconds between two readings of a simulated sensor.
 pub const READING_SECONDS: u64 = 600;
@@ -111,7 +112,7 @@ impl GatewayFolder {
     pub fn configure(
         &self,
         gateway: &Gateway,
-        broker: SocketAddr,
+        broker: &Broker,
         probe: Option<(&Probe, SocketAddr)>,
     ) -> io::Result<()> {
         std::fs::write(self.configuration(), self.text(gateway, broker, probe))
@@ -120,7 +121,7 @@ impl GatewayFolder {
     fn text(
         &self,
         gateway: &Gateway,
-        broker: SocketAddr,
+        broker: &Broker,
         probe: Option<(&Probe, SocketAddr)>,
     ) -> String {
         let (state, scans) = (quoted(&self.state()), quoted(&self.scans()));
@@ -141,7 +142,7 @@ clock = \"synced\"
 time_zone = \"+08:00\"
 
 [uplink]
-broker = \"mqtt://{broker}\"
+broker = \"{scheme}://{broker}\"
 in_flight = 64
 back_off_min_ms = 20
 back_off_max_ms = 200
@@ -155,6 +156,8 @@ biz_location = \"{place}\"
 poll_ms = {poll}
 ",
             address = self.address,
+            scheme = broker.scheme,
+            broker = broker.address,
         );
         if let Some((probe, device)) = probe {
             text.push_str(&probe.text(place, device));
@@ -238,10 +241,13 @@ mod tests {
             let folder = GatewayFolder::create(root.path(), address).unwrap();
             for exact in [false, true] {
                 let probe = gateway.sensor.is_some().then(|| probe(exact));
-                let broker = ([127, 0, 0, 1], 1_883).into();
+                let broker = Broker {
+                    scheme: if exact { "mqtts" } else { "mqtt" }.to_owned(),
+                    address: ([127, 0, 0, 1], 1_883).into(),
+                };
                 let device = ([127, 0, 0, 1], 5_020).into();
                 let probe = probe.as_ref().map(|probe| (probe, device));
-                folder.configure(gateway, broker, probe).unwrap();
+                folder.configure(gateway, &broker, probe).unwrap();
                 let config = Config::load(&folder.configuration()).unwrap();
                 assert_eq!(
                     config.sources.len(),

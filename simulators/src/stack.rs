@@ -8,6 +8,7 @@
 //! it.
 
 pub mod bank;
+pub mod door;
 pub mod equipment;
 pub mod operator;
 pub mod play;
@@ -15,7 +16,6 @@ pub mod post;
 pub mod witnesses;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
 use self::bank::Bank;
-use self::operator::{Operator, Setup};
+use self::door::{Door, Open};
+use self::operator::{Operator, Setup, platform_tls};
 use self::post::{Equipment, Post};
 use crate::folder::Decision;
 use crate::organisation::{Organisation, Registrar};
@@ -45,26 +46,28 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything that a script needs below `root`; the pages listen on `listen`. Batches
-    /// are made every `batch_milliseconds` of real time.
+    /// Starts everything that a script needs below `root`; people come in by `door`. Batches are
+    /// made every `batch_milliseconds` of real time.
     ///
     /// # Errors
     /// When any part cannot start.
     pub async fn start(
         root: &Path,
         script: &Script,
-        listen: SocketAddr,
+        door: Door,
         batch_milliseconds: u64,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Stack> {
-        let http = client()?;
+        let folder = root.join("operator");
+        let door = Open::open(door, &platform_tls(&folder), &folder.join("witnesses/tls"))?;
+        let http = client(door.ca_pem())?;
         let registrar = Registrar::new(slug_of(script, Role::Registrar)?)?;
         let setup = Setup {
-            folder: &root.join("operator"),
+            folder: &folder,
             origin: &script.origin()?,
             organisation: &slug_of(script, Role::Operator)?,
             registrar: &registrar,
-            listen,
+            door,
             world: script.organisations(),
             batch_milliseconds,
         };
@@ -111,16 +114,18 @@ impl Stack {
     }
 }
 
-/// A client for talking to this machine only.
+/// A client for talking to this machine only, under one authority where there is one.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn client() -> anyhow::Result<Client> {
+pub fn client(ca_pem: Option<&str>) -> anyhow::Result<Client> {
     platform::tls::install_provider();
-    Client::builder()
-        .no_proxy()
-        .build()
-        .context("no HTTP client")
+    let mut builder = Client::builder().no_proxy();
+    if let Some(ca_pem) = ca_pem {
+        let config = platform::tls::client_config(ca_pem)?;
+        builder = builder.tls_backend_preconfigured(Arc::unwrap_or_clone(config));
+    }
+    builder.build().context("no HTTP client")
 }
 
 fn slug_of(script: &Script, role: Role) -> anyhow::Result<Slug> {
@@ -154,7 +159,7 @@ async fn set_up(
     owners: &BTreeMap<Slug, Organisation>,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<BTreeMap<DeviceAddress, Post>> {
-    let (root, broker) = (&root.join("gateways"), operator.broker()?);
+    let (root, broker) = (&root.join("gateways"), &operator.broker()?);
     let equipment = script.equipment();
     let each = equipment.iter().map(|one: &Equipment| async move {
         let owner = owners.get(&one.address.organisation);

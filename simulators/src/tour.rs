@@ -1,7 +1,6 @@
 //! The runs of the demo: one that lives, and one that ends and is checked.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use crate::folder::{Decision, EvidenceFile, Expected, ProductFile, RunFolder};
 use crate::progress::Progress;
 use crate::script::Script;
 use crate::stack::Stack;
+use crate::stack::door::Door;
 use crate::stack::play::Play;
 use crate::summary;
 
@@ -29,8 +29,8 @@ const BATCH_MILLISECONDS: u64 = 40;
 pub struct Wish {
     /// Where bundles, checkpoint and policy are left.
     pub keep: Option<PathBuf>,
-    /// Address of the pages; port 0 for any.
-    pub listen: SocketAddr,
+    /// How people come in.
+    pub door: Door,
     /// Nothing but JSON on standard output, no progress.
     pub json: bool,
 }
@@ -45,7 +45,7 @@ pub async fn once(
     shutdown: CancellationToken,
 ) -> anyhow::Result<ExitStatus> {
     let mut progress = Progress::new(wish.json);
-    let mut tour = Tour::start(script, wish.listen, &mut progress).await?;
+    let mut tour = Tour::start(script, wish.door, &mut progress).await?;
     let temporary = tempfile::tempdir()?;
     let folder = wish
         .keep
@@ -73,7 +73,7 @@ pub async fn once(
 /// When the run breaks off.
 pub async fn live(script: &Script, wish: &Wish, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut progress = Progress::new(false);
-    let mut tour = Tour::start(script, wish.listen, &mut progress).await?;
+    let mut tour = Tour::start(script, wish.door, &mut progress).await?;
     let outcome = shutdown
         .run_until_cancelled(tour.show(wish, &mut progress, &shutdown))
         .await;
@@ -100,7 +100,7 @@ impl<'a> Tour<'a> {
     /// When any part cannot start.
     pub async fn start(
         script: &'a Script,
-        listen: SocketAddr,
+        door: Door,
         progress: &mut Progress,
     ) -> anyhow::Result<Tour<'a>> {
         progress.step(|| "starting platform, witnesses, broker, gateways and bank".to_owned());
@@ -109,7 +109,7 @@ impl<'a> Tour<'a> {
         let stack = Stack::start(
             root.path(),
             script,
-            listen,
+            door,
             BATCH_MILLISECONDS,
             Arc::new(clock.clone()),
         );
@@ -185,6 +185,7 @@ impl<'a> Tour<'a> {
             product: self.page(item),
             platform: format!("{url}/"),
             bank: self.stack.bank_page(),
+            authority: self.stack.operator.authority(),
         }
     }
 

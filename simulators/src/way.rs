@@ -22,6 +22,7 @@ use crate::progress::Progress;
 use crate::scenario::{DEFAULT_SEED, lot_uri, sscc, sscc_uri};
 use crate::script::Script;
 use crate::stack::Stack;
+use crate::stack::door::Door;
 use crate::stack::post::Post;
 use crate::tour::Tour;
 
@@ -70,14 +71,11 @@ pub struct Measured {
 pub async fn measure(progress: &mut Progress) -> anyhow::Result<Measured> {
     let script = Script::story(DEFAULT_SEED);
     let root = tempfile::tempdir()?;
-    let (listen, batch_ms) = (
-        ([127, 0, 0, 1], 0).into(),
-        AnchorSection::default().batch_ms,
-    );
+    let batch_ms = AnchorSection::default().batch_ms;
     let stack = Stack::start(
         root.path(),
         &script,
-        listen,
+        Door::any(),
         batch_ms,
         Arc::new(SystemClock),
     )
@@ -188,7 +186,7 @@ struct Journey {
 }
 
 async fn journey(script: &Script, progress: &mut Progress) -> anyhow::Result<Journey> {
-    let mut tour = Tour::start(script, ([127, 0, 0, 1], 0).into(), progress).await?;
+    let mut tour = Tour::start(script, Door::any(), progress).await?;
     let (finished, item) = script.first_journey();
     tour.play_until(finished, progress).await?;
     let operator = &tour.stack.operator;

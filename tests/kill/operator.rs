@@ -145,6 +145,7 @@ organisations = [\"{reader_of}\"]
 
     async fn be_admitted(&self) -> Result<()> {
         let operator = platform::operator::Operator {
+            capture_devices: Vec::new(),
             log: self.identity().log(),
             slug: "operator".parse()?,
             keys: self.keys.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use platform::anchor::tiles::Tiles;
 use platform::anchor::{self, Cosigner};
+use platform::capture::Captures;
 use platform::http::{self, App};
 use platform::keys::Keys;
 use platform::operator::Operator;
@@ -75,6 +76,14 @@ impl World {
                 &self.policy,
                 &self.clock,
             )),
+            captures: Captures {
+                store: Arc::clone(&self.store) as Arc<dyn Store>,
+                gate: Arc::clone(&self.gate),
+                log: self.policy.log,
+                clock: Arc::clone(&self.clock) as Arc<dyn schemas::time::Clock>,
+                wake: Arc::default(),
+                callers: Vec::new(),
+            },
             bundler: self.bundler(),
             policy: self.policy.clone(),
             policy_entry: self.policy_entry(),
@@ -90,6 +99,7 @@ impl World {
                 log: self.policy.log,
                 slug: "operator".parse().unwrap(),
                 keys,
+                capture_devices: Vec::new(),
             },
             public_url: String::new(),
             shutdown: shutdown.clone(),

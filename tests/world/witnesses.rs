@@ -45,6 +45,7 @@ impl Witnesses {
                 logs: vec![(origin.clone(), log_key.public())],
                 file: folder.join(format!("witness-{name}.json")),
                 listen: ([127, 0, 0, 1], 0).into(),
+                tls: None,
             };
             let clock = Arc::clone(clock) as Arc<dyn Clock>;
             let served = witness::run(config, clock, shutdown.clone()).await.unwrap();
@@ -69,6 +70,7 @@ impl Witnesses {
             key: Hash(key_of(name).public_bytes()),
             owner: None,
             own: true,
+            ca: None,
         };
         NAMES
             .into_iter()

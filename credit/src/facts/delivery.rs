@@ -2,7 +2,8 @@
 //!
 //! Each thing that a shipping event names is one delivery. It is confirmed by the first receiving
 //! or accepting event of a device of **another organisation** that names the same thing, not before
-//! the shipment, and that confirms no other delivery. A confirmation that was anchored late counts
+//! the shipment, and that confirms no other delivery. A declared one confirms nothing: whoever has a
+//! token of the capture interface could declare it, the supplier too. A confirmation that was anchored late counts
 //! from when it was anchored: nobody makes a delivery punctual afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,7 @@ fn receipts<'a>(observations: &'a [Observation], supplier: &Slug) -> Receipts<'a
     let mut receipts = Receipts::new();
     let confirms = |seen: &&Observation| {
         let step = matches!(seen.step.as_str(), "receiving" | "accepting");
-        step && !seen.is_of(supplier) && !seen.withdrawn
+        step && !seen.declared && !seen.is_of(supplier) && !seen.withdrawn
     };
     for seen in observations.iter().filter(confirms) {
         for key in seen.named().collect::<BTreeSet<_>>() {

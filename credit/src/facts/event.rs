@@ -68,6 +68,8 @@ pub struct Observation {
     pub device: DeviceAddress,
     /// How it came about; declared if it was anchored too long after its own time.
     pub source: Source,
+    /// True if nobody measured, scanned or read it from a file: its signer only says so.
+    pub declared: bool,
     /// True if it was anchored too long after its own time.
     pub late: bool,
     /// It was in the log by then.
@@ -192,6 +194,7 @@ fn read(
         leaf: event.leaf,
         device: statement.device.clone(),
         source,
+        declared: event.source == Some(Source::Declared),
         late,
         anchored: statement.anchored,
         time,

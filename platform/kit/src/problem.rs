@@ -88,6 +88,12 @@ impl Problem {
         .detail(detail)
     }
 
+    /// Gives it the type that another standard names, such as `epcisException:ValidationException`.
+    pub fn of_type(mut self, uri: &str) -> Self {
+        uri.clone_into(&mut self.0.kind);
+        self
+    }
+
     /// Says what is particular to this occurrence.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());

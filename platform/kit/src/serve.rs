@@ -108,10 +108,26 @@ pub async fn serve_with(
     limits: Limits,
     shutdown: CancellationToken,
 ) -> Result<Served, ServeError> {
-    let failed = |source| ServeError { address, source };
-    let listener = bind(address).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let server = axum_server::from_tcp(listener).map_err(failed)?;
+    serve_on(bind(address)?, router, tls, limits, shutdown)
+}
+
+/// As [`serve_with`] on a listener of [`bind`], for those who must know the port before they can
+/// make the router. Must be called within a tokio runtime.
+///
+/// # Errors
+/// [`ServeError`] when the listener cannot be used.
+pub fn serve_on(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Arc<ServerConfig>>,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> Result<Served, ServeError> {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    let address = listener.local_addr();
+    let failed = |address| move |source| ServeError { address, source };
+    let address = address.map_err(failed(unknown))?;
+    let server = axum_server::from_tcp(listener).map_err(failed(address))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let task = start(server, router, tls, limits, shutdown);
     Ok(Served {
@@ -121,10 +137,16 @@ pub async fn serve_with(
     })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+/// Binds an address: port 0 for any. Connections wait until [`serve_on`].
+///
+/// # Errors
+/// [`ServeError`] when the address cannot be bound.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|source| ServeError { address, source })
 }
 
 fn start(

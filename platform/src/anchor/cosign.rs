@@ -10,6 +10,7 @@ use schemas::note::{Line, Note};
 
 use super::SharedTree;
 use crate::config::WitnessSection;
+use crate::tls::{self, TlsError};
 
 /// How long a witness may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,6 +31,23 @@ pub enum Refusal {
     Refused(u16),
 }
 
+/// Witnesses cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CosignerError {
+    /// No HTTP client can be made.
+    #[error("no HTTP client can be made")]
+    Client(#[from] reqwest::Error),
+    /// The authority that the configuration names for a witness is none.
+    #[error("the authority of witness `{witness}` is not usable")]
+    Authority {
+        /// Which witness.
+        witness: String,
+        /// Why.
+        #[source]
+        source: TlsError,
+    },
+}
+
 /// What is known of a witness, for health pages.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct WitnessState {
@@ -43,22 +61,33 @@ pub struct WitnessState {
 
 /// Client of all witnesses.
 pub struct Cosigner {
-    client: reqwest::Client,
-    witnesses: Vec<WitnessSection>,
+    witnesses: Vec<Asked>,
     states: Mutex<BTreeMap<String, WitnessState>>,
+}
+
+/// A witness with the client that trusts its authority.
+struct Asked {
+    section: WitnessSection,
+    client: reqwest::Client,
 }
 
 impl Cosigner {
     /// A client of these witnesses.
     ///
     /// # Errors
-    /// Only if the HTTP client cannot be made.
-    pub fn new(witnesses: Vec<WitnessSection>) -> Result<Self, reqwest::Error> {
-        crate::tls::install_provider();
-        let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    /// [`CosignerError`] when a client cannot be made.
+    pub fn new(witnesses: Vec<WitnessSection>) -> Result<Self, CosignerError> {
+        tls::install_provider();
+        let common = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        let asked = witnesses.into_iter().map(|section| {
+            let client = match &section.ca {
+                Some(ca) => under(ca, &section.name)?,
+                None => common.clone(),
+            };
+            Ok(Asked { section, client })
+        });
         Ok(Self {
-            client,
-            witnesses,
+            witnesses: asked.collect::<Result<_, CosignerError>>()?,
             states: Mutex::default(),
         })
     }
@@ -82,8 +111,8 @@ impl Cosigner {
     ) -> Vec<(String, Result<Vec<Line>, Refusal>)> {
         join_all(self.witnesses.iter().map(|witness| async move {
             let answer = self.ask_one(witness, note, tree).await;
-            self.remember(&witness.name, note, &answer);
-            (witness.name.clone(), answer)
+            self.remember(&witness.section.name, note, &answer);
+            (witness.section.name.clone(), answer)
         }))
         .await
     }
@@ -128,12 +157,12 @@ impl Cosigner {
     /// It may name our own: then it has seen this checkpoint, and tells whether it was this root.
     async fn ask_one(
         &self,
-        witness: &WitnessSection,
+        witness: &Asked,
         note: &Note,
         tree: &SharedTree,
     ) -> Result<Vec<Line>, Refusal> {
         match self
-            .post(witness, note, tree, self.known_size(&witness.name))
+            .post(witness, note, tree, self.known_size(&witness.section.name))
             .await
         {
             Err(Refusal::Knows(size)) if size <= note.checkpoint.size => {
@@ -145,7 +174,7 @@ impl Cosigner {
 
     async fn post(
         &self,
-        witness: &WitnessSection,
+        witness: &Asked,
         note: &Note,
         tree: &SharedTree,
         old: u64,
@@ -164,9 +193,12 @@ impl Cosigner {
         }
         body.push('\n');
         body.push_str(&String::from_utf8_lossy(&note.encode()));
-        let url = format!("{}/add-checkpoint", witness.url.trim_end_matches('/'));
+        let url = format!(
+            "{}/add-checkpoint",
+            witness.section.url.trim_end_matches('/')
+        );
         let silent = |error: reqwest::Error| Refusal::Silent(error.to_string());
-        let answer = self
+        let answer = witness
             .client
             .post(url)
             .body(body)
@@ -177,6 +209,18 @@ impl Cosigner {
         let text = answer.text().await.map_err(silent)?;
         read_answer(status, &text)
     }
+}
+
+/// A client that trusts one authority and nobody else.
+fn under(ca_pem: &str, witness: &str) -> Result<reqwest::Client, CosignerError> {
+    let config = tls::client_config(ca_pem).map_err(|source| CosignerError::Authority {
+        witness: witness.to_owned(),
+        source,
+    })?;
+    let builder = reqwest::Client::builder().timeout(PATIENCE);
+    Ok(builder
+        .tls_backend_preconfigured(std::sync::Arc::unwrap_or_clone(config))
+        .build()?)
 }
 
 fn read_answer(status: u16, text: &str) -> Result<Vec<Line>, Refusal> {

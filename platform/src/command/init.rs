@@ -67,6 +67,7 @@ pub fn init(
         log,
         slug: organisation.clone(),
         keys,
+        capture_devices: Vec::new(),
     };
     let draft = folder.join("operator-record.b64");
     let record = operator.own_record();
@@ -118,6 +119,13 @@ gap_grace_s = 60               # a missing statement is a gap after this time
 # name = "bank"
 # token_sha256 = "..."
 # organisations = ["qinghe"]
+
+# [[capturer]]                 # a machine that declares events: POST /capture with its token
+# name = "qinghe-erp"
+# organisation = "qinghe"
+# token_sha256 = "..."
+# places = ["https://id.gs1.org/414/9521001000017"]
+# steps = ["shipping", "receiving"]
 "#,
         data = data.display(),
     )

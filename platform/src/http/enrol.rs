@@ -4,7 +4,8 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
 use schemas::b64;
 use schemas::causes::causes;
@@ -221,12 +222,20 @@ fn once(set: bool) -> Result<StatusCode, Problem> {
     }
 }
 
-/// `GET /v1/ca`: the CA certificate, to be compared with the claim's fingerprint.
-pub(super) async fn authority(State(app): State<Shared>) -> Result<String, Problem> {
+/// `GET /v1/ca`: the CA certificate, to be compared with the claim's fingerprint. A phone offers to
+/// install what has this type.
+pub(super) async fn authority(State(app): State<Shared>) -> Result<Response, Problem> {
     if app.ca_pem.is_empty() {
         return Err(Problem::not_found(
             "this platform speaks plain HTTP on loopback",
         ));
     }
-    Ok(app.ca_pem.clone())
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-x509-ca-cert"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"tracebond-ca.crt\"",
+        ),
+    ];
+    Ok((headers, app.ca_pem.clone()).into_response())
 }

@@ -20,7 +20,7 @@ pub(super) async fn admit(
         .await
         .map_err(problem::admit)?;
     app.operator
-        .register_receipt_key(&app.gate, &app.registrar)
+        .register_own_keys(&app.gate, &app.registrar)
         .await
         .map_err(problem::admit)?;
     Ok((

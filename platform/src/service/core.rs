@@ -11,12 +11,13 @@ use super::StartError;
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Notary, SharedTree};
 use crate::bundle::Bundler;
-use crate::config::Config;
+use crate::capture::{Caller, Captures};
+use crate::config::{CapturerSection, Config};
 use crate::folder::DataFolder;
 use crate::follower::Follower;
 use crate::ingest::{Ingest, Wake};
-use crate::keys::Keys;
-use crate::operator::Operator;
+use crate::keys::{self, KeyFileError, Keys};
+use crate::operator::{CaptureDevice, Operator};
 use crate::registry::{Gate, Snapshot};
 use crate::store::{self, RegistryStore, Store, StoreError};
 
@@ -24,6 +25,7 @@ use crate::store::{self, RegistryStore, Store, StoreError};
 pub(super) struct Core {
     pub(super) folder: DataFolder,
     pub(super) keys: Keys,
+    pub(super) capture_devices: Vec<CaptureDevice>,
     pub(super) store: Arc<dyn Store>,
     pub(super) policy: Policy,
     pub(super) gate: Arc<Gate>,
@@ -39,12 +41,16 @@ impl Core {
     pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let folder = DataFolder::take(&config.data)?;
         let keys = Keys::load_or_make(&config.data.join("keys"))?;
+        let device = |section| capture_device(config, section);
+        let capture_devices = config.capturers.iter().map(device);
+        let capture_devices = capture_devices.collect::<Result<_, _>>()?;
         let store = store::open(config).await?;
         let policy = policy(config, &keys, policy_time(&*store, clock.now()).await?)?;
         let snapshot = Snapshot::load(&*store as &dyn RegistryStore).await?;
         Ok(Self {
             folder,
             keys,
+            capture_devices,
             store,
             policy,
             gate: Arc::new(Gate::new(snapshot)),
@@ -112,6 +118,24 @@ impl Core {
             log,
             slug,
             keys: self.keys.clone(),
+            capture_devices: self.capture_devices.clone(),
+        }
+    }
+
+    /// The capture interface.
+    pub(super) fn captures(&self, config: &Config) -> Captures {
+        let operator = self.operator(config);
+        let sections = config.capturers.iter().zip(&self.capture_devices);
+        let caller = |(section, device): (&CapturerSection, &CaptureDevice)| {
+            Caller::new(section.clone(), device.clone(), operator.address_of(device))
+        };
+        Captures {
+            store: Arc::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            log: self.policy.log,
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            callers: sections.map(caller).collect(),
         }
     }
 
@@ -124,6 +148,20 @@ impl Core {
             policy: self.policy.clone(),
         }
     }
+}
+
+/// The key that signs for a caller, made the first time.
+fn capture_device(
+    config: &Config,
+    section: &CapturerSection,
+) -> Result<CaptureDevice, KeyFileError> {
+    let file = format!("keys/capture-{}.key", section.name);
+    Ok(CaptureDevice {
+        name: section.name.clone(),
+        key: keys::load_or_make(&config.data.join(file))?,
+        places: section.places.clone(),
+        steps: section.steps.clone(),
+    })
 }
 
 /// The policy of a configuration; `time` is that of the log's first entry where there is one.

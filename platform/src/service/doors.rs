@@ -1,12 +1,15 @@
 //! Doors of the platform: broker, certificates, HTTP listener.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::Router;
+use kit::clock::TokioClock;
+use kit::serve::{ServeError, Served};
 use schemas::hash::{Hash, sha256};
 use schemas::ids::DeviceAddress;
-use schemas::time::Instant;
+use schemas::time::Clock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -55,9 +58,10 @@ pub(super) struct Certificates {
     server: tls::Files,
 }
 
-/// The platform's CA and server certificate, made the first time.
-pub(super) fn certificates(config: &Config, now: Instant) -> Result<Certificates, StartError> {
-    let folder = config.data.join("tls");
+/// The platform's CA and server certificate, made the first time. On the wall clock, also in a
+/// replay: other people's TLS libraries judge them.
+pub(super) fn certificates(config: &Config) -> Result<Certificates, StartError> {
+    let (folder, now) = (config.data.join("tls"), TokioClock.now());
     let authority = tls::Files::authority(&folder);
     if !authority.certificate.exists() {
         std::fs::create_dir_all(&folder)?;
@@ -77,10 +81,10 @@ pub(super) fn certificates(config: &Config, now: Instant) -> Result<Certificates
     })
 }
 
-/// Where HTTP listens.
+/// The bound HTTP listener.
 pub(super) struct Listening {
-    pub(super) address: SocketAddr,
-    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Listening {
@@ -99,10 +103,26 @@ impl Listening {
             None => None,
             Some(certificates) => Some(tls::server_config(&certificates.server, &["http/1.1"])?),
         };
-        Ok(Self {
-            address: config.listen,
-            tls,
-        })
+        let listener = kit::serve::bind(config.listen)?;
+        Ok(Self { listener, tls })
+    }
+
+    /// The address that pages may print: the configured one, else under TLS the bound one, since
+    /// plain HTTP is for this machine only.
+    pub(super) fn public_url(&self, config: &Config) -> Option<String> {
+        let bound = self.listener.local_addr().ok();
+        let named = bound.filter(|bound| self.tls.is_some() && !bound.ip().is_unspecified());
+        let bound = named.map(|bound| format!("https://{bound}"));
+        config.public_url.clone().or(bound)
+    }
+
+    pub(super) fn serve(
+        self,
+        router: Router,
+        shutdown: CancellationToken,
+    ) -> Result<Served, ServeError> {
+        let limits = kit::serve::Limits::default();
+        kit::serve::serve_on(self.listener, router, self.tls, limits, shutdown)
     }
 }
 
@@ -151,7 +171,10 @@ pub(super) async fn open_broker(
     let host = config.names.first().map_or("localhost", String::as_str);
     let public = running.tls.map_or_else(
         || plain.clone(),
-        |tls| format!("mqtts://{host}:{}", tls.port()),
+        |tls| match host.parse::<IpAddr>() {
+            Ok(IpAddr::V6(host)) => format!("mqtts://[{host}]:{}", tls.port()),
+            _ => format!("mqtts://{host}:{}", tls.port()),
+        },
     );
     Ok(Broker {
         link: link(plain, INGEST, password),

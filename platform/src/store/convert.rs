@@ -2,7 +2,7 @@
 
 use schemas::event::{Salt, Source};
 use schemas::hash::Hash;
-use schemas::ids::DeviceAddress;
+use schemas::ids::{DeviceAddress, Slug};
 
 use super::{BatchPlace, StoreError, Stored};
 
@@ -37,6 +37,10 @@ pub(super) fn narrow(number: u64) -> Stored<u32> {
 pub(super) fn address(text: &str) -> Stored<DeviceAddress> {
     text.parse()
         .map_err(|_| StoreError::Corrupt("device address"))
+}
+
+pub(super) fn slug(text: &str) -> Stored<Slug> {
+    text.parse().map_err(|_| StoreError::Corrupt("slug"))
 }
 
 /// Columns of a place in a batch, all there or none.

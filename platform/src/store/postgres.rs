@@ -6,6 +6,7 @@
 //! server's clock, sequences, triggers or advisory locks. Where two transactions may wait for each
 //! other or cannot be put into one order, they are tried again.
 
+mod captures;
 mod ingest;
 mod log;
 mod registry;

@@ -4,9 +4,9 @@
 use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
-/// no UPDATE and no DELETE on them. The last two hold content that an eraser may remove one day,
+/// no UPDATE and no DELETE on them. The last three hold content that an eraser may remove one day,
 /// but not the service.
-pub const APPEND_ONLY: [&str; 13] = [
+pub const APPEND_ONLY: [&str; 17] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -18,18 +18,23 @@ pub const APPEND_ONLY: [&str; 13] = [
     "log_checkpoints",
     "chain_events",
     "quarantine",
+    "captures",
+    "capture_events",
+    "capture_statements",
+    "capture_documents",
     "event_contents",
     "event_items",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 7] = [
+pub const CHANGEABLE: [(&str, &[&str]); 8] = [
     ("credentials", &["UPDATE"]),
     ("enrolments", &["UPDATE"]),
     ("batch_queue", &["DELETE"]),
     ("inclusions_due", &["DELETE"]),
     ("leases", &["UPDATE"]),
     ("chain_heads", &["UPDATE"]),
+    ("capture_chains", &["UPDATE"]),
     ("scans", &["UPDATE"]),
 ];
 

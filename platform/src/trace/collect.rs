@@ -281,13 +281,15 @@ pub fn wrong_leaves(events: &[(&StoredEvent, &View)]) -> BTreeSet<Hash> {
     wrong.map(|(stored, _)| stored.leaf).collect()
 }
 
-/// True if the first event declares the second wrong: same organisation, and the same event by its
+/// True if the first event declares the second wrong: same organisation, by keys of the same hand
+/// (the operator cannot take back what a gateway has signed by declaring for somebody), and the same event by its
 /// id as sent or by all that an error declaration repeats (EPCIS 2.0 §7.4.1.4).
 pub fn corrects(first: (&StoredEvent, &View), second: (&StoredEvent, &View)) -> bool {
     let ((declarer, declaration), (stored, view)) = (first, second);
     declaration.error.is_some()
         && view.error.is_none()
         && declarer.device.organisation == stored.device.organisation
+        && declarer.captured_for == stored.captured_for
         && ((declaration.id.is_some() && declaration.id == view.id)
             || declaration.fingerprint == view.fingerprint)
 }
@@ -315,7 +317,7 @@ pub async fn name_ancestors<S: JourneySource + ?Sized>(
             continue;
         };
         if !view.names.is_empty() {
-            give_name(journey, &view, &stored.device.organisation);
+            give_name(journey, &view, stored.organisation());
         }
     }
     Ok(())

@@ -83,6 +83,7 @@ impl Memory {
             source,
             bytes,
             device: device.parse().unwrap(),
+            captured_for: None,
             kid: sha256(device.as_bytes()),
             made,
             clock: 0,

@@ -82,6 +82,8 @@ pub struct Step {
     pub until: Option<Stated>,
     /// Who signed (the device behind the strongest source).
     pub device: DeviceAddress,
+    /// Who declared it, where the platform only signed it for them.
+    pub captured_for: Option<Slug>,
     /// The strongest source.
     pub source: Source,
     /// Bare disposition, if stated.
@@ -109,7 +111,9 @@ pub struct Step {
 impl Step {
     /// Who answers for the step.
     pub fn organisation(&self) -> &Slug {
-        &self.device.organisation
+        self.captured_for
+            .as_ref()
+            .unwrap_or(&self.device.organisation)
     }
 
     /// True if any entry was anchored late.
@@ -204,10 +208,10 @@ pub fn build(item: &Item, gathered: Gathered) -> Journey {
         .collect();
 
     let making = making(item, &sound);
-    let makers = distinct(making.iter().map(|one| &one.stored.device.organisation));
+    let makers = distinct(making.iter().map(|one| one.stored.organisation()));
     let own: Vec<&View> = making
         .iter()
-        .filter(|one| makers.first() == Some(&one.stored.device.organisation))
+        .filter(|one| makers.first() == Some(one.stored.organisation()))
         .map(|one| &one.view)
         .collect();
     let limits = own.iter().find_map(|view| view.limits);
@@ -294,11 +298,11 @@ fn recall(item: &Item, sound: &[&Found], maker: Option<&Slug>) -> Option<Recall>
     let recalls = |one: &&&Found| {
         one.view.disposition.as_deref() == Some("recalled")
             && one.via == item.key()
-            && Some(&one.stored.device.organisation) == maker
+            && Some(one.stored.organisation()) == maker
     };
     let one = sound.iter().rfind(recalls)?;
     Some(Recall {
-        organisation: one.stored.device.organisation.clone(),
+        organisation: one.stored.organisation().clone(),
         at: one.view.time,
         leaf: one.stored.leaf,
     })
@@ -352,6 +356,7 @@ fn is_same(first: &Found, second: &Found) -> bool {
     let (a, b) = (&first.stored.device, &second.stored.device);
     let both_say = |one: &Found| one.view.readings.is_empty();
     a.organisation == b.organisation
+        && first.stored.captured_for == second.stored.captured_for
         && a.device != b.device
         && both_say(first)
         && both_say(second)

@@ -9,6 +9,7 @@ use simulators::check::check;
 use simulators::folder::RunFolder;
 use simulators::scenario::DEFAULT_SEED;
 use simulators::script::Script;
+use simulators::stack::door::{Door, Lan};
 use simulators::summary;
 use simulators::tour::{self, Wish};
 
@@ -41,8 +42,12 @@ struct Run {
     #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u64,
     /// Where the pages listen; a loopback address, since they are plain HTTP.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = loopback)]
     listen: SocketAddr,
+    /// Serve HTTPS on this address of this machine instead, so that a phone in the same network
+    /// can scan the printed code; with a port or on 8443.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "listen")]
+    lan: Option<Lan>,
     /// Replay a measured series (`timestamp,value` rows) instead of the story.
     #[arg(long, value_name = "FILE.csv")]
     series: Option<PathBuf>,
@@ -58,6 +63,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "expected an address with a port, such as 127.0.0.1:8080".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("plain HTTP is for loopback only; use --lan for other addresses".to_owned())
+    }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -78,7 +94,7 @@ async fn run(run: Run) -> anyhow::Result<ExitCode> {
     };
     let wish = Wish {
         keep: run.keep,
-        listen: run.listen,
+        door: run.lan.map_or(Door::Loopback(run.listen), Door::Lan),
         json: run.json,
     };
     if !run.once {

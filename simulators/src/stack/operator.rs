@@ -1,7 +1,7 @@
 //! The operator: its witnesses and its platform, and what anybody may ask it for.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -17,6 +17,7 @@ use schemas::log::PolicyFile;
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
+use super::door::Open;
 use super::witnesses::{QUORUM, Witnesses};
 use crate::folder::Stored;
 use crate::organisation::{self, OrganisationError, Registrar};
@@ -36,12 +37,26 @@ pub struct Setup<'a> {
     pub organisation: &'a Slug,
     /// Who admits organisations.
     pub registrar: &'a Registrar,
-    /// Address of the pages; port 0 for any.
-    pub listen: SocketAddr,
+    /// How people come in.
+    pub door: Open,
     /// Everybody in the world: their names stand on pages.
     pub world: &'a [scenario::Organisation],
     /// Time between batches in milliseconds of real time.
     pub batch_milliseconds: u64,
+}
+
+/// Where gateways find the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// `mqtt` or `mqtts`.
+    pub scheme: String,
+    /// Its address on this machine.
+    pub address: SocketAddr,
+}
+
+/// Folder of the platform's certificates, below the operator's.
+pub fn platform_tls(operator: &Path) -> PathBuf {
+    operator.join("platform/tls")
 }
 
 /// A running operator.
@@ -74,7 +89,7 @@ impl Operator {
         let (log_key, ends) = (keys.log.public(), Ends::default());
         let memory = setup.folder.join("witnesses");
         let witnesses =
-            Witnesses::start(&memory, setup.origin, &log_key, &clock, &ends.witnesses).await?;
+            Witnesses::start(&memory, &setup, &log_key, &clock, &ends.witnesses).await?;
         let config = configuration(&setup, &data, &witnesses)?;
         let handle = service::run(config, clock, ends.platform.clone());
         let handle = handle.await.context("the platform does not start")?;
@@ -108,15 +123,33 @@ impl Operator {
     ///
     /// # Errors
     /// When it is not an address on this machine.
-    pub fn broker(&self) -> anyhow::Result<SocketAddr> {
-        let address = self.handle.broker.strip_prefix("mqtt://");
-        let address = address.and_then(|address| address.parse().ok());
-        address.with_context(|| format!("{} is no plain address", self.handle.broker))
+    pub fn broker(&self) -> anyhow::Result<Broker> {
+        let parts = self.handle.broker.split_once("://");
+        let broker = parts.and_then(|(scheme, address)| {
+            Some(Broker {
+                scheme: scheme.to_owned(),
+                address: address.parse().ok()?,
+            })
+        });
+        broker.with_context(|| format!("{} is no address on this machine", self.handle.broker))
+    }
+
+    /// Fingerprint of the platform's authority, where pages are HTTPS.
+    pub fn authority(&self) -> Option<Hash> {
+        self.handle.ca
     }
 
     /// Address of the pages, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.handle.url
+    }
+
+    /// Addresses of the witnesses.
+    pub fn witnesses(&self) -> impl Iterator<Item = &str> {
+        self.witnesses
+            .sections
+            .iter()
+            .map(|section| section.url.as_str())
     }
 
     /// The policy file.
@@ -235,10 +268,13 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         data: data.to_owned(),
         organisation: setup.organisation.clone(),
         public_url: None,
-        listen: setup.listen,
-        tls: false,
-        names: vec!["127.0.0.1".to_owned()],
-        broker: BrokerSection::default(),
+        listen: setup.door.listen,
+        tls: setup.door.secured.is_some(),
+        names: setup.door.names.clone(),
+        broker: BrokerSection {
+            listen_tls: setup.door.beside(),
+            ..BrokerSection::default()
+        },
         anchor,
         quorum: QUORUM,
         witnesses: witnesses.sections.clone(),
@@ -247,6 +283,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
             key: Hash(key),
         }],
         readers: Vec::new(),
+        capturers: Vec::new(),
         names_on_pages: setup.world.iter().flat_map(names).collect(),
     })
 }

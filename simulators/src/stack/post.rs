@@ -1,6 +1,5 @@
 //! A gateway at its post: folder, network, device and the agent that runs on it.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::organisation::Organisation;
 use crate::proxy::{Line, Link};
 use crate::recorder;
 use crate::scenario::Gateway;
+use crate::stack::operator::Broker;
 
 /// How long, in real time, a gateway may take to hand everything over.
 const HAND_OVER: Duration = Duration::from_secs(60);
@@ -66,7 +66,7 @@ impl Post {
         root: &Path,
         equipment: &Equipment,
         owner: &Organisation,
-        broker: SocketAddr,
+        broker: &Broker,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Post> {
         let address = &equipment.address;
@@ -84,18 +84,22 @@ impl Post {
     async fn install(
         root: &Path,
         equipment: &Equipment,
-        broker: SocketAddr,
+        broker: &Broker,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Post> {
         let folder = GatewayFolder::create(root, equipment.address.clone())?;
-        let link = Link::start(broker).await?;
+        let link = Link::start(broker.address).await?;
         let mut device = None;
         if let Some((_, curve)) = &equipment.sensor {
             device = Some(ModbusDevice::start(clock.clone(), curve.clone()).await?);
         }
         let probe = equipment.sensor.as_ref().map(|(probe, _)| probe);
         let probe = probe.zip(device.as_ref().map(ModbusDevice::address));
-        folder.configure(&equipment.gateway, link.address(), probe)?;
+        let way = Broker {
+            address: link.address(),
+            ..broker.clone()
+        };
+        folder.configure(&equipment.gateway, &way, probe)?;
         Ok(Post {
             folder,
             gateway: equipment.gateway.clone(),

@@ -1,4 +1,4 @@
-//! Four witnesses on loopback: the operator's own here, one for each party in the world.
+//! Four witnesses on this machine: the operator's own here, one for each party in the world.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use kit::serve::Served;
 use platform::config::WitnessSection;
 use platform::witness::{self, WitnessConfig};
 use schemas::hash::Hash;
-use schemas::ids::Origin;
 use schemas::key::{PublicKey, SecretKey};
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
+
+use super::operator::Setup;
 
 /// Names of the witnesses, as their cosignatures show them, and whom each stands for.
 const PARTIES: [(&str, &str); 4] = [
@@ -35,18 +36,20 @@ pub struct Witnesses {
 }
 
 impl Witnesses {
-    /// Starts all four for one log; each keeps its memory in a file below `folder`.
+    /// Starts all four for one log, at the operator's door; each keeps its memory in a file below
+    /// `folder`.
     ///
     /// # Errors
     /// When one cannot start.
     pub async fn start(
         folder: &Path,
-        origin: &Origin,
+        setup: &Setup<'_>,
         log_key: &PublicKey,
         clock: &Arc<dyn Clock>,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<Witnesses> {
         std::fs::create_dir_all(folder)?;
+        let secured = setup.door.secured.as_ref();
         let mut witnesses = Witnesses {
             sections: Vec::new(),
             served: Vec::new(),
@@ -57,9 +60,10 @@ impl Witnesses {
             let config = WitnessConfig {
                 name: name.to_owned(),
                 key,
-                logs: vec![(origin.clone(), log_key.clone())],
+                logs: vec![(setup.origin.clone(), log_key.clone())],
                 file: folder.join(format!("{name}.json")),
-                listen: ([127, 0, 0, 1], 0).into(),
+                listen: setup.door.beside(),
+                tls: secured.map(|secured| Arc::clone(&secured.witnesses)),
             };
             let served = witness::run(config, clock.clone(), shutdown.clone()).await;
             let served = served.with_context(|| format!("witness {name}"))?;
@@ -70,6 +74,7 @@ impl Witnesses {
                 owner: Some(owner.to_owned()),
                 // One process on one machine: whatever their names, they are the operator's.
                 own: true,
+                ca: secured.map(|secured| secured.ca_pem.clone()),
             };
             witnesses.sections.push(section);
             witnesses.served.push(served);

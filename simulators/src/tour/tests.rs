@@ -27,7 +27,7 @@ fn script() -> Script {
 async fn played(folder: &Path) -> RunFolder {
     let script = script();
     let mut progress = Progress::new(true);
-    let mut tour = Tour::start(&script, ([127, 0, 0, 1], 0).into(), &mut progress)
+    let mut tour = Tour::start(&script, Door::any(), &mut progress)
         .await
         .unwrap();
     tour.play_until(script.end(), &mut progress).await.unwrap();
@@ -119,4 +119,46 @@ fn a_flipped_bit_fails_every_proof_of_its_bundle(folder: &RunFolder) {
     let outcome = check(folder).unwrap();
     assert!(!outcome.ok && outcome.proofs_failed > 0);
     assert!(failing(&outcome).contains(&"every bundle verifies under the policy"));
+}
+
+/// The way in changes and nothing behind it: agents enrol and deliver over TLS, witnesses cosign
+/// over HTTPS, pages and bundles are there under the platform's own authority.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_comes_in_over_https() {
+    let script = script();
+    let door = Door::Lan("127.0.0.2:0".parse().unwrap());
+    let mut progress = Progress::new(true);
+    let mut tour = Tour::start(&script, door, &mut progress).await.unwrap();
+    tour.play_until(script.end(), &mut progress).await.unwrap();
+    let url = tour.stack.operator.url().to_owned();
+    assert!(url.starts_with("https://127.0.0.2:"), "{url}");
+
+    let item = &script.products()[0];
+    let page = tour.page(item);
+    let operator = &tour.stack.operator;
+    let path = page.strip_prefix(&url).unwrap();
+    let html = String::from_utf8(operator.get(path, &[]).await.unwrap()).unwrap();
+    assert!(html.contains("class=\"qr\""), "the code of the page");
+    let bundle = operator.product_bundle(item).await.unwrap();
+    let file = operator.policy_file().unwrap();
+    let (policy, _) = schemas::log::PolicyFile::parse(&file).unwrap();
+    let report = schemas::proof::verify(&bundle, Some(&policy)).unwrap();
+    assert!(!report.events.is_empty());
+
+    let pem = String::from_utf8(operator.get("/v1/ca", &[]).await.unwrap()).unwrap();
+    let authority = platform::tls::fingerprint(&pem).unwrap();
+    assert_eq!(operator.authority(), Some(authority));
+    let known = crate::stack::client(Some(&pem)).unwrap();
+    for witness in operator.witnesses() {
+        assert!(witness.starts_with("https://127.0.0.2:"), "{witness}");
+        let said = known.get(witness).send().await.unwrap();
+        assert!(said.text().await.unwrap().starts_with("witness "));
+    }
+    let stranger = crate::stack::client(None).unwrap();
+    stranger
+        .get(&page)
+        .send()
+        .await
+        .expect_err("nobody else vouches");
+    tour.stop().await.unwrap();
 }

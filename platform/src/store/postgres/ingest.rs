@@ -10,7 +10,7 @@ use crate::store::{
     ChainEvent, IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored,
 };
 
-type Writing<'t> = Transaction<'t, Postgres>;
+pub(super) type Writing<'t> = Transaction<'t, Postgres>;
 
 #[async_trait]
 impl IngestStore for PostgresStore {
@@ -32,26 +32,7 @@ impl PostgresStore {
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
         let mut transaction = self.pool.begin().await?;
-        let mut new = BTreeSet::new();
-        for part in in_order(statements).chunks(ROWS) {
-            new.extend(insert_statements(&mut transaction, part).await?);
-        }
-        // Of two equal ones in a call the first is the new one.
-        let fresh: Vec<bool> = statements.iter().map(|s| new.remove(&s.id)).collect();
-        let kept = statements.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
-        let kept: Vec<&NewStatement> = kept.map(|(statement, _)| statement).collect();
-        for part in kept.chunks(ROWS) {
-            queue(&mut transaction, part).await?;
-        }
-        let places: Vec<Place> = kept.iter().copied().flat_map(places).collect();
-        for part in places.chunks(ROWS) {
-            insert_leaves(&mut transaction, part).await?;
-            insert_contents(&mut transaction, part).await?;
-        }
-        let items: Vec<Item> = places.iter().flat_map(items).collect();
-        for part in items.chunks(ROWS) {
-            insert_items(&mut transaction, part).await?;
-        }
+        let fresh = insert_all(&mut transaction, statements).await?;
         insert_quarantine(&mut transaction, quarantine).await?;
         transaction.commit().await?;
         Ok(fresh)
@@ -62,7 +43,7 @@ impl PostgresStore {
     /// Looked for after the commit, since two transactions that bring the two do not see each
     /// other; whichever commits second sees both here. A process that dies in between has not
     /// acknowledged, and the redelivery looks again: so known statements are looked at too.
-    async fn record_forks(&self, statements: &[NewStatement]) -> Stored<()> {
+    pub(super) async fn record_forks(&self, statements: &[NewStatement]) -> Stored<()> {
         for part in statements.chunks(ROWS) {
             for fork in self.forks(part).await? {
                 crate::store::TraceStore::add_chain_event(self, &fork).await?;
@@ -103,6 +84,34 @@ impl PostgresStore {
         };
         Ok(by_place.into_iter().map(event).collect())
     }
+}
+
+/// Statements with their events, in the queue for their batches; true for each that was not there.
+pub(super) async fn insert_all(
+    transaction: &mut Writing<'_>,
+    statements: &[NewStatement],
+) -> Stored<Vec<bool>> {
+    let mut new = BTreeSet::new();
+    for part in in_order(statements).chunks(ROWS) {
+        new.extend(insert_statements(transaction, part).await?);
+    }
+    // Of two equal ones in a call the first is the new one.
+    let fresh: Vec<bool> = statements.iter().map(|s| new.remove(&s.id)).collect();
+    let kept = statements.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
+    let kept: Vec<&NewStatement> = kept.map(|(statement, _)| statement).collect();
+    for part in kept.chunks(ROWS) {
+        queue(transaction, part).await?;
+    }
+    let places: Vec<Place> = kept.iter().copied().flat_map(places).collect();
+    for part in places.chunks(ROWS) {
+        insert_leaves(transaction, part).await?;
+        insert_contents(transaction, part).await?;
+    }
+    let items: Vec<Item> = places.iter().flat_map(items).collect();
+    for part in items.chunks(ROWS) {
+        insert_items(transaction, part).await?;
+    }
+    Ok(fresh)
 }
 
 /// In the order of the key: transactions that bring the same ones do not wait for each other in a

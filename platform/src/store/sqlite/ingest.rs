@@ -14,11 +14,7 @@ impl IngestStore for SqliteStore {
         let mut transaction = self.writer.begin_with(BEGIN).await?;
         let mut fresh = Vec::with_capacity(statements.len());
         for statement in statements {
-            let new = insert_statement(&mut transaction, statement).await?;
-            if new {
-                insert_events(&mut transaction, statement).await?;
-            }
-            fresh.push(new);
+            fresh.push(insert_statement(&mut transaction, statement).await?);
         }
         for message in quarantine {
             insert_quarantine(&mut transaction, message).await?;
@@ -28,7 +24,8 @@ impl IngestStore for SqliteStore {
     }
 }
 
-async fn insert_statement(
+/// A statement with its events, in the queue for its batch; false if it was there.
+pub(super) async fn insert_statement(
     transaction: &mut Transaction<'_, Sqlite>,
     statement: &NewStatement,
 ) -> Stored<bool> {
@@ -55,6 +52,7 @@ async fn insert_statement(
         return Ok(false);
     }
     record_fork(transaction, statement).await?;
+    insert_events(transaction, statement).await?;
     let refused = statement
         .events
         .iter()

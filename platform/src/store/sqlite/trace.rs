@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use super::{
     SqliteStore, address, hash, instant, json_list, place, salt, signed, source, unsigned,
 };
+use crate::store::convert::slug;
 use crate::store::{
     Anchor, ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, StoreError, Stored,
     StoredEvent, Totals, TraceStore,
@@ -63,6 +64,7 @@ struct EventRow {
     batch_position: Option<i64>,
     checkpoint_size: Option<i64>,
     anchored: Option<String>,
+    captured_for: Option<String>,
 }
 
 impl EventRow {
@@ -96,6 +98,7 @@ impl EventRow {
             source: source(self.source)?,
             bytes: self.bytes,
             device: statement.payload.device.clone(),
+            captured_for: self.captured_for.as_deref().map(slug).transpose()?,
             kid: statement.kid,
             made: statement.payload.made,
             clock: statement.payload.clock as u64,
@@ -153,11 +156,13 @@ impl TraceStore for SqliteStore {
                ORDER BY event_time, statement, position LIMIT $2)
              SELECT l.leaf, l.statement, l.position, l.source, l.refused, c.bytes,
                     s.bytes AS signed, s.received, b.log_index, b.shard, b.seq AS batch_seq,
-                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored
+                    p.position AS batch_position, k.size AS checkpoint_size, k.anchored,
+                    o.organisation AS captured_for
              FROM named n
              JOIN event_leaves l ON l.statement = n.statement AND l.position = n.position
              JOIN event_contents c ON c.statement = n.statement AND c.position = n.position
              JOIN statements s ON s.id = n.statement
+             LEFT JOIN capture_statements o ON o.statement = n.statement
              LEFT JOIN batch_statements p ON p.statement = n.statement
              LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
              LEFT JOIN log_checkpoints k

@@ -140,6 +140,7 @@ fn step(ground: &Ground<'_>, draft: Draft<'_>) -> Step {
         time: times().min().unwrap_or(view.time),
         until: times().max().filter(|_| draft.is_run && events.len() > 1),
         device: shown.stored.device.clone(),
+        captured_for: shown.stored.captured_for.clone(),
         source: shown.stored.source,
         disposition: view.disposition.clone(),
         thing: view.thing(&shown.via).cloned(),

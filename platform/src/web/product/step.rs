@@ -159,6 +159,11 @@ impl Scene<'_> {
     fn signs(&self, step: &Step) -> Vec<Sign> {
         let warn = |text: String| Sign { tone: "warn", text };
         let mut signs = Vec::new();
+        if let Some(declarer) = &step.captured_for {
+            let values = [("name", &*self.organisation(declarer))];
+            let text = self.text.fill("step.captured", &values);
+            signs.push(Sign { tone: "none", text });
+        }
         if step.is_late() {
             signs.push(warn(self.late(step)));
         }

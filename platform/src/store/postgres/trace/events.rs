@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use kit::postgres::Timestamp;
 use schemas::hash::Hash;
+use schemas::ids::Slug;
 use schemas::statement::Statement;
 use schemas::time::Instant;
 use sqlx::FromRow;
 
 use super::{position, texts};
+use crate::store::convert::slug;
 use crate::store::postgres::{PostgresStore, address, hash, narrow, source, unsigned};
 use crate::store::{Anchor, BatchPlace, KeptStatement, StoreError, Stored, StoredEvent};
 
@@ -66,7 +68,11 @@ impl Standing {
 }
 
 impl EventRow {
-    fn stored(self, standings: &BTreeMap<Hash, Standing>) -> Stored<StoredEvent> {
+    fn stored(
+        self,
+        standings: &BTreeMap<Hash, Standing>,
+        declarers: &BTreeMap<Hash, Slug>,
+    ) -> Stored<StoredEvent> {
         let statement =
             Statement::parse(self.signed).map_err(|_| StoreError::Corrupt("statement"))?;
         let id = hash(&self.statement)?;
@@ -78,6 +84,7 @@ impl EventRow {
             source: source(self.source)?,
             bytes: self.bytes,
             device: statement.payload.device.clone(),
+            captured_for: declarers.get(&id).cloned(),
             kid: statement.kid,
             made: statement.payload.made,
             clock: statement.payload.clock as u64,
@@ -106,10 +113,11 @@ impl PostgresStore {
         let positions: Vec<i64> = named.iter().map(|(_, _, position)| *position).collect();
         let mut rows = self.event_rows(&statements, &positions).await?;
         let standings = self.standings(&statements).await?;
+        let declarers = self.declarers(&statements).await?;
         // In the order in which they were named; erased content is left out.
         let each = named.iter().filter_map(|(_, id, position)| {
             rows.remove(&(id.clone(), *position))
-                .map(|row| row.stored(&standings))
+                .map(|row| row.stored(&standings, &declarers))
         });
         each.collect()
     }
@@ -133,6 +141,19 @@ impl PostgresStore {
         .await?;
         let key = |row: EventRow| ((row.statement.clone(), row.position), row);
         Ok(rows.into_iter().map(key).collect())
+    }
+
+    /// For whom the platform has signed statements, those of the capture interface.
+    async fn declarers(&self, statements: &[&[u8]]) -> Stored<BTreeMap<Hash, Slug>> {
+        let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
+            "SELECT statement, organisation FROM capture_statements WHERE statement = ANY($1)",
+        )
+        .bind(statements)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|(id, organisation)| Ok((hash(id)?, slug(organisation)?)))
+            .collect()
     }
 
     /// Where statements stand, those that are in a batch; of two batches the earlier.
