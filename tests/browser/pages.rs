@@ -22,6 +22,22 @@ pub async fn peaches() -> (World, Served) {
     (world, served)
 }
 
+impl Browser {
+    /// Waits until the page's own check is over; what it came to: `ok`, `bad`, `none`, `unchecked`.
+    pub async fn checked(&self) -> Result<String> {
+        let state = "document.querySelector('[data-verify]')?.dataset.verified";
+        self.until("the page has checked", state).await?;
+        let state = self.run(&format!("return {state};")).await?;
+        Ok(state.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What is marked on each card, in order.
+    pub async fn cards(&self) -> Result<Vec<String>> {
+        let cards = "return [...document.querySelectorAll('[data-events]')].map((card) => card.dataset.verified);";
+        Ok(serde_json::from_value(self.run(cards).await?)?)
+    }
+}
+
 #[tokio::test]
 async fn product_page_opens_in_both_languages() -> Result<()> {
     let Some(browser) = Browser::start().await else {
@@ -33,7 +49,34 @@ async fn product_page_opens_in_both_languages() -> Result<()> {
         let url = format!("{}{PEACHES}?lang={lang}", served.url);
         browser.open_page(&url).await?;
         assert_eq!(browser.text("h1").await?, name);
+        browser.checked().await?;
         browser.shot(&format!("product-{lang}")).await?;
+        browser.is_quiet().await?;
+        browser.is_accessible().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn phone_checks_every_record() -> Result<()> {
+    let Some(browser) = Browser::start().await else {
+        return Ok(());
+    };
+    let (_world, served) = peaches().await;
+    browser.resize(PHONE).await?;
+    for (lang, words) in [
+        ("zh-CN", "本机核验了全部 3 条记录，均成立。"),
+        ("en", "This device checked 3 of 3 records: all hold."),
+    ] {
+        let url = format!("{}{PEACHES}?lang={lang}", served.url);
+        browser.open_page(&url).await?;
+        assert_eq!(browser.checked().await?, "ok");
+        assert_eq!(browser.cards().await?, ["ok", "ok", "ok"]);
+        let said = browser.text("[data-verify-words]").await?;
+        assert!(said.contains(words), "{said}");
+        let by = "return document.querySelector('[data-verify]').dataset.verifyBy;";
+        assert_eq!(browser.run(by).await?, "WebCrypto");
+        browser.shot(&format!("checked-{lang}")).await?;
         browser.is_quiet().await?;
         browser.is_accessible().await?;
     }

@@ -1,8 +1,9 @@
-//! Two verifiers that share no code, one of them written from the documents alone.
+//! Three verifiers that share no code: Rust's, the one in Python and the browser's script, the last
+//! two written from the documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use schemas::b64;
 use schemas::log::{Entry, PolicyFile};
@@ -46,46 +47,85 @@ fn rust(bytes: &[u8], policy: Option<&[u8]>) -> Value {
     }
 }
 
-/// What the one in Python says of every file, by file name, and why.
-fn python(folder: &Path, files: &[String], policy: Option<&[u8]>) -> BTreeMap<String, Value> {
-    let verifier = Path::new(env!("CARGO_MANIFEST_DIR")).join("verifier/verify_bundle.py");
-    let list = folder.join("list.txt");
-    let names: String = files
-        .iter()
-        .map(|name| format!("{}\n", folder.join(name).display()))
-        .collect();
-    std::fs::write(&list, names).unwrap();
-    let mut command = Command::new("python3");
-    command.arg(verifier).arg("--json").arg("--list").arg(&list);
-    if let Some(policy) = policy {
-        let file = folder.join("policy.json");
-        let content = serde_json::to_vec(&PolicyFile::new(policy.to_vec())).unwrap();
-        std::fs::write(&file, content).unwrap();
-        command.arg("--policy").arg(file);
-    }
-    let output = command.output().expect("python3 is needed");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(matches!(output.status.code(), Some(0 | 1)), "{errors}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let line = |line: &str| {
-        let value: Value = serde_json::from_str(line).unwrap();
-        let file = Path::new(value["file"].as_str().unwrap())
-            .file_name()
-            .unwrap();
-        (file.to_str().unwrap().to_owned(), value)
-    };
-    text.lines().map(line).collect()
+/// Somebody who judges files.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Judge {
+    /// `tests/verifier/`.
+    Python,
+    /// The browser's script in node, with WebCrypto.
+    Browser,
+    /// The same where there is no WebCrypto.
+    BrowserAlone,
 }
 
+impl Judge {
+    fn ask(
+        self,
+        folder: &Path,
+        files: &[String],
+        policy: Option<&[u8]>,
+    ) -> BTreeMap<String, Value> {
+        let list = folder.join("list.txt");
+        let names: String = files
+            .iter()
+            .map(|name| format!("{}\n", folder.join(name).display()))
+            .collect();
+        std::fs::write(&list, names).unwrap();
+        let policy = policy.map(|policy| {
+            let file = folder.join("policy.json");
+            let content = serde_json::to_vec(&PolicyFile::new(policy.to_vec())).unwrap();
+            std::fs::write(&file, content).unwrap();
+            file
+        });
+        let output = match self {
+            Self::Python => python(&list, policy.as_deref()),
+            Self::Browser => node(folder, &list, policy.as_deref(), "webcrypto"),
+            Self::BrowserAlone => node(folder, &list, policy.as_deref(), "plain"),
+        };
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{errors}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: BTreeMap<_, _> = text.lines().map(line).collect();
+        assert_eq!(lines.len(), files.len(), "{self:?}: {errors}");
+        lines
+    }
+}
+
+/// A line of what a judge says, by the file that it is of.
+fn line(line: &str) -> (String, Value) {
+    let value: Value = serde_json::from_str(line).unwrap();
+    let file = Path::new(value["file"].as_str().unwrap()).file_name();
+    (file.unwrap().to_str().unwrap().to_owned(), value)
+}
+
+fn python(list: &Path, policy: Option<&Path>) -> Output {
+    let verifier = Path::new(env!("CARGO_MANIFEST_DIR")).join("verifier/verify_bundle.py");
+    let mut command = Command::new("python3");
+    command.arg(verifier).arg("--json").arg("--list").arg(list);
+    if let Some(policy) = policy {
+        command.arg("--policy").arg(policy);
+    }
+    command.output().expect("python3 is needed")
+}
+
+fn node(folder: &Path, list: &Path, policy: Option<&Path>, mode: &str) -> Output {
+    let script = folder.join("verify.js");
+    std::fs::write(&script, kit::verifier::SCRIPT.as_bytes()).unwrap();
+    let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs/verify_all.js");
+    let mut command = Command::new("node");
+    command.arg(runner).arg(script).arg(list);
+    command.arg(policy.unwrap_or(Path::new("-"))).arg(mode);
+    command.output().expect("node is needed")
+}
 /// Every disagreement, in words.
-fn disagreements(bundles: &[Corrupted], policy: Option<&[u8]>) -> Vec<String> {
+fn disagreements(judge: Judge, bundles: &[Corrupted], policy: Option<&[u8]>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let name = |index| format!("{index}.json");
     for (index, bundle) in bundles.iter().enumerate() {
         std::fs::write(folder.path().join(name(index)), &bundle.bytes).unwrap();
     }
     let files: Vec<String> = (0..bundles.len()).map(name).collect();
-    let theirs = python(folder.path(), &files, policy);
+    let theirs = judge.ask(folder.path(), &files, policy);
     let mut found = Vec::new();
     for (file, bundle) in files.iter().zip(bundles) {
         let (ours, theirs) = (rust(&bundle.bytes, policy), &theirs[file]);
@@ -93,7 +133,7 @@ fn disagreements(bundles: &[Corrupted], policy: Option<&[u8]>) -> Vec<String> {
         if ours.as_object().unwrap().iter().any(differs) {
             let why = proof::verify(&bundle.bytes, policy).err();
             found.push(format!(
-                "{}\n  Rust   {ours} {why:?}\n  Python {theirs}",
+                "{}\n  Rust {ours} {why:?}\n  {judge:?} {theirs}",
                 bundle.how
             ));
         }
@@ -103,6 +143,22 @@ fn disagreements(bundles: &[Corrupted], policy: Option<&[u8]>) -> Vec<String> {
 
 #[tokio::test]
 async fn python_verifier_agrees() {
+    agrees(Judge::Python).await;
+}
+
+/// What a phone shows is what Rust would say, class by class.
+#[tokio::test]
+async fn browsers_verifier_agrees_with_web_crypto() {
+    agrees(Judge::Browser).await;
+}
+
+/// Plain HTTP and old in-app browsers have no WebCrypto: our own arithmetic says the same.
+#[tokio::test]
+async fn browsers_verifier_agrees_without_web_crypto() {
+    agrees(Judge::BrowserAlone).await;
+}
+
+async fn agrees(judge: Judge) {
     let samples = samples().await;
     let mut bundles: Vec<Corrupted> = Vec::new();
     for (name, bytes) in &samples.bundles {
@@ -113,11 +169,14 @@ async fn python_verifier_agrees() {
     }
     bundles.push(under_another_policy());
     let mut vandal = Vandal::new(number(SEED, 7), &samples);
-    bundles.extend((0..number(COUNT, CORRUPTED as u64)).map(|_| vandal.next()));
+    // Plain arithmetic takes a hundred times longer; what is not a signature is the same code.
+    let fewer = if judge == Judge::BrowserAlone { 4 } else { 1 };
+    let count = number(COUNT, CORRUPTED as u64) / fewer;
+    bundles.extend((0..count).map(|_| vandal.next()));
     // Once by the policy that is trusted, so that nothing forged under another one gets far, and
     // once by none, so that it does.
     for policy in [Some(&samples.policy[..]), None] {
-        let found = disagreements(&bundles, policy);
+        let found = disagreements(judge, &bundles, policy);
         assert!(
             found.is_empty(),
             "{} disagreements:\n{}",
@@ -134,7 +193,8 @@ async fn python_verifier_agrees() {
 }
 
 /// Some hundreds of bundles that the Python verifier's own tests make, most of them breaking one rule
-/// with every signature and root right: each is refused here with the class that is written there.
+/// with every signature and root right: each is refused here, and by the browser's script, with the
+/// class that is written there.
 #[test]
 fn bundles_of_the_python_tests_are_judged_alike() {
     let folder = tempfile::tempdir().unwrap();
@@ -148,6 +208,17 @@ fn bundles_of_the_python_tests_are_judged_alike() {
     let cases: Vec<(String, String, String)> = serde_json::from_slice(&cases).unwrap();
     assert!(cases.len() > 200, "only {} cases", cases.len());
     let mut found = Vec::new();
+    let files: Vec<String> = cases.iter().map(|(file, _, _)| file.clone()).collect();
+    for judge in [Judge::Browser, Judge::BrowserAlone] {
+        let said = judge.ask(folder.path(), &files, None);
+        for (file, name, expected) in &cases {
+            let said = &said[file];
+            let word = said["class"].as_str().or(said["verdict"].as_str());
+            if word != Some(expected) {
+                found.push(format!("{name}: Python {expected}, {judge:?} {said}"));
+            }
+        }
+    }
     for (file, name, expected) in &cases {
         let bytes = std::fs::read(folder.path().join(file)).unwrap();
         let outcome = proof::verify(&bytes, None);

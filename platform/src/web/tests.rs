@@ -240,6 +240,29 @@ fn a_page_stays_small() {
     }
 }
 
+/// The reader's own check compares a card's words with its own table: both say the same.
+#[test]
+fn the_check_knows_the_words_of_steps_sources_and_classes() {
+    use super::text::Text;
+    let (en, zh) = (Text::of(Lang::En), Text::of(Lang::ZhCn));
+    let told = ["word.", "source.", "class."];
+    let keys = en
+        .keys()
+        .filter(|key| told.iter().any(|of| key.starts_with(of)));
+    for key in keys {
+        let quoted = |text: &str| text.replace('\'', "\\'");
+        let row = format!(
+            "'{key}': ['{}', '{}'],",
+            quoted(zh.get(key)),
+            quoted(en.get(key))
+        );
+        assert!(
+            kit::verifier::SCRIPT.contains(&row),
+            "{row} stands in platform/kit/web/words.js"
+        );
+    }
+}
+
 #[test]
 fn assets_are_served_by_their_path() {
     assert_eq!(

@@ -1,0 +1,2 @@
+// For pages of ours, and for tests: the check without any page.
+globalThis.Tracebond = Object.freeze({ verify: verifyBundle });
