@@ -1,6 +1,7 @@
 //! The write path: durable once, whatever comes again and from wherever.
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use platform::store::{NewStatement, QUARANTINE_ROWS, Store};
@@ -14,8 +15,8 @@ pub async fn statement_is_stored_once(engine: &Engine) {
     let mut line = device("qinghe/line-1");
     let one = statement(&mut line, &[1, 2], 0);
     let store = &engine.store;
-    assert_eq!(store.commit(&[one.clone()], &[]).await.unwrap(), [true]);
-    assert_eq!(store.commit(&[one.clone()], &[]).await.unwrap(), [false]);
+    assert_eq!(store.commit(from_ref(&one), &[]).await.unwrap(), [true]);
+    assert_eq!(store.commit(from_ref(&one), &[]).await.unwrap(), [false]);
     let two = single(&mut line, 3, 1);
     let fresh = store.commit(&[one.clone(), two], &[]).await.unwrap();
     assert_eq!(fresh, [false, true]);
@@ -45,7 +46,7 @@ pub async fn equal_statements_of_one_call_are_one(engine: &Engine) {
 pub async fn events_come_back_as_they_went_in(engine: &Engine) {
     let mut line = device("qinghe/line-1");
     let one = statement(&mut line, &[3, 1, 2], 0);
-    engine.store.commit(&[one.clone()], &[]).await.unwrap();
+    engine.store.commit(from_ref(&one), &[]).await.unwrap();
     let found = engine.store.events_of_statement(&one.id).await.unwrap();
     assert_eq!(found.len(), 3);
     for (position, (found, sent)) in found.iter().zip(&one.events).enumerate() {
@@ -55,7 +56,7 @@ pub async fn events_come_back_as_they_went_in(engine: &Engine) {
         assert_eq!((bytes, salt.0), (sent.bytes.clone(), sent.salt.0));
     }
     let note = kept(&line.note("still here"), 1);
-    engine.store.commit(&[note.clone()], &[]).await.unwrap();
+    engine.store.commit(from_ref(&note), &[]).await.unwrap();
     let events = engine.store.events_of_statement(&note.id).await.unwrap();
     assert!(events.is_empty());
 }
@@ -66,7 +67,7 @@ pub async fn refused_events_keep_their_leaf_and_name_nothing(engine: &Engine) {
     one.events[1].event_time = None;
     one.events[2].refused = Some("epcis".into());
     let store = &engine.store;
-    store.commit(&[one.clone()], &[]).await.unwrap();
+    store.commit(from_ref(&one), &[]).await.unwrap();
     let found = store.events_of_statement(&one.id).await.unwrap();
     let codes: Vec<_> = found.iter().map(|event| event.refused.as_deref()).collect();
     assert_eq!(codes, [None, Some("event-time"), Some("epcis")]);
@@ -151,9 +152,9 @@ pub async fn two_statements_in_one_place_are_a_fork(engine: &Engine) {
     store.commit(&[single(&mut line, 1, 0)], &[]).await.unwrap();
     let other = rival(&line, 3, 2);
     let one = single(&mut line, 2, 1);
-    store.commit(&[one.clone()], &[]).await.unwrap();
+    store.commit(from_ref(&one), &[]).await.unwrap();
     assert_eq!(store.chain_events(None).await.unwrap(), []);
-    assert_eq!(store.commit(&[other.clone()], &[]).await.unwrap(), [true]);
+    assert_eq!(store.commit(from_ref(&other), &[]).await.unwrap(), [true]);
     let events = store.chain_events(None).await.unwrap();
     let [fork] = &events[..] else {
         panic!("{events:?}");

@@ -1,1 +1,204 @@
+//! Migrations and statements keep to what a distributed PostgreSQL takes (`GUIDE.md`, "SQL"), and
+//! both engines have the same migrations. Read from the sources, so a new file is read too.
+//!
+//! What is refused is a [`Complaint`] in words; [`bad`] shows that each can be raised.
 
+mod bad;
+mod rust;
+mod schema;
+mod statement;
+mod tokens;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use schema::Schema;
+
+/// What is wrong, and where.
+type Complaint = String;
+
+/// A service with tables.
+struct Service {
+    folder: &'static str,
+    append_only: &'static [&'static str],
+    changeable: &'static [(&'static str, &'static [&'static str])],
+}
+
+const SERVICES: [Service; 1] = [Service {
+    folder: "platform",
+    append_only: &platform::store::tables::APPEND_ONLY,
+    changeable: &platform::store::tables::CHANGEABLE,
+}];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Files of a folder and below, by path.
+fn files(folder: &Path, ends: &str) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return found;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ends));
+        } else if path.to_string_lossy().ends_with(ends) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.insert(path, text);
+        }
+    }
+    found
+}
+
+impl Service {
+    fn migrations(&self, engine: &str) -> BTreeMap<PathBuf, String> {
+        files(
+            &root().join(self.folder).join("migrations").join(engine),
+            ".sql",
+        )
+    }
+
+    fn schema(&self) -> Schema {
+        let mut schema = Schema::default();
+        for (path, text) in self.migrations("postgres") {
+            schema.read(&path.display().to_string(), &text);
+        }
+        schema
+    }
+
+    /// Rust sources of an adapter: the module and what is below it.
+    fn adapter(&self, engine: &str) -> BTreeMap<PathBuf, String> {
+        let store = root().join(self.folder).join("src/store");
+        let mut found = files(&store.join(engine), ".rs");
+        let module = store.join(format!("{engine}.rs"));
+        let text = std::fs::read_to_string(&module).unwrap();
+        found.insert(module, text);
+        found.retain(|path, _| !path.ends_with("tests.rs"));
+        found
+    }
+}
+
+fn assert_none(complaints: &[Complaint]) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[test]
+fn both_engines_have_the_same_migrations() {
+    for service in SERVICES {
+        let names = |engine| -> Vec<String> {
+            let files = service.migrations(engine).into_keys();
+            let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            files.map(name).collect()
+        };
+        let (sqlite, postgres) = (names("sqlite"), names("postgres"));
+        assert_eq!(sqlite, postgres, "{}", service.folder);
+        assert_none(&schema::numbering(&sqlite));
+    }
+}
+
+#[test]
+fn both_engines_have_the_same_tables() {
+    for service in SERVICES {
+        let mut sqlite = BTreeSet::new();
+        for text in service.migrations("sqlite").values() {
+            sqlite.extend(schema::tables_made(text));
+        }
+        let postgres = service.schema();
+        let postgres: BTreeSet<String> = postgres.tables.into_keys().collect();
+        assert_eq!(sqlite, postgres, "{}", service.folder);
+        let changeable = service.changeable.iter().map(|(table, _)| *table);
+        let named: BTreeSet<&str> = service
+            .append_only
+            .iter()
+            .copied()
+            .chain(changeable)
+            .collect();
+        let made: BTreeSet<&str> = postgres.iter().map(String::as_str).collect();
+        assert_eq!(named, made, "src/store/tables.rs of {}", service.folder);
+    }
+}
+
+#[test]
+fn migrations_keep_to_what_a_distributed_postgresql_takes() {
+    for service in SERVICES {
+        let schema = service.schema();
+        assert!(schema.tables.len() > 4, "nothing was read");
+        assert_none(&schema.complaints);
+    }
+}
+
+#[test]
+fn statements_keep_to_what_a_distributed_postgresql_takes() {
+    for service in SERVICES {
+        let (schema, mut complaints, mut read) = (service.schema(), Vec::new(), 0);
+        for (path, text) in service.adapter("postgres") {
+            let place = path.display().to_string();
+            for sql in rust::statements(&text) {
+                read += 1;
+                complaints.extend(statement::check(&place, &sql, &schema));
+            }
+            complaints.extend(statement::check_source(&place, &text));
+        }
+        assert!(read > 8, "nothing was read");
+        assert_none(&complaints);
+    }
+    let kit = root().join("platform/kit/src");
+    let mut complaints = Vec::new();
+    for (path, text) in files(&kit, ".rs") {
+        for sql in rust::statements(&text) {
+            complaints.extend(statement::forbidden(&path.display().to_string(), &sql));
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
+fn neither_adapter_changes_what_is_append_only() {
+    for service in SERVICES {
+        for engine in ["sqlite", "postgres"] {
+            let (mut complaints, mut read) = (Vec::new(), 0);
+            for (path, text) in service.adapter(engine) {
+                for sql in rust::statements(&text) {
+                    read += 1;
+                    let place = path.display().to_string();
+                    complaints.extend(statement::check_verbs(&place, &sql, service.changeable));
+                }
+            }
+            assert!(read > 8, "nothing was read");
+            assert_none(&complaints);
+        }
+    }
+}
+
+#[test]
+fn migrations_say_which_tables_are_append_only() {
+    for service in SERVICES {
+        for engine in ["sqlite", "postgres"] {
+            let texts: Vec<String> = service.migrations(engine).into_values().collect();
+            let comments = schema::comments(&texts.join("\n"));
+            for table in service.append_only {
+                assert!(comments.contains(*table), "{engine}: {table}");
+            }
+        }
+    }
+}
+
+/// Methods of the traits, called somewhere in the contract.
+#[test]
+fn contract_calls_every_method_of_the_traits() {
+    let traits = std::fs::read_to_string(root().join("platform/src/store.rs")).unwrap();
+    let contract = files(&root().join("tests/contract"), ".rs");
+    let contract: String = contract.into_values().collect();
+    let declared = traits
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("async fn "))
+        .filter_map(|rest| rest.split(['(', '<']).next());
+    let declared: Vec<&str> = declared.collect();
+    assert!(declared.len() > 30, "{declared:?}");
+    let missing = declared
+        .iter()
+        .filter(|name| !contract.contains(&format!(".{name}(")));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+}

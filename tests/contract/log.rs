@@ -1,5 +1,6 @@
 //! The lease, the fence, and what is appended under it.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use platform::store::{KeptCheckpoint, Store, StoreError};
@@ -129,7 +130,7 @@ pub async fn failed_append_leaves_nothing(engine: &Engine) {
     first.registry = Some((vec![record("a", "qinghe", 1, 1)], head(1, 1), at(0)));
     store.append(&first).await.unwrap();
     let one = single(&mut device("qinghe/line-1"), 1, 0);
-    store.commit(&[one.clone()], &[]).await.unwrap();
+    store.commit(from_ref(&one), &[]).await.unwrap();
     // The registry version is taken, so neither the entry nor the batch may stay.
     let mut again = batch(fence, 1, 0, &[one.id]);
     again.registry = first.registry.clone();

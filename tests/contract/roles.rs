@@ -1,6 +1,7 @@
 //! Who may do what on PostgreSQL, and which schema a program takes.
 
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 
 use kit::postgres::SchemaError;
 use platform::config::Config;
@@ -289,7 +290,7 @@ async fn open_store_outlives_a_kill_of_the_server() {
     let store = PostgresStore::open(&database.service).await.unwrap();
     let mut line = device("qinghe/line-1");
     let (before, after) = (single(&mut line, 1, 0), single(&mut line, 2, 1));
-    assert_eq!(store.commit(&[before.clone()], &[]).await.unwrap(), [true]);
+    assert_eq!(store.commit(from_ref(&before), &[]).await.unwrap(), [true]);
     database.server().kill9();
     database.server().restart().unwrap();
     // What was acknowledged is there, and the sessions that died are replaced.

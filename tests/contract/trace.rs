@@ -1,5 +1,6 @@
 //! What is read: journeys, chains, scans, totals.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use platform::store::{ChainEvent, KeptCheckpoint, NewStatement};
@@ -108,7 +109,7 @@ pub async fn events_of_items_in_order_with_their_anchor(engine: &Engine) {
 pub async fn statement_in_two_batches_counts_at_the_earlier(engine: &Engine) {
     let store = &*engine.store;
     let one = single(&mut device("qinghe/line-1"), 1, 0);
-    store.commit(&[one.clone()], &[]).await.unwrap();
+    store.commit(from_ref(&one), &[]).await.unwrap();
     let fence = store.take_lease("log", "a", at(0), at(30)).await.unwrap();
     let fence = fence.unwrap();
     let mut elsewhere = batch(fence, 0, 7, &[hash("x"), one.id]);
@@ -243,7 +244,7 @@ pub async fn chain_is_read_in_order(engine: &Engine) {
     assert_eq!(links[1].received, at(1));
     assert_eq!(store.present(address, 0, 0, 4).await.unwrap(), 4);
     assert_eq!(store.present(address, 0, 3, 3).await.unwrap(), 0);
-    store.commit(&[missing.clone()], &[]).await.unwrap();
+    store.commit(from_ref(&missing), &[]).await.unwrap();
     assert_eq!(store.present(address, 0, 0, 4).await.unwrap(), 5);
     assert_eq!(
         store.ids_at(address, missing.position).await.unwrap(),

@@ -2,7 +2,9 @@
 
 use kit::postgres::SchemaError;
 
-/// The store could not answer; nothing was changed by the call.
+/// The store could not answer; nothing was changed by the call. Only where the connection was lost
+/// while a commit was answered may it have been made all the same: calls can be repeated, and the
+/// notary reads the log again.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database failed or refused.
