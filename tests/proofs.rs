@@ -4,5 +4,6 @@ mod agreement;
 mod corrupt;
 mod flipped;
 mod sample;
+mod selected;
 mod soundness;
 mod withheld;

@@ -5,14 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kit::people::Token;
 use rust_decimal::Decimal;
 use schemas::config::{self, ConfigError};
+use schemas::hash::Hash;
 use schemas::ids::Slug;
 use serde::Deserialize;
 
+use crate::desk;
 use crate::evidence::PACK_MAX;
 use crate::facts::Rules;
-use crate::loan::Product;
+use crate::loan::{Product, ReviewRules};
 use crate::money::{Currency, Money};
 use crate::sandbox::Limits;
 
@@ -38,6 +41,8 @@ pub struct Config {
     pub sandbox: Limits,
     /// What is lent, by name.
     pub products: BTreeMap<Slug, Product>,
+    /// The desk of the bank's people.
+    pub desk: desk::Terms,
 }
 
 /// How evidence is asked for.
@@ -133,7 +138,11 @@ impl Config {
             let problem = format!("an http or https address with {LEAF} in it is needed");
             return Err(at("event_page", problem));
         }
-        Ok(raw.into_config(sandbox, products))
+        let desk = raw
+            .desk
+            .read(sandbox.outstanding.currency(), raw.listen, &raw.machines);
+        let desk = desk.map_err(|(field, problem)| at(field, problem))?;
+        Ok(raw.into_config(sandbox, products, desk))
     }
 }
 
@@ -154,10 +163,19 @@ struct Raw {
     facts: RawFacts,
     sandbox: RawSandbox,
     products: Vec<RawProduct>,
+    #[serde(default)]
+    desk: RawDesk,
+    #[serde(default)]
+    machines: Vec<RawMachine>,
 }
 
 impl Raw {
-    fn into_config(self, sandbox: Limits, products: BTreeMap<Slug, Product>) -> Config {
+    fn into_config(
+        self,
+        sandbox: Limits,
+        products: BTreeMap<Slug, Product>,
+        desk: desk::Terms,
+    ) -> Config {
         Config {
             listen: self.listen,
             database: self.database,
@@ -167,6 +185,7 @@ impl Raw {
             rules: self.facts.read(),
             sandbox,
             products,
+            desk,
         }
     }
 }
@@ -286,9 +305,137 @@ impl RawProduct {
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDesk {
+    organisation: Option<Slug>,
+    origin: Option<String>,
+    second_officer_above: Option<RawMoney>,
+    offer_valid_h: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMoney {
+    amount: String,
+    currency: Currency,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMachine {
+    name: Slug,
+    token_sha256: Hash,
+}
+
+/// How long an offer waits where nothing else is configured: a week.
+const OFFER_VALID_H: u32 = 7 * 24;
+
+impl RawDesk {
+    /// Without a line every acceptance takes two officers.
+    fn read(
+        &self,
+        currency: Currency,
+        listen: SocketAddr,
+        machines: &[RawMachine],
+    ) -> Result<desk::Terms, Wrong> {
+        let line = match &self.second_officer_above {
+            None => Money::zero(currency),
+            Some(line) => money("desk.second_officer_above", &line.amount, line.currency)?,
+        };
+        check_origin(self.origin.as_deref(), listen)?;
+        let organisation = self.organisation.clone().map_or_else(|| "bank".parse(), Ok);
+        let hours = self.offer_valid_h.unwrap_or(OFFER_VALID_H);
+        if hours == 0 {
+            return Err(("desk.offer_valid_h", "an hour at least".to_owned()));
+        }
+        let token = |one: &RawMachine| Token {
+            name: one.name.clone(),
+            sha256: one.token_sha256,
+        };
+        Ok(desk::Terms {
+            organisation: organisation.map_err(|_| ("desk.organisation", String::new()))?,
+            origin: self.origin.clone(),
+            review: ReviewRules {
+                second_officer_above: line,
+                offer_valid: Duration::from_secs(u64::from(hours) * 3600),
+            },
+            machines: machines.iter().map(token).collect(),
+        })
+    }
+}
+
+/// Passwords go over TLS, or do not leave the machine.
+fn check_origin(origin: Option<&str>, listen: SocketAddr) -> Result<(), Wrong> {
+    let wrong = |problem: &str| Err(("desk.origin", problem.to_owned()));
+    let Some(origin) = origin else {
+        let near = listen.ip().is_loopback();
+        return if near {
+            Ok(())
+        } else {
+            wrong(
+                "the https origin that browsers use is needed where the service listens beyond loopback",
+            )
+        };
+    };
+    let rest = origin.strip_prefix("https://");
+    let rest = rest.or_else(|| {
+        origin
+            .strip_prefix("http://")
+            .filter(|_| listen.ip().is_loopback())
+    });
+    let host = |rest: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        !rest.is_empty() && rest.bytes().all(plain)
+    };
+    if rest.is_some_and(host) {
+        Ok(())
+    } else {
+        wrong("`https://host` or `https://host:port` is needed, without a path")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_desk_has_a_line_an_origin_and_machines() {
+        let desk = |text: &str| {
+            let text = format!("{GOOD}\n{text}");
+            Config::parse("credit.toml", &text).map(|config| config.desk)
+        };
+        let usual = desk("").unwrap();
+        assert_eq!(
+            usual.review.second_officer_above,
+            Money::zero(Currency::CNY)
+        );
+        assert_eq!(usual.review.offer_valid, Duration::from_secs(7 * 24 * 3600));
+        let zeros = "0".repeat(64);
+        let stated = desk(&format!(
+            "[desk]\norganisation = \"icb\"\norigin = \"https://desk.example\"\n\
+             second_officer_above = {{ amount = \"5.00\", currency = \"USD\" }}\n\
+             [[machines]]\nname = \"portal\"\ntoken_sha256 = \"{zeros}\"\n"
+        ))
+        .unwrap();
+        assert_eq!(stated.review.second_officer_above.to_string(), "USD 5.00");
+        assert_eq!(stated.machines.len(), 1);
+        for (text, field) in [
+            ("[desk]\norigin = \"https://desk.example/\"", "desk.origin"),
+            ("[desk]\norigin = \"desk.example\"", "desk.origin"),
+            (
+                "[desk]\nsecond_officer_above = { amount = \"5\", currency = \"CNY\" }",
+                "desk.second_officer_above",
+            ),
+            ("[desk]\noffer_valid_h = 0", "desk.offer_valid_h"),
+        ] {
+            let error = desk(text).unwrap_err().to_string();
+            assert!(error.contains(field), "{error}");
+        }
+        let far = GOOD.replace("127.0.0.1:0", "0.0.0.0:0");
+        let error = Config::parse("credit.toml", &far).unwrap_err().to_string();
+        assert!(error.contains("desk.origin"), "{error}");
+    }
 
     const GOOD: &str = r#"
 listen = "127.0.0.1:0"

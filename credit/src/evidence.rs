@@ -6,6 +6,7 @@
 
 pub mod chain;
 pub mod http;
+pub mod kept;
 pub mod verified;
 pub mod verify;
 
@@ -18,6 +19,7 @@ use schemas::ids::Slug;
 
 pub use chain::Gap;
 pub use http::Http;
+pub use kept::{OpenError, Opened};
 pub use verified::{VerifiedEvent, VerifiedEvidence, VerifiedStatement};
 pub use verify::{Refused, verify};
 

@@ -1,58 +1,94 @@
-//! HTTP: JSON below `/v1`, two pages for people.
+//! HTTP: JSON below `/v1`, pages for the bank's people.
 //!
-//! | address | what |
-//! |---|---|
-//! | `POST /v1/applications` | an application; 201 with the decision, 200 if it was made before |
-//! | `GET /v1/decisions?skip=&take=` | decisions, newest first |
-//! | `GET /v1/decisions/{id}` | decision, inputs and facts |
-//! | `GET /v1/sandbox` | limits, used, free |
-//! | `GET /`, `GET /decisions/{id}` | the same for people |
+//! | address | who | what |
+//! |---|---|---|
+//! | `POST /v1/applications` | machines | an application; 201 with the decision, 200 if it was made before |
+//! | `GET /v1/decisions?skip=&take=` | both | decisions, newest first |
+//! | `GET /v1/decisions/{id}` | both | decision, inputs and facts |
+//! | `GET /v1/sandbox` | both | limits, used, free |
+//! | `GET /` | people | the queue |
+//! | `GET /decisions/{id}` | people | an offer beside its evidence; `POST .../review` decides |
+//! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
+//! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
+//! | `GET /login` | everybody | log-in |
+//!
+//! People log in ([`kit::people`]); a machine shows its bearer token. What people may do is decided
+//! in [`crate::desk`]; what goes wrong is a problem document for machines and a page for people.
 
 mod applications;
 mod decisions;
+mod desk;
 pub mod pages;
+mod problem_page;
 mod sandbox;
+pub mod shell;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use kit::people::machine;
 use kit::problem::Problem;
 
-use crate::service::Credit;
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::desk::Desk;
 
-/// Largest application in bytes: four short fields.
-const APPLICATION_MAX: usize = 16 * 1024;
+/// Largest request in bytes: an application has four short fields, a form a few more.
+const REQUEST_MAX: usize = 16 * 1024;
 
 /// What handlers share.
 #[derive(Clone)]
-pub(crate) struct Desk {
-    credit: Arc<Credit>,
+pub(crate) struct App {
+    desk: Arc<Desk>,
     event_page: Option<Arc<str>>,
 }
 
 /// The service's routes.
-pub fn router(credit: Arc<Credit>, event_page: Option<String>) -> Router {
-    let desk = Desk {
-        credit,
-        event_page: event_page.map(Arc::from),
+pub fn router(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Router {
+    let app = App {
+        desk: Arc::clone(desk),
+        event_page: config.event_page.clone().map(Arc::from),
     };
-    Router::new()
-        .route("/", get(pages::list))
-        .route("/decisions/{id}", get(pages::decision))
+    let tokens: machine::Tokens = desk.machines().into();
+    let inside = inside().fallback(missing).with_state(app);
+    let people = accounts.people();
+    people
+        .protect(inside, Arc::new(desk::LogIn))
+        .layer(from_fn_with_state(tokens, machine::recognise))
+        .merge(kit::verifier::routes())
         .route("/assets/credit.css", get(stylesheet))
+        .route("/assets/desk.js", get(script))
+        .layer(from_fn(problem_page::for_people))
+        .layer(DefaultBodyLimit::max(REQUEST_MAX))
+        .layer(map_response(kit::page::secure))
+}
+
+/// What needs a person or a machine.
+fn inside() -> Router<App> {
+    Router::new()
+        .route("/", get(desk::queue::show))
+        .route("/decisions/{id}", get(desk::offer::show))
+        .route("/decisions/{id}/review", post(desk::review::review))
+        .route("/decisions/{id}/events/{leaf}", get(desk::event::show))
+        .route(
+            "/decisions/{id}/events/{leaf}/bundle",
+            get(desk::event::bundle),
+        )
+        .route(
+            "/reasons",
+            get(desk::reasons::show).post(desk::reasons::add),
+        )
+        .route("/reasons/{code}/retire", post(desk::reasons::retire))
+        .route("/audit", get(desk::trail::show))
         .route("/v1/applications", post(applications::apply))
         .route("/v1/decisions", get(decisions::list))
         .route("/v1/decisions/{id}", get(decisions::lookup))
         .route("/v1/sandbox", get(sandbox::show))
-        .fallback(missing)
-        .layer(DefaultBodyLimit::max(APPLICATION_MAX))
-        .layer(map_response(kit::page::secure))
-        .with_state(desk)
 }
 
 async fn missing() -> Problem {
@@ -60,17 +96,39 @@ async fn missing() -> Problem {
 }
 
 async fn stylesheet() -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
-    (headers, include_str!("../web/assets/credit.css"))
+    asset(
+        "text/css; charset=utf-8",
+        include_str!("../web/assets/credit.css"),
+    )
 }
 
-/// Our fault: logged here, and the client learns nothing of it.
+async fn script() -> impl IntoResponse {
+    asset(
+        "text/javascript; charset=utf-8",
+        include_str!("../web/assets/desk.js"),
+    )
+}
+
+fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+    ];
+    (headers, content)
+}
+
+/// Our fault: logged here under a reference, and the client learns nothing but that.
 fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = schemas::causes::causes(error), "a request failed");
-    Problem::internal()
+    let reference = schemas::random::bytes::<4>().map_or_else(
+        |_| "none".to_owned(),
+        |bytes| format!("{:08x}", u32::from_be_bytes(bytes)),
+    );
+    tracing::error!(
+        error = schemas::causes::causes(error),
+        reference,
+        "a request failed"
+    );
+    Problem::internal().with("reference", reference)
 }
 
 fn refused(status: StatusCode, slug: &str, title: &str, detail: impl Into<String>) -> Problem {

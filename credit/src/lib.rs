@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounts;
+pub mod audit;
 pub mod config;
+pub mod desk;
 pub mod evidence;
 pub mod facts;
 pub mod http;
@@ -15,6 +18,8 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 
+pub use accounts::Accounts;
 pub use config::Config;
+pub use desk::Desk;
 pub use run::{Handle, StartError, run};
 pub use service::{ApplyError, Credit, Terms};

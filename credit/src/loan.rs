@@ -2,11 +2,16 @@
 //!
 //! [`decision::decide`] is pure: the same inputs give the same decision. What is stored, and
 //! whether the sandbox still has room, is the business of [`crate::service`] and [`crate::store`].
+//! What people make of an offer is [`review`].
 
 pub mod application;
 pub mod decision;
 pub mod limit;
+pub mod reason;
+pub mod review;
 
 pub use application::{Application, ApplicationError, Product};
-pub use decision::{Decision, Inputs, Outcome, Record, decide};
+pub use decision::{Decision, Inputs, Outcome, Proven, Record, decide};
 pub use limit::{Bound, Limit};
+pub use reason::RefusalReason;
+pub use review::{Review, ReviewRules, Stage};

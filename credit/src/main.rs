@@ -1,5 +1,8 @@
 //! `credit serve --config FILE`: the bank's lending service, with evidence over HTTP.
 //! `credit verify-decision FILE`: does a kept decision follow from what it was made from?
+//! `credit user ...`: accounts of the bank's people. `credit audit`: does the trail hold?
+
+mod command;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +41,20 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Accounts of the bank's people.
+    User {
+        #[command(subcommand)]
+        what: command::User,
+    },
+    /// Reads the whole trail of what people did and says whether it holds, and what its head is.
+    Audit {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// A head that was written down before, `NUMBER:HASH`: the trail must still contain it.
+        #[arg(long)]
+        head: Option<command::Head>,
+    },
 }
 
 #[tokio::main]
@@ -48,6 +65,8 @@ async fn main() -> anyhow::Result<()> {
             serve(Config::load(&config)?).await
         }
         Command::VerifyDecision { file } => verify_decision(&file),
+        Command::User { what } => command::user(what).await,
+        Command::Audit { config, head } => command::audit(&config, head).await,
     }
 }
 

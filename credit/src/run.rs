@@ -4,19 +4,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kit::people::PasswordError;
 use kit::serve::{self, ServeError};
 use schemas::log::EntryError;
 use schemas::time::Clock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::evidence::EvidencePort;
 use crate::evidence::verify::TrustedPolicy;
 use crate::http;
+use crate::loan::reason::first_list;
 use crate::score::{Model, ModelError};
 use crate::service::{Credit, Terms};
-use crate::store::{Sqlite, Store, StoreError};
+use crate::store::{Reviews, Sqlite, Store, StoreError, Tables};
 
 /// A running service.
 pub struct Handle {
@@ -24,6 +28,10 @@ pub struct Handle {
     pub address: SocketAddr,
     /// The use case, for callers within the process.
     pub credit: Arc<Credit>,
+    /// The desk of the bank's people.
+    pub desk: Arc<Desk>,
+    /// Their accounts.
+    pub accounts: Accounts,
     /// Ends once requests are drained and the database is closed.
     pub join: JoinHandle<()>,
 }
@@ -55,6 +63,9 @@ pub enum StartError {
     /// The database cannot be used, or holds other limits under this version.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
+    /// The operating system has no randomness for accounts and sessions.
+    #[error("accounts cannot be kept safely")]
+    Accounts(#[from] PasswordError),
     /// The address is taken.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -73,9 +84,12 @@ pub async fn run(
     let terms = terms(&config)?;
     let store = Sqlite::open(&config.database).await?;
     store.declare(&config.sandbox, clock.now()).await?;
-    let shared: Arc<dyn Store> = Arc::new(store.clone());
-    let credit = Arc::new(Credit::new(terms, shared, evidence, clock));
-    let router = http::router(Arc::clone(&credit), config.event_page.clone());
+    store.seed_reasons(&first_list()).await?;
+    let shared: Arc<dyn Tables> = Arc::new(store.clone());
+    let accounts = Accounts::new(&config.desk, Arc::clone(&shared), Arc::clone(&clock))?;
+    let credit = Arc::new(Credit::new(terms, shared, evidence, Arc::clone(&clock)));
+    let desk = Arc::new(Desk::new(Arc::clone(&credit), config.desk.clone(), clock));
+    let router = http::router(&accounts, &desk, &config);
     let served = serve::serve(router, config.listen, None, shutdown).await?;
     let join = tokio::spawn(async move {
         if let Ok(Err(error)) = served.task.await {
@@ -86,6 +100,8 @@ pub async fn run(
     Ok(Handle {
         address: served.address,
         credit,
+        desk,
+        accounts,
         join,
     })
 }

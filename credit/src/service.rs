@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemas::hash::Hash;
+use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
 use schemas::time::{Clock, Instant};
 use tokio::sync::Semaphore;
@@ -13,10 +13,10 @@ use crate::evidence::verify::{Refused, TrustedPolicy, verify};
 use crate::evidence::{EvidenceError, EvidencePack, EvidencePort, VerifiedEvidence};
 use crate::facts::{Facts, FactsError, Rules};
 use crate::loan::decision::DecideError;
-use crate::loan::{Application, ApplicationError, Product, Record, decide};
+use crate::loan::{Application, ApplicationError, Product, Proven, Record, decide};
 use crate::sandbox::Sandbox;
 use crate::score::Model;
-use crate::store::{Recorded, Refusal, Store, StoreError};
+use crate::store::{Recorded, Refusal, StoreError, Tables};
 
 /// Applications whose evidence is verified at once; a pack may have 32 MiB.
 const APPLICATIONS_AT_ONCE: usize = 4;
@@ -33,7 +33,7 @@ pub enum ApplyError {
     /// The same id was used for another application.
     #[error("application `{0}` was decided with other contents")]
     Conflict(String),
-    /// No evidence came; try again.
+    /// No evidence came; try again. That none came is kept.
     #[error("no evidence came")]
     Evidence(#[from] EvidenceError),
     /// The evidence does not hold. The refusal is kept.
@@ -56,6 +56,20 @@ pub enum ApplyError {
     Stopping,
 }
 
+/// Class of a refusal: the bank may not see this organisation's evidence.
+pub const NOT_PERMITTED: &str = "not-permitted";
+/// Class of a refusal: the evidence service did not answer, or not as it should.
+pub const UNREACHABLE: &str = "unreachable";
+/// Class of a refusal: the evidence holds, and no facts can be read from it.
+pub const NO_FACTS: &str = "facts";
+
+/// Evidence that holds, and what was read from it.
+struct Read {
+    facts: Facts,
+    hash: Hash,
+    bundle: Vec<u8>,
+}
+
 /// What the bank decides by.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -76,7 +90,7 @@ pub struct Terms {
 /// The lending service.
 pub struct Credit {
     terms: Arc<Terms>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Tables>,
     evidence: Arc<dyn EvidencePort>,
     clock: Arc<dyn Clock>,
     room: Semaphore,
@@ -86,7 +100,7 @@ impl Credit {
     /// A service over its store, its source of evidence and its clock.
     pub fn new(
         terms: Terms,
-        store: Arc<dyn Store>,
+        store: Arc<dyn Tables>,
         evidence: Arc<dyn EvidencePort>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -102,14 +116,14 @@ impl Credit {
 
     /// What it keeps.
     #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
+    pub fn store(&self) -> &Arc<dyn Tables> {
         &self.store
     }
 
-    /// Hash of the policy that evidence must be proven under.
+    /// The policy that evidence must be proven under.
     #[must_use]
-    pub fn policy(&self) -> Hash {
-        self.terms.policy.hash()
+    pub fn policy(&self) -> &TrustedPolicy {
+        &self.terms.policy
     }
 
     /// The sandbox's limits and use.
@@ -138,15 +152,19 @@ impl Credit {
             .acquire()
             .await
             .map_err(|_| ApplyError::Stopping)?;
-        let pack = self.evidence.evidence(&application.supplier).await?;
+        let pack = self.evidence.evidence(&application.supplier).await;
         let now = self.clock.now();
-        let facts = match self.facts(pack, application.supplier.clone(), now).await {
-            Err(ApplyError::Refused(refused)) => {
-                return Err(self.refuse(&application, refused, now).await?);
-            }
-            facts => facts?,
+        let read = match pack {
+            Ok(pack) => self.read(pack, application.supplier.clone(), now).await,
+            Err(error) => Err(error.into()),
         };
-        self.decide(&application, &product, &facts, now).await
+        match read {
+            Ok(read) => self.decide(&application, &product, &read, now).await,
+            Err(error) => {
+                self.keep_refusal(&application, &error, now).await?;
+                Err(error)
+            }
+        }
     }
 
     /// Verified facts about a supplier as of now, without a decision.
@@ -160,7 +178,8 @@ impl Credit {
             .await
             .map_err(|_| ApplyError::Stopping)?;
         let pack = self.evidence.evidence(supplier).await?;
-        self.facts(pack, supplier.clone(), self.clock.now()).await
+        let read = self.read(pack, supplier.clone(), self.clock.now()).await?;
+        Ok(read.facts)
     }
 
     fn product(&self, application: &Application) -> Result<Product, ApplicationError> {
@@ -175,53 +194,73 @@ impl Credit {
     }
 
     /// Verification and facts cost processor time: they run beside the event loop.
-    async fn facts(
+    async fn read(
         &self,
         pack: EvidencePack,
         supplier: Slug,
         as_of: Instant,
-    ) -> Result<Facts, ApplyError> {
+    ) -> Result<Read, ApplyError> {
         let terms = Arc::clone(&self.terms);
         let work = tokio::task::spawn_blocking(move || {
             let evidence = verify(&pack.bundle, &terms.policy)?;
             fresh(&evidence, as_of, terms.evidence_max_age)?;
-            Ok(Facts::read(&evidence, &supplier, as_of, terms.rules)?)
+            let facts = Facts::read(&evidence, &supplier, as_of, terms.rules)?;
+            let hash = sha256(&pack.bundle);
+            let bundle = pack.bundle;
+            Ok(Read {
+                facts,
+                hash,
+                bundle,
+            })
         });
         work.await.map_err(|_| ApplyError::Stopping)?
     }
 
-    async fn refuse(
+    /// An application that could not be looked at must not look as if nobody had sent it.
+    async fn keep_refusal(
         &self,
         application: &Application,
-        refused: Refused,
+        error: &ApplyError,
         refused_at: Instant,
-    ) -> Result<ApplyError, StoreError> {
+    ) -> Result<(), StoreError> {
+        let (class, detail) = match error {
+            ApplyError::Refused(refused) => (refused.class.as_str(), refused.detail.clone()),
+            ApplyError::Evidence(error @ EvidenceError::Unknown(_)) => {
+                (NOT_PERMITTED, error.to_string())
+            }
+            ApplyError::Evidence(error) => (UNREACHABLE, error.to_string()),
+            ApplyError::Facts(error) => (NO_FACTS, error.to_string()),
+            _ => return Ok(()),
+        };
         let refusal = Refusal {
             application_id: application.application_id.clone(),
             supplier: application.supplier.clone(),
             refused_at,
-            class: refused.class.clone(),
-            detail: refused.detail.clone(),
+            class: class.to_owned(),
+            detail,
         };
-        self.store.refuse(&refusal).await?;
-        Ok(ApplyError::Refused(refused))
+        self.store.refuse(&refusal).await
     }
 
     async fn decide(
         &self,
         application: &Application,
         product: &Product,
-        facts: &Facts,
+        read: &Read,
         now: Instant,
     ) -> Result<Record, ApplyError> {
         let terms = &self.terms;
+        self.store.keep_evidence(&read.hash, &read.bundle).await?;
+        let proof = Proven {
+            policy: terms.policy.hash(),
+            evidence: Some(read.hash),
+        };
         for _ in 0..TRIES {
             let sandbox = self.sandbox().await?;
-            let policy = terms.policy.hash();
             let record = decide(
                 application,
-                facts,
-                policy,
+                &read.facts,
+                proof,
                 &terms.model,
                 product,
                 &sandbox,

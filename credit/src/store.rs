@@ -3,6 +3,7 @@
 //! No method updates or deletes a decision, a reservation, a declared limit or a refusal. The
 //! sandbox's limits are enforced in [`Store::record`] and nowhere else.
 
+pub mod reviews;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use crate::loan::application::ApplicationId;
 use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
+pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};
 pub use sqlite::Sqlite;
 
 /// Most decisions that one page lists.
@@ -70,7 +72,8 @@ pub struct Refusal {
     pub supplier: Slug,
     /// When.
     pub refused_at: Instant,
-    /// Class of the refusal, such as `batch-path`.
+    /// Class of the refusal: of the proof such as `batch-path`, or `not-permitted` or
+    /// `unreachable` if no evidence came.
     pub class: String,
     /// In words.
     pub detail: String,

@@ -46,6 +46,25 @@ impl Clock for StoppedClock {
     }
 }
 
+/// A clock that tests move.
+pub struct MovedClock(pub std::sync::Mutex<Instant>);
+
+impl MovedClock {
+    /// Moves it.
+    pub fn set(&self, now: Instant) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Instant {
+        *self.0.lock().unwrap()
+    }
+    fn sleep_until(&self, _: Instant) -> Sleep<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
 struct Speaker {
     key: SecretKey,
     position: Position,

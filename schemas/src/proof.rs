@@ -4,6 +4,7 @@
 
 mod check;
 mod form;
+mod select;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,6 +14,7 @@ pub use form::{
     BUNDLE_MAX, Bundle, Bytes, Digest, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, MemberRow,
     Path, PolicyRow, ROWS_MAX, StatementRow,
 };
+pub use select::{SelectError, select};
 
 use crate::event::{Event, Salt, Source};
 use crate::hash::Hash;

@@ -13,8 +13,27 @@ pub struct Addresses {
     pub platform: String,
     /// The bank's page.
     pub bank: String,
+    /// Who may log in at the bank.
+    pub people: Vec<LogIn>,
     /// Fingerprint of the authority behind HTTPS, if that is how phones come in.
     pub authority: Option<Hash>,
+}
+
+/// Somebody's log-in, made for this run only.
+#[derive(Clone)]
+pub struct LogIn {
+    /// The name.
+    pub name: String,
+    /// What this person does.
+    pub role: &'static str,
+    /// The generated password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for LogIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.name, self.role)
+    }
 }
 
 /// The banner with a QR code of the product's page. With `colour` the code is black on white
@@ -35,15 +54,28 @@ A finished journey  {}
 {code}
 All products        {}
 The bank            {}
-Log-ins             none: what is shown here is public or the bank's own plain page
-{}
+{}{}
 Ctrl-C ends it.
 ",
         addresses.product,
         addresses.platform,
         addresses.bank,
+        log_ins(&addresses.people),
         phone(addresses)
     )
+}
+
+/// A line for each person of the bank.
+fn log_ins(people: &[LogIn]) -> String {
+    let line = |one: &LogIn| {
+        let LogIn {
+            name,
+            role,
+            password,
+        } = one;
+        format!("  {role:<18}{name:<12}{password}\n")
+    };
+    people.iter().map(line).collect()
 }
 
 /// What somebody with a phone has to know; nothing without HTTPS.
@@ -94,6 +126,11 @@ mod tests {
             product: "http://127.0.0.1:1/01/09521001000017/10/QM261102".to_owned(),
             platform: "http://127.0.0.1:1/".to_owned(),
             bank: "http://127.0.0.1:2/".to_owned(),
+            people: vec![LogIn {
+                name: "li-wei".to_owned(),
+                role: "officer",
+                password: "0123-4567".to_owned(),
+            }],
             authority: None,
         };
         assert!(!text(&addresses, false).contains("SHA-256"));
@@ -102,6 +139,7 @@ mod tests {
         for address in [&addresses.product, &addresses.platform, &addresses.bank] {
             assert!(text.contains(address.as_str()));
         }
+        assert!(text.contains("officer           li-wei      0123-4567\n"));
         assert!(text.contains(&["A5"; 32].join(":")) && text.contains("/v1/ca"));
         assert!(text.lines().filter(|line| line.contains('█')).count() > 10);
     }

@@ -30,6 +30,7 @@ use self::bank::Bank;
 use self::door::{Door, Open};
 use self::operator::{Operator, Setup, platform_tls};
 use self::post::{Equipment, Post};
+use crate::banner::LogIn;
 use crate::folder::Decision;
 use crate::organisation::{Organisation, Registrar};
 use crate::scenario::{self, Role};
@@ -87,6 +88,11 @@ impl Stack {
     /// Address of the bank's page.
     pub fn bank_page(&self) -> String {
         self.bank.page()
+    }
+
+    /// Who may log in at the bank.
+    pub fn bank_people(&self) -> &[LogIn] {
+        self.bank.people()
     }
 
     /// Everybody who wants credit applies for it, in the order of the world.

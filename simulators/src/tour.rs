@@ -185,6 +185,7 @@ impl<'a> Tour<'a> {
             product: self.page(item),
             platform: format!("{url}/"),
             bank: self.stack.bank_page(),
+            people: self.stack.bank_people().to_vec(),
             authority: self.stack.operator.authority(),
         }
     }

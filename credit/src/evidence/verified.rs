@@ -56,6 +56,8 @@ pub struct VerifiedStatement {
 pub struct VerifiedEvent {
     /// Position in [`VerifiedEvidence::statements`].
     pub statement: usize,
+    /// Its place within the statement.
+    pub index: u64,
     /// The event's identity.
     pub leaf: Hash,
     /// How the device came by it; `None` if the whole event is withheld.

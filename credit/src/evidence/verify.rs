@@ -144,6 +144,7 @@ fn event(one: proof::VerifiedEvent) -> VerifiedEvent {
         .map(|member| (member.name, member.value));
     VerifiedEvent {
         statement: one.statement,
+        index: one.index,
         leaf: one.leaf,
         source: one.source,
         members: members.collect(),

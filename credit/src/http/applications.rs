@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kit::people::Machine;
 use kit::problem::Problem;
 use schemas::ids::Slug;
 use serde::Deserialize;
 
-use super::{Desk, internal, refused};
+use super::{App, internal, refused};
 use crate::evidence::EvidenceError;
 use crate::loan::application::ApplicationId;
 use crate::loan::{Application, ApplicationError};
@@ -46,22 +47,26 @@ impl Body {
     }
 }
 
-/// Decides, or answers with the decision made before.
+/// Decides, or answers with the decision made before. For machines: a page of another site could
+/// send what a person's browser sends.
 pub(crate) async fn apply(
-    State(desk): State<Desk>,
+    State(app): State<App>,
+    _: Machine,
     body: Result<Json<Body>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|rejection| malformed(&rejection))?;
     let application = body.read().map_err(|error| amount(&error))?;
     let id = application.application_id.clone();
-    let before = desk
-        .credit
+    // Offers that nobody decided in time give their room back before this one asks for it.
+    let lapsed = app.desk.lapse_due().await;
+    lapsed.map_err(|error| internal(&error))?;
+    let credit = app.desk.credit();
+    let before = credit
         .store()
         .of_application(&id)
         .await
         .map_err(|error| internal(&error))?;
-    let record = desk
-        .credit
+    let record = credit
         .apply(application)
         .await
         .map_err(|error| problem(&error))?;

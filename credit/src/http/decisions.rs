@@ -7,7 +7,7 @@ use kit::problem::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Desk, internal};
+use super::{App, internal};
 use crate::loan::{Decision, Record};
 use crate::store::PAGE_MAX;
 
@@ -22,21 +22,21 @@ pub(crate) struct Page {
 
 /// Decisions, newest first.
 pub(crate) async fn list(
-    State(desk): State<Desk>,
+    State(app): State<App>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Vec<Decision>>, Problem> {
     let Query(page) = page.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let take = page.take.unwrap_or(50).min(PAGE_MAX);
-    let list = desk.credit.store().list(page.skip, take).await;
+    let list = app.desk.credit().store().list(page.skip, take).await;
     list.map(Json).map_err(|error| internal(&error))
 }
 
 /// One decision with its inputs and facts, as they were hashed.
 pub(crate) async fn lookup(
-    State(desk): State<Desk>,
+    State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let record = find(&desk, &id).await?;
+    let record = find(&app, &id).await?;
     let (inputs, facts) = kept(&record).map_err(|error| internal(&error))?;
     Ok(Json(
         json!({ "decision": record.decision, "inputs": inputs, "facts": facts }),
@@ -51,9 +51,10 @@ fn kept(record: &Record) -> Result<(Value, Value), serde_json::Error> {
 }
 
 /// The record of a decision.
-pub(crate) async fn find(desk: &Desk, id: &str) -> Result<Record, Problem> {
-    let record = desk
-        .credit
+async fn find(app: &App, id: &str) -> Result<Record, Problem> {
+    let record = app
+        .desk
+        .credit()
         .store()
         .lookup(id)
         .await

@@ -5,7 +5,7 @@ use axum::extract::State;
 use kit::problem::Problem;
 use serde::Serialize;
 
-use super::{Desk, internal};
+use super::{App, internal};
 use crate::money::Money;
 use crate::sandbox::Limits;
 
@@ -18,9 +18,10 @@ pub(crate) struct Answer {
 }
 
 /// The sandbox as it stands.
-pub(crate) async fn show(State(desk): State<Desk>) -> Result<Json<Answer>, Problem> {
-    let sandbox = desk
-        .credit
+pub(crate) async fn show(State(app): State<App>) -> Result<Json<Answer>, Problem> {
+    let sandbox = app
+        .desk
+        .credit()
         .sandbox()
         .await
         .map_err(|error| internal(&error))?;

@@ -34,7 +34,7 @@ pub struct ModelUsed {
 /// space, members in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// Version of this layout: `decision-inputs/v1`.
+    /// Version of this layout: `decision-inputs/v2`, or `v1` of records that name no evidence.
     pub format: String,
     /// The application.
     pub application: Application,
@@ -44,6 +44,9 @@ pub struct Inputs {
     pub facts: Hash,
     /// The table.
     pub model: ModelUsed,
+    /// SHA-256 of the bundle that the facts were read from, which the store keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Hash>,
     /// Hash of the policy that the evidence was verified under.
     pub policy: Hash,
     /// Size of the log that the evidence was proven against.
@@ -52,6 +55,25 @@ pub struct Inputs {
     pub root: Hash,
     /// The sandbox's limits with their version, and their use just before.
     pub sandbox: Sandbox,
+}
+
+/// What facts rest on: a bundle that was verified under a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// Hash of the policy.
+    pub policy: Hash,
+    /// SHA-256 of the bundle; absent where none is kept.
+    pub evidence: Option<Hash>,
+}
+
+impl From<Hash> for Proven {
+    /// A policy alone.
+    fn from(policy: Hash) -> Self {
+        Self {
+            policy,
+            evidence: None,
+        }
+    }
 }
 
 /// What comes of an application.
@@ -139,19 +161,22 @@ pub fn decision_id(application: &ApplicationId) -> String {
 pub fn decide(
     application: &Application,
     facts: &Facts,
-    policy: Hash,
+    proof: impl Into<Proven>,
     model: &Model,
     product: &Product,
     sandbox: &Sandbox,
     decided_at: Instant,
 ) -> Result<Record, DecideError> {
     let fact_bytes = facts.to_bytes()?;
+    let Proven { policy, evidence } = proof.into();
+    let version = if evidence.is_some() { 2 } else { 1 };
     let inputs = Inputs {
-        format: "decision-inputs/v1".to_owned(),
+        format: format!("decision-inputs/v{version}"),
         application: application.clone(),
         product: product.clone(),
         facts: sha256(&fact_bytes),
         model: used(model),
+        evidence,
         policy,
         log_size: facts.log_size,
         root: facts.root,
@@ -189,6 +214,13 @@ pub enum Unexplained {
 }
 
 impl Record {
+    /// SHA-256 of the bundle that it rests on, if it names one.
+    #[must_use]
+    pub fn evidence(&self) -> Option<Hash> {
+        let inputs: Inputs = serde_json::from_slice(&self.inputs).ok()?;
+        inputs.evidence
+    }
+
     /// Decides again from the kept bytes and compares.
     ///
     /// # Errors
@@ -211,11 +243,16 @@ impl Record {
             application,
             product,
             policy,
+            evidence,
             sandbox,
             ..
         } = &inputs;
+        let proof = Proven {
+            policy: *policy,
+            evidence: *evidence,
+        };
         let at = self.decision.decided_at;
-        let again = decide(application, &facts, *policy, model, product, sandbox, at)?;
+        let again = decide(application, &facts, proof, model, product, sandbox, at)?;
         if again == *self {
             Ok(())
         } else {

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::evidence::{Http, InProcess};
 use crate::loan::Outcome;
-use crate::store::Sqlite;
+use crate::store::{Sqlite, Store};
 use crate::testing::*;
 
 fn in_process(bundle: Vec<u8>) -> Arc<dyn EvidencePort> {
@@ -75,6 +75,7 @@ async fn both_ports_lead_to_the_same_decision() {
 async fn the_same_application_again_is_the_same_decision_and_reserves_once() {
     let mut world = journey(&COLD);
     let bundle = world.pack(at(23, 0));
+    let bundle_kept = bundle.clone();
     let (credit, _keep) = credit(&world, in_process(bundle), at(24, 0)).await;
     let first = credit.apply(application("A-1", "4000.00")).await.unwrap();
     assert_eq!(
@@ -82,6 +83,9 @@ async fn the_same_application_again_is_the_same_decision_and_reserves_once() {
         first
     );
     assert_eq!(credit.sandbox().await.unwrap().used.fen(), 400_000);
+    first.explain(&Model::built_in().unwrap()).unwrap();
+    let kept = credit.store().evidence(&first.evidence().unwrap()).await;
+    assert_eq!(kept.unwrap(), Some(bundle_kept));
     let other = credit.apply(application("A-1", "4001.00")).await;
     assert!(matches!(other, Err(ApplyError::Conflict(_))));
 }
@@ -136,6 +140,8 @@ async fn no_evidence_leaves_no_decision() {
             .unwrap(),
         None
     );
+    let kept = credit.store().undecided(10).await.unwrap();
+    assert_eq!((kept.len(), kept[0].class.as_str()), (1, NOT_PERMITTED));
 }
 
 #[tokio::test]

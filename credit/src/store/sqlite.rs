@@ -1,5 +1,9 @@
 //! SQLite: one file, WAL, every write in its own immediate transaction.
 
+mod people;
+mod reviews;
+mod trail;
+
 use std::path::Path;
 use std::time::Duration;
 

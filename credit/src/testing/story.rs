@@ -153,3 +153,27 @@ pub fn facts_of(world: &mut World) -> crate::facts::Facts {
     let rules = crate::facts::Rules::default();
     crate::facts::Facts::read(&evidence, &slug("qinghe"), at(24, 0), rules).unwrap()
 }
+
+/// What the machine decides on an application as of the end of the day, with room enough.
+pub fn decision_of(
+    world: &mut World,
+    application: &crate::loan::Application,
+) -> crate::loan::Record {
+    let facts = facts_of(world);
+    let model = crate::score::Model::built_in().unwrap();
+    let sandbox = crate::sandbox::Sandbox {
+        limits: limits(1, "500000.00", "2000000.00"),
+        used: crate::money::Money::zero(crate::money::Currency::CNY),
+    };
+    let proof = world.trusted().hash();
+    crate::loan::decide(
+        application,
+        &facts,
+        proof,
+        &model,
+        &product(),
+        &sandbox,
+        at(24, 0),
+    )
+    .unwrap()
+}

@@ -16,6 +16,7 @@
 //! | [`serve`] | a router on an address, with limits, TLS and a graceful end |
 //! | [`shutdown`] | SIGINT and SIGTERM as a cancellation token |
 //! | [`telemetry`] | log lines, human or JSON |
+//! | [`text`] | texts of pages in two languages |
 //! | [`verifier`] | the script and page with which a reader checks a proof bundle |
 
 pub mod clock;
@@ -28,4 +29,5 @@ pub mod problem;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
+pub mod text;
 pub mod verifier;

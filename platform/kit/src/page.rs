@@ -37,6 +37,25 @@ pub async fn secure(mut response: Response) -> Response {
     response
 }
 
+/// A value of a query: everything but letters, digits and `-._~/` as percent escapes.
+#[must_use]
+pub fn query_value(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.extend(
+                [byte >> 4, byte & 15]
+                    .map(|half| char::from(b"0123456789ABCDEF"[usize::from(half)])),
+            );
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse;
@@ -52,6 +71,12 @@ mod tests {
             "default-src 'self'"
         );
         assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place() {
+        assert_eq!(query_value("/a?b=1&c"), "/a%3Fb%3D1%26c");
+        assert_eq!(query_value("云\r\n"), "%E4%BA%91%0D%0A");
     }
 
     #[tokio::test]

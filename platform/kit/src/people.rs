@@ -26,6 +26,7 @@ pub mod door;
 pub mod form;
 pub mod gate;
 pub mod limit;
+pub mod machine;
 pub mod password;
 pub mod session;
 #[cfg(test)]
@@ -48,6 +49,7 @@ use tower_sessions::cookie::SameSite;
 pub use door::{LogInPage, LogInProblem, LogInView};
 pub use form::{Checked, Csrf, Form};
 pub use gate::Person;
+pub use machine::{Machine, Token};
 use password::Hasher;
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordError};
 use session::Sessions;

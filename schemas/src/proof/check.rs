@@ -18,6 +18,7 @@ use crate::time::Instant;
 use crate::tlog;
 
 use events::check_events;
+pub(super) use events::leaf_of_row;
 
 type Checked<T> = Result<T, Refusal>;
 

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use credit::Accounts;
+use credit::desk::Role;
 use credit::evidence::EvidencePort;
 use credit::loan::{Application, Outcome, Record};
 use credit::money::{Currency, Money};
@@ -11,6 +13,7 @@ use schemas::ids::Slug;
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
+use crate::banner::LogIn;
 use crate::folder::Decision;
 use crate::scenario::{Conduct, Organisation};
 
@@ -23,9 +26,17 @@ const REQUESTED: &str = "120000.00";
 /// Currency of the trial.
 const CURRENCY: &str = "CNY";
 
+/// The bank's people: two who decide, one who looks after them.
+const PEOPLE: [(&str, Role); 3] = [
+    ("li-wei", Role::Officer),
+    ("wang-fang", Role::Officer),
+    ("zhao-min", Role::Supervisor),
+];
+
 /// A running bank.
 pub struct Bank {
     handle: credit::Handle,
+    people: Vec<LogIn>,
 }
 
 impl Bank {
@@ -45,7 +56,13 @@ impl Bank {
         std::fs::write(&file, configuration(policy))?;
         let config = credit::Config::load(&file)?;
         let handle = credit::run(config, evidence, clock, shutdown).await?;
-        Ok(Bank { handle })
+        let people = hire(&handle.accounts).await?;
+        Ok(Bank { handle, people })
+    }
+
+    /// Who may log in.
+    pub fn people(&self) -> &[LogIn] {
+        &self.people
     }
 
     /// Address of its page, with a slash at the end.
@@ -80,6 +97,31 @@ impl Bank {
         let record = record.with_context(|| format!("application of {}", supplier.slug))?;
         Ok(decision(supplier, conduct, &record))
     }
+}
+
+/// Makes the accounts, as an administrator would.
+async fn hire(accounts: &Accounts) -> anyhow::Result<Vec<LogIn>> {
+    let mut people = Vec::new();
+    for (name, role) in PEOPLE {
+        let password = password()?;
+        let slug: Slug = name.parse()?;
+        accounts.add("simulator", &slug, role, &password).await?;
+        people.push(LogIn {
+            name: name.to_owned(),
+            role: role.word(),
+            password,
+        });
+    }
+    Ok(people)
+}
+
+/// 80 random bits in groups that can be typed.
+fn password() -> anyhow::Result<String> {
+    let groups: [u8; 10] = schemas::random::bytes()?;
+    let groups = groups
+        .chunks(2)
+        .map(|pair| format!("{:02x}{:02x}", pair[0], pair[1]));
+    Ok(groups.collect::<Vec<_>>().join("-"))
 }
 
 fn decision(supplier: &Organisation, conduct: Option<Conduct>, record: &Record) -> Decision {
@@ -131,6 +173,9 @@ version = 1
 currency = \"{CURRENCY}\"
 per_loan = \"200000.00\"
 outstanding = \"500000.00\"
+
+[desk]
+second_officer_above = {{ amount = \"100000.00\", currency = \"{CURRENCY}\" }}
 
 [[products]]
 id = \"{PRODUCT}\"

@@ -10,15 +10,11 @@ use schemas::hash::Hash;
 use schemas::time::Instant;
 
 use super::words::{self, Words};
-use crate::config::LEAF;
 use crate::facts::Facts;
 use crate::loan::{Decision, Limit, Outcome};
 use crate::money::Money;
 use crate::sandbox::Sandbox;
 use crate::score::{FactName, Points, Reason};
-
-/// Leaves that a page lists of one fact; all of them are in the JSON.
-const LEAVES_SHOWN: usize = 50;
 
 /// Gaps and episodes that a page lists; all of them are in the JSON.
 const LINES_SHOWN: usize = 50;
@@ -113,8 +109,8 @@ pub fn sandbox_gauges(sandbox: &Sandbox, words: &'static Words) -> Vec<Gauge> {
 /// One fact with its points and evidence.
 #[derive(Debug)]
 pub struct FactView {
-    /// Fragment id.
-    pub anchor: String,
+    /// Its name in addresses, see [`fact_key`].
+    pub anchor: &'static str,
     /// Its name.
     pub label: &'static str,
     /// Its value in words.
@@ -123,23 +119,8 @@ pub struct FactView {
     pub points: String,
     /// `ok`, `warn` or `bad`.
     pub tone: &'static str,
-    /// Its events.
-    pub leaves: Vec<LeafView>,
     /// How many events there are.
     pub count: usize,
-    /// How many are not listed.
-    pub more: usize,
-}
-
-/// An event's leaf.
-#[derive(Debug)]
-pub struct LeafView {
-    /// First 8 and last 6 digits.
-    pub short: String,
-    /// All digits.
-    pub full: String,
-    /// The platform's page of it.
-    pub href: Option<String>,
 }
 
 /// A reason in words.
@@ -186,12 +167,7 @@ pub struct DecisionView {
 
 /// The view of a decision.
 #[must_use]
-pub fn decision(
-    decision: &Decision,
-    facts: &Facts,
-    words: &'static Words,
-    event_page: Option<&str>,
-) -> DecisionView {
+pub fn decision(decision: &Decision, facts: &Facts, words: &'static Words) -> DecisionView {
     let language = words.language;
     let points = &decision.score.points;
     DecisionView {
@@ -203,10 +179,7 @@ pub fn decision(
             .iter()
             .map(|one| reason(decision, one, language))
             .collect(),
-        facts: points
-            .iter()
-            .map(|one| fact(one, facts, words, event_page))
-            .collect(),
+        facts: points.iter().map(|one| fact(one, facts, words)).collect(),
         rules: decision.rules.clone(),
         gauges: decision
             .limit
@@ -303,20 +276,9 @@ fn reason(decision: &Decision, one: &Reason, language: Language) -> ReasonView {
     }
 }
 
-fn fact(
-    points: &Points,
-    facts: &Facts,
-    words: &'static Words,
-    event_page: Option<&str>,
-) -> FactView {
-    let leaves = leaves_of(points.fact, facts);
-    let listed = leaves
-        .iter()
-        .take(LEAVES_SHOWN)
-        .map(|leaf| leaf_view(leaf, event_page))
-        .collect();
+fn fact(points: &Points, facts: &Facts, words: &'static Words) -> FactView {
     FactView {
-        anchor: format!("{:?}", points.fact),
+        anchor: fact_key(points.fact),
         label: words::fact(points.fact, words.language),
         value: value(points, facts, words),
         points: format!("{} / {}", points.points, points.best),
@@ -325,13 +287,29 @@ fn fact(
             0 => "bad",
             _ => "warn",
         },
-        leaves: listed,
-        count: leaves.len(),
-        more: leaves.len().saturating_sub(LEAVES_SHOWN),
+        count: leaves_of(points.fact, facts).len(),
     }
 }
 
-fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
+/// A fact's name in addresses.
+#[must_use]
+pub fn fact_key(name: FactName) -> &'static str {
+    match name {
+        FactName::OnTimeShare => "on-time",
+        FactName::InspectionPassShare => "inspections",
+        FactName::LongestExcursionMinutes => "longest-excursion",
+        FactName::ExcursionMinutes => "excursions",
+        FactName::Gaps => "gaps",
+        FactName::MeasuredShare => "measured",
+        FactName::ConfirmedDeliveries => "deliveries",
+        FactName::ConfirmedTurnover => "turnover",
+        FactName::Events => "events",
+    }
+}
+
+/// The events that a fact was computed from.
+#[must_use]
+pub fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
     match name {
         FactName::OnTimeShare => facts.on_time.leaves.clone(),
         FactName::InspectionPassShare => facts.inspection.leaves.clone(),
@@ -356,13 +334,6 @@ fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
             .collect(),
         FactName::Gaps => BTreeSet::new(),
     }
-}
-
-fn leaf_view(leaf: &Hash, event_page: Option<&str>) -> LeafView {
-    let full = leaf.to_string();
-    let short = format!("{}…{}", &full[..8], &full[58..]);
-    let href = event_page.map(|page| page.replace(LEAF, &full));
-    LeafView { short, full, href }
 }
 
 fn value(points: &Points, facts: &Facts, words: &Words) -> String {

@@ -11,7 +11,7 @@ use schemas::ids::Slug;
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
-use super::{Account, Csrf, People, StoreFailed, form};
+use super::{Account, Csrf, Machine, People, StoreFailed, form};
 use crate::problem::Problem;
 
 /// Where a session keeps who it is.
@@ -92,13 +92,16 @@ impl People {
     }
 }
 
-/// Lets people in: pages of strangers go to log-in, machines get 401, forms of other origins 403.
+/// Lets people (and machines that were recognised) in: pages of strangers go to log-in, machines get 401, forms of other origins 403.
 pub(super) async fn gate(
     State(people): State<People>,
     session: Session,
     mut request: Request,
     next: Next,
 ) -> Response {
+    if request.extensions().get::<Machine>().is_some() {
+        return next.run(request).await;
+    }
     let person = match people.person(&session).await {
         Ok(Some(person)) => person,
         Ok(None) => return stranger(&request),
@@ -130,7 +133,7 @@ fn stranger(request: &Request) -> Response {
     let uri = original.map_or(request.uri(), |OriginalUri(uri)| uri);
     let here = uri.path_and_query().map(|place| place.as_str());
     let place = match here.filter(|_| !changes(request.method())) {
-        Some(place) if place != "/" => format!("/login?next={}", escape(place)),
+        Some(place) if place != "/" => format!("/login?next={}", crate::page::query_value(place)),
         _ => "/login".to_owned(),
     };
     let headers = [
@@ -146,19 +149,6 @@ pub(super) fn wants_page(headers: &HeaderMap) -> bool {
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
-}
-
-/// Everything but letters, digits, `-._~/` as percent escapes.
-fn escape(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
 }
 
 /// 401 for machines and for handlers without a person.

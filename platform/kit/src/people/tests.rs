@@ -170,7 +170,20 @@ impl Service {
                 }),
             )
             .route("/say", post(say));
+        let inside = inside.route(
+            "/v1/ping",
+            get(|machine: Machine| async move { machine.name.to_string() }),
+        );
+        let inside = inside.route(
+            "/v1/who",
+            get(|person: Person| async move { person.name.to_string() }),
+        );
+        let tokens: machine::Tokens = Arc::new([Token {
+            name: "portal".parse().unwrap(),
+            sha256: schemas::hash::sha256(b"the machine's own"),
+        }]);
         let router = people.protect(inside, Arc::new(Page));
+        let router = router.layer(from_fn_with_state(tokens, machine::recognise));
         let shutdown = CancellationToken::new();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let served = crate::serve::serve(router, any, None, shutdown.clone())
@@ -529,4 +542,26 @@ async fn under_tls_every_cookie_is_bound_to_this_host() {
             "{cookie}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_machine_reaches_what_is_for_machines_only() {
+    let service = Service::start(None).await;
+    let mut machine = Browser::of(&service);
+    machine.extra = "authorization: Bearer the machine's own\r\n".to_owned();
+    assert_eq!(machine.get("/v1/ping").await.body, "portal");
+    assert_eq!(machine.get("/v1/who").await.status, 401);
+    assert_eq!(machine.get("/desk").await.status, 401);
+    assert_eq!(
+        machine.ask("POST", "/say", "csrf=&word=a").await.status,
+        401
+    );
+    for wrong in ["Bearer the machine's", "Bearer ", "the machine's own"] {
+        machine.extra = format!("authorization: {wrong}\r\n");
+        assert_eq!(machine.get("/v1/ping").await.status, 401, "{wrong}");
+    }
+    let mut person = Browser::of(&service);
+    person.log_in("li-wei", PASSWORD).await;
+    assert_eq!(person.get("/v1/ping").await.status, 401);
+    assert_eq!(person.get("/v1/who").await.body, "li-wei");
 }

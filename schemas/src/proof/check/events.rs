@@ -33,11 +33,7 @@ fn check_event(
     let payload = &statement.statement.payload;
     let source = row.source.and_then(Source::from_number);
     let members = row.members.as_deref().unwrap_or_default();
-    let leaf = match (&row.leaf, source) {
-        (Some(leaf), _) => Some(Hash(leaf.0)),
-        (None, Some(source)) => leaf_of_rows(source, members),
-        (None, None) => None,
-    };
+    let leaf = leaf_of_row(row);
     let leaf = leaf.ok_or_else(|| Refusal::new(Class::EventPath, "the event has no leaf"))?;
     merkle::verify(
         leaf,
@@ -84,6 +80,15 @@ fn verified_member(row: &MemberRow) -> VerifiedMember {
     VerifiedMember {
         name: row.name.clone(),
         value,
+    }
+}
+
+/// The leaf that a row names or that its members give.
+pub(in super::super) fn leaf_of_row(row: &EventRow) -> Option<Hash> {
+    match (&row.leaf, row.source.and_then(Source::from_number)) {
+        (Some(leaf), _) => Some(Hash(leaf.0)),
+        (None, Some(source)) => leaf_of_rows(source, row.members.as_deref().unwrap_or_default()),
+        (None, None) => None,
     }
 }
 

@@ -1,0 +1,289 @@
+//! The trail of what people did: rows that can only be added, each carrying the hash of the one
+//! before, so that a change, a gap or a swap in the middle shows. A trail that was cut at its end is
+//! shorter than a head that somebody wrote down: `credit audit` prints the head for that.
+
+use kit::people::Noted;
+use schemas::hash::{Hash, sha256};
+use schemas::ids::Slug;
+use schemas::time::Instant;
+use serde::Serialize;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Logged in.
+    LogIn,
+    /// Logged out.
+    LogOut,
+    /// Accepted an offer, which settled it.
+    Accept,
+    /// Accepted an offer that a second officer has to decide.
+    Endorse,
+    /// Refused an offer.
+    Refuse,
+    /// An offer ran out undecided.
+    Lapse,
+    /// Tried to decide a second time on the same offer.
+    SamePerson,
+    /// Added a refusal reason.
+    AddReason,
+    /// Retired a refusal reason.
+    RetireReason,
+    /// Made an account.
+    AddAccount,
+    /// Gave an account another password.
+    ChangePassword,
+    /// Closed an account.
+    CloseAccount,
+    /// Opened an account again.
+    OpenAccount,
+}
+
+impl Action {
+    /// Every action, for texts and tests.
+    pub const ALL: [Self; 13] = [
+        Self::LogIn,
+        Self::LogOut,
+        Self::Accept,
+        Self::Endorse,
+        Self::Refuse,
+        Self::Lapse,
+        Self::SamePerson,
+        Self::AddReason,
+        Self::RetireReason,
+        Self::AddAccount,
+        Self::ChangePassword,
+        Self::CloseAccount,
+        Self::OpenAccount,
+    ];
+
+    /// Its word in rows and texts.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::LogIn => "log-in",
+            Self::LogOut => "log-out",
+            Self::Accept => "accept",
+            Self::Endorse => "endorse",
+            Self::Refuse => "refuse",
+            Self::Lapse => "lapse",
+            Self::SamePerson => "same-person",
+            Self::AddReason => "add-reason",
+            Self::RetireReason => "retire-reason",
+            Self::AddAccount => "add-account",
+            Self::ChangePassword => "change-password",
+            Self::CloseAccount => "close-account",
+            Self::OpenAccount => "open-account",
+        }
+    }
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Instant,
+    /// Who: an account's name, `command-line` or `service`.
+    pub actor: String,
+    /// What.
+    pub action: Action,
+    /// To what: a decision's id, an account's name, a reason's code.
+    pub subject: String,
+    /// In which words or numbers, if that needs saying.
+    pub detail: String,
+}
+
+impl Entry {
+    /// The entry of a log-in or log-out.
+    #[must_use]
+    pub fn at_the_door(name: &Slug, what: &Noted, at: Instant) -> Self {
+        Self {
+            at,
+            actor: name.to_string(),
+            action: match what {
+                Noted::LoggedIn => Action::LogIn,
+                Noted::LoggedOut => Action::LogOut,
+            },
+            subject: name.to_string(),
+            detail: String::new(),
+        }
+    }
+}
+
+/// A row of the trail, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// From 1, without a gap.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// Who.
+    pub actor: String,
+    /// The word of an [`Action`].
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// In which words.
+    pub detail: String,
+    /// Hash of the row before; zero in the first.
+    pub prev: Hash,
+}
+
+/// What is hashed of a row: this type's JSON, members in this order.
+#[derive(Serialize)]
+struct Hashed<'r> {
+    seq: i64,
+    at: String,
+    actor: &'r str,
+    action: &'r str,
+    subject: &'r str,
+    detail: &'r str,
+    prev: Hash,
+}
+
+impl Row {
+    /// The row of an entry behind another row, or the first.
+    #[must_use]
+    pub fn after(before: Option<&Self>, entry: &Entry) -> Self {
+        Self {
+            seq: before.map_or(1, |before| before.seq.saturating_add(1)),
+            at: entry.at,
+            actor: entry.actor.clone(),
+            action: entry.action.word().to_owned(),
+            subject: entry.subject.clone(),
+            detail: entry.detail.clone(),
+            prev: before.map_or(Hash::ZERO, Self::hash),
+        }
+    }
+
+    /// SHA-256 of the row, which the next one carries.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        let hashed = Hashed {
+            seq: self.seq,
+            at: self.at.to_rfc3339(),
+            actor: &self.actor,
+            action: &self.action,
+            subject: &self.subject,
+            detail: &self.detail,
+            prev: self.prev,
+        };
+        // Texts and numbers always have a JSON form.
+        sha256(&serde_json::to_vec(&hashed).unwrap_or_default())
+    }
+}
+
+/// Where a trail does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// A number is missing or stands twice.
+    #[error("row {expected} is missing; row {found} stands there")]
+    Gap {
+        /// The number that should stand here.
+        expected: i64,
+        /// The number that does.
+        found: i64,
+    },
+    /// A row before this one was changed after this one was written.
+    #[error("row {0} does not carry the hash of the row before it")]
+    Link(i64),
+}
+
+/// Reads a trail row by row, in order.
+#[derive(Debug, Default)]
+pub struct Check {
+    last: Option<Row>,
+}
+
+impl Check {
+    /// Takes the next row.
+    ///
+    /// # Errors
+    /// [`Broken`] where it does not follow.
+    pub fn take(&mut self, row: Row) -> Result<(), Broken> {
+        let expected = self.last.as_ref().map_or(1, |last| last.seq + 1);
+        if row.seq != expected {
+            return Err(Broken::Gap {
+                expected,
+                found: row.seq,
+            });
+        }
+        if row.prev != self.last.as_ref().map_or(Hash::ZERO, Row::hash) {
+            return Err(Broken::Link(row.seq));
+        }
+        self.last = Some(row);
+        Ok(())
+    }
+
+    /// The last row's number and hash: write them down elsewhere.
+    #[must_use]
+    pub fn head(&self) -> Option<(i64, Hash)> {
+        self.last.as_ref().map(|last| (last.seq, last.hash()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trail() -> Vec<Row> {
+        let entry = |n: i64| Entry {
+            at: Instant::from_seconds(n),
+            actor: "li-wei".to_owned(),
+            action: Action::Accept,
+            subject: format!("offer {n}"),
+            detail: String::new(),
+        };
+        let mut rows: Vec<Row> = Vec::new();
+        for n in 1..6 {
+            rows.push(Row::after(rows.last(), &entry(n)));
+        }
+        rows
+    }
+
+    fn check(rows: Vec<Row>) -> Result<Option<(i64, Hash)>, Broken> {
+        let mut check = Check::default();
+        rows.into_iter().try_for_each(|row| check.take(row))?;
+        Ok(check.head())
+    }
+
+    #[test]
+    fn a_whole_trail_holds_and_names_its_head() {
+        let rows = trail();
+        let head = (5, rows[4].hash());
+        assert_eq!(check(rows), Ok(Some(head)));
+        assert_eq!(check(Vec::new()), Ok(None));
+    }
+
+    #[test]
+    fn any_change_in_the_middle_shows() {
+        for at in 0..4 {
+            let changes: [fn(&mut Row); 5] = [
+                |row| row.actor.push('x'),
+                |row| row.action = "refuse".to_owned(),
+                |row| row.subject.clear(),
+                |row| row.detail.push(' '),
+                |row| row.at = Instant::from_seconds(99),
+            ];
+            for change in changes {
+                let mut rows = trail();
+                change(&mut rows[at]);
+                assert_eq!(check(rows), Err(Broken::Link(at as i64 + 2)));
+            }
+            let mut rows = trail();
+            rows.remove(at);
+            assert!(matches!(check(rows), Err(Broken::Gap { .. })));
+            let mut rows = trail();
+            rows.swap(at, at + 1);
+            assert!(check(rows).is_err());
+        }
+    }
+
+    #[test]
+    fn a_cut_end_gives_another_head() {
+        let mut rows = trail();
+        let head = check(rows.clone()).unwrap();
+        rows.pop();
+        assert_ne!(check(rows).unwrap(), head);
+    }
+}

@@ -1,0 +1,176 @@
+//! Commands that look after a bank's desk, on its database directly.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use credit::Accounts;
+use credit::audit::Check;
+use credit::config::Config;
+use credit::desk::Role;
+use credit::store::{Reviews, Sqlite};
+use kit::clock::TokioClock;
+use schemas::hash::Hash;
+use schemas::ids::Slug;
+
+/// Who is named in the trail.
+const ACTOR: &str = "command-line";
+
+/// Rows of the trail that are read at once.
+const ROWS: u32 = 500;
+
+/// What is done with an account.
+#[derive(Subcommand)]
+pub enum User {
+    /// Makes an account; the password is one line of standard input.
+    Add {
+        #[command(flatten)]
+        whom: Whom,
+        /// `officer` decides, `supervisor` keeps the list of reasons, `auditor` reads.
+        #[arg(long, value_parser = role)]
+        role: Role,
+    },
+    /// Gives an account another password (one line of standard input); its sessions end.
+    Password {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Closes an account; its sessions end.
+    Close {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Opens a closed account again.
+    Open {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Lists every account.
+    List {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+}
+
+/// An account of a service.
+#[derive(Args)]
+pub struct Whom {
+    /// The configuration file.
+    #[arg(long)]
+    config: PathBuf,
+    /// The name to log in with.
+    #[arg(long)]
+    name: Slug,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::of_word(text).ok_or_else(|| "officer, supervisor or auditor".to_owned())
+}
+
+/// Does it.
+///
+/// # Errors
+/// When the configuration, the database, the name or the password is refused.
+pub async fn user(what: User) -> anyhow::Result<()> {
+    match what {
+        User::Add { whom, role } => {
+            let (accounts, password) = (open(&whom.config).await?, password()?);
+            accounts.add(ACTOR, &whom.name, role, &password).await?;
+            println!("account {} is made ({})", whom.name, role.word());
+        }
+        User::Password { whom } => {
+            let (accounts, password) = (open(&whom.config).await?, password()?);
+            accounts.set_password(ACTOR, &whom.name, &password).await?;
+            println!(
+                "account {} has another password; its sessions have ended",
+                whom.name
+            );
+        }
+        User::Close { whom } => close(&whom, true).await?,
+        User::Open { whom } => close(&whom, false).await?,
+        User::List { config } => {
+            for account in open(&config).await?.list().await? {
+                let state = account.disabled.map_or_else(
+                    || "open".to_owned(),
+                    |since| format!("closed since {since}"),
+                );
+                println!("{}\t{}\t{state}", account.name, account.role);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn close(whom: &Whom, closed: bool) -> anyhow::Result<()> {
+    open(&whom.config)
+        .await?
+        .set_closed(ACTOR, &whom.name, closed)
+        .await?;
+    println!(
+        "account {} is {}",
+        whom.name,
+        if closed { "closed" } else { "open" }
+    );
+    Ok(())
+}
+
+/// Never an argument: every user of the machine sees those.
+fn password() -> anyhow::Result<String> {
+    kit::people::password::read_line(std::io::stdin()).context("no password")
+}
+
+async fn open(config: &Path) -> anyhow::Result<Accounts> {
+    let config = Config::load(config)?;
+    let store = Arc::new(Sqlite::open(&config.database).await?);
+    Ok(Accounts::new(&config.desk, store, Arc::new(TokioClock))?)
+}
+
+/// A row of the trail that somebody has written down.
+#[derive(Clone, Debug)]
+pub struct Head(i64, Hash);
+
+impl FromStr for Head {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "NUMBER:HASH is expected".to_owned();
+        let (number, hash) = text.split_once(':').ok_or_else(wrong)?;
+        let number = number.parse().map_err(|_| wrong())?;
+        Ok(Self(number, hash.parse().map_err(|_| wrong())?))
+    }
+}
+
+/// Reads the trail from its first row.
+///
+/// # Errors
+/// At the first row that does not follow, and when `head` is not in it.
+pub async fn audit(config: &Path, head: Option<Head>) -> anyhow::Result<()> {
+    let store = Sqlite::open(&Config::load(config)?.database).await?;
+    let (mut check, mut met) = (Check::default(), false);
+    loop {
+        let after = check.head().map_or(0, |(number, _)| number);
+        let rows = store.trail(after, ROWS).await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            check.take(row).context("THE TRAIL DOES NOT HOLD")?;
+            met |= head
+                .as_ref()
+                .is_some_and(|Head(number, hash)| check.head() == Some((*number, *hash)));
+        }
+    }
+    if let Some(Head(number, _)) = &head {
+        ensure!(
+            met,
+            "THE TRAIL DOES NOT HOLD: row {number} is not there or has another hash"
+        );
+    }
+    let Some((number, hash)) = check.head() else {
+        bail!("the trail is empty");
+    };
+    println!("the trail holds: {number} rows; head {number}:{hash}");
+    Ok(())
+}

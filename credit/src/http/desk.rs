@@ -1,0 +1,121 @@
+//! Pages of the desk: one file a page, views without markup, forms that are checked.
+
+pub(super) mod event;
+pub(super) mod format;
+pub(super) mod offer;
+pub(super) mod queue;
+pub(super) mod reasons;
+pub(super) mod review;
+pub(super) mod trail;
+
+use askama::Template;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use kit::people::{LogInPage, LogInProblem, LogInView};
+use kit::problem::Problem;
+
+use super::shell::{self, Shell};
+use super::{internal, refused};
+use crate::desk::DeskError;
+use crate::evidence::OpenError;
+
+/// The log-in page.
+pub(super) struct LogIn;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LogInTemplate<'v> {
+    shell: Shell,
+    view: &'v LogInView,
+    problem: Option<&'static str>,
+}
+
+impl LogInPage for LogIn {
+    fn render(&self, view: &LogInView) -> Response {
+        let uri = Uri::from_static("/login");
+        let problem = view.problem.map(|problem| match problem {
+            LogInProblem::Wrong => "login.wrong",
+            LogInProblem::TooMany => "login.too-many",
+            LogInProblem::Busy => "login.busy",
+            LogInProblem::Form => "login.form",
+        });
+        let page = LogInTemplate {
+            shell: Shell::plain(&uri, view.language),
+            view,
+            problem,
+        };
+        shell::page(&uri, StatusCode::OK, &page).unwrap_or_else(IntoResponse::into_response)
+    }
+}
+
+/// What the desk refuses, as a problem.
+pub(super) fn problem(error: &DeskError) -> Problem {
+    let says = |status: StatusCode, slug: &str, title: &str| {
+        refused(status, slug, title, error.to_string())
+    };
+    match error {
+        DeskError::NotAllowed => says(
+            StatusCode::FORBIDDEN,
+            "not-allowed",
+            "Your role may not do this",
+        ),
+        DeskError::Unknown => Problem::not_found("There is no decision with this id."),
+        DeskError::Settled => says(
+            StatusCode::CONFLICT,
+            "offer-settled",
+            "The offer was decided meanwhile; nothing was stored",
+        ),
+        DeskError::Stale => says(
+            StatusCode::CONFLICT,
+            "offer-changed",
+            "The offer has changed since you opened it; nothing was stored",
+        ),
+        DeskError::Lapsed => says(
+            StatusCode::CONFLICT,
+            "offer-lapsed",
+            "The offer has run out; nothing was stored",
+        ),
+        DeskError::SamePerson => says(
+            StatusCode::FORBIDDEN,
+            "same-person",
+            "You have decided on this offer before; a second officer must be another person",
+        ),
+        DeskError::Reason(_) => says(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "reason-unknown",
+            "There is no such reason in the list; nothing was stored",
+        ),
+        DeskError::ReasonTaken(_) => says(
+            StatusCode::CONFLICT,
+            "reason-taken",
+            "A reason has this code already; nothing was stored",
+        ),
+        DeskError::ReasonsFull | DeskError::Words(_) => says(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "reason-refused",
+            "The reason cannot be added; nothing was stored",
+        ),
+        DeskError::Note => says(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "note-refused",
+            "The note cannot be kept; nothing was stored",
+        ),
+        DeskError::NoStage(crate::loan::review::NoStage::NoOffer) => says(
+            StatusCode::CONFLICT,
+            "no-offer",
+            "The application was declined; there is nothing to decide",
+        ),
+        DeskError::Evidence(OpenError::Unnamed | OpenError::Missing(_)) => {
+            Problem::not_found("The evidence of this decision is not kept.")
+        }
+        DeskError::Evidence(OpenError::Refused(_)) => says(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "evidence-refused",
+            "The kept evidence does not hold under the bank's policy",
+        ),
+        DeskError::Stopping => Problem::unavailable(error.to_string()),
+        DeskError::Evidence(OpenError::Altered(_))
+        | DeskError::NoStage(_)
+        | DeskError::Store(_) => internal(error),
+    }
+}

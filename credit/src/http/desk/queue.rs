@@ -1,0 +1,359 @@
+//! `GET /`: what waits, what was decided, what was declined, and what could not be read.
+//!
+//! A read that was refused has a place of its own above the table: it never looks as if nothing
+//! had been sent.
+
+use std::cmp::Ordering;
+
+use askama::Template;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use kit::negotiate::Language;
+use kit::people::Person;
+use kit::problem::Problem;
+use kit::text::Text;
+use schemas::time::Instant;
+use serde::Deserialize;
+
+use super::format::{When, exact, money, when};
+use crate::http::pages::view::{Gauge, sandbox_gauges};
+use crate::http::pages::words;
+use crate::http::shell::{self, Shell};
+use crate::http::{App, internal};
+use crate::loan::review::Act;
+use crate::loan::{Outcome, ReviewRules, Stage};
+use crate::service::{NO_FACTS, NOT_PERMITTED, UNREACHABLE};
+use crate::store::Refusal;
+use crate::store::reviews::{Reviewed, SHELF_MAX, Shelf};
+
+/// Refused reads that the page lists.
+const REFUSED_SHOWN: u32 = 50;
+
+/// Longest text to look for, in bytes.
+const LOOK_FOR_MAX: usize = 64;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    /// `open`, `settled` or `declined`.
+    #[serde(default)]
+    state: String,
+    /// One of [`SORTS`].
+    #[serde(default)]
+    sort: String,
+    /// `asc` or `desc`.
+    #[serde(default)]
+    dir: String,
+    /// Part of an application's id or a supplier.
+    #[serde(default)]
+    q: String,
+}
+
+/// What a table can be sorted by.
+const SORTS: [&str; 6] = [
+    "age",
+    "application",
+    "supplier",
+    "amount",
+    "points",
+    "stage",
+];
+
+/// One offer in the table.
+#[derive(Debug)]
+struct Row {
+    id: String,
+    application: String,
+    supplier: String,
+    requested: String,
+    amount: String,
+    points: i32,
+    grade: String,
+    age: When,
+    deadline: Option<When>,
+    soon: bool,
+    tone: &'static str,
+    stage: String,
+    mine: bool,
+    replay: bool,
+    order: Order,
+}
+
+/// What rows are compared by.
+#[derive(Debug)]
+struct Order {
+    at: Instant,
+    fen: (String, i64),
+    stage: u8,
+}
+
+/// A column's heading, which sorts.
+#[derive(Debug)]
+struct Column {
+    label: String,
+    href: String,
+    /// `ascending`, `descending` or `none`.
+    sorted: &'static str,
+    figure: bool,
+}
+
+#[derive(Debug)]
+struct Tab {
+    label: String,
+    href: String,
+    here: bool,
+}
+
+/// A read that was refused.
+#[derive(Debug)]
+struct RefusedRow {
+    application: String,
+    supplier: String,
+    what: String,
+    class: String,
+    at: String,
+}
+
+#[derive(Template)]
+#[template(path = "queue.html")]
+struct Page {
+    shell: Shell,
+    tabs: Vec<Tab>,
+    asked: Asked,
+    columns: Vec<Column>,
+    rows: Vec<Row>,
+    hidden: usize,
+    cut: bool,
+    refused: Vec<RefusedRow>,
+    gauges: Vec<Gauge>,
+}
+
+/// The queue.
+pub(crate) async fn show(
+    State(app): State<App>,
+    person: Person,
+    language: Language,
+    uri: Uri,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    let shell = Shell::new(&uri, language, &person, "queue")?;
+    app.desk
+        .lapse_due()
+        .await
+        .map_err(|error| super::problem(&error))?;
+    let (shelf, store) = (shelf_of(&asked.state), app.desk.credit().store());
+    let found = store
+        .shelf(shelf, SHELF_MAX)
+        .await
+        .map_err(|error| internal(&error))?;
+    let refused = store
+        .undecided(REFUSED_SHOWN)
+        .await
+        .map_err(|error| internal(&error))?;
+    let sandbox = app
+        .desk
+        .credit()
+        .sandbox()
+        .await
+        .map_err(|error| internal(&error))?;
+    let view = View {
+        t: shell.t,
+        now: app.desk.clock().now(),
+        rules: app.desk.rules(),
+        me: person.name.as_str(),
+    };
+    let (all, cut) = (found.len(), found.len() >= SHELF_MAX as usize);
+    let mut rows: Vec<Row> = found
+        .into_iter()
+        .filter(|one| fits(one, &asked.q))
+        .filter_map(|one| view.row(one))
+        .collect();
+    sort(&mut rows, &asked);
+    let page = Page {
+        tabs: tabs(&asked, shell.t),
+        columns: columns(&asked, shell.t),
+        hidden: all - rows.len(),
+        rows,
+        cut,
+        refused: refused
+            .iter()
+            .map(|one| refused_row(one, shell.t))
+            .collect(),
+        gauges: sandbox_gauges(&sandbox, words::of(language)),
+        asked,
+        shell,
+    };
+    shell::page(&uri, StatusCode::OK, &page)
+}
+
+fn shelf_of(state: &str) -> Shelf {
+    match state {
+        "settled" => Shelf::Settled,
+        "declined" => Shelf::Declined,
+        _ => Shelf::Open,
+    }
+}
+
+fn fits(one: &Reviewed, q: &str) -> bool {
+    let application = &one.decision.application;
+    let found = |text: &str| text.to_lowercase().contains(&q.trim().to_lowercase());
+    q.len() > LOOK_FOR_MAX
+        || found(application.application_id.as_str())
+        || found(application.supplier.as_str())
+}
+
+struct View<'v> {
+    t: Text,
+    now: Instant,
+    rules: &'v ReviewRules,
+    me: &'v str,
+}
+
+impl View<'_> {
+    /// The row of a decision; none for one whose kept steps cannot be read, which its own page says.
+    fn row(&self, one: Reviewed) -> Option<Row> {
+        let Reviewed { decision, history } = one;
+        let language = self.t.language;
+        let application = &decision.application;
+        let amount = match decision.outcome {
+            Outcome::Offer { amount } => Some(amount),
+            Outcome::Decline => None,
+        };
+        let mine = history.iter().any(|step| {
+            step.person
+                .as_ref()
+                .is_some_and(|person| person.as_str() == self.me)
+        });
+        let stage = amount.and_then(|_| Stage::read(&decision, history, self.rules).ok());
+        let (tone, words, order) = self.stage(stage.as_ref());
+        let open = stage.as_ref().filter(|stage| !stage.is_settled());
+        let lapses = open.map(|stage| stage.offer().lapses_at);
+        let shown = amount.unwrap_or(application.requested);
+        Some(Row {
+            id: decision.decision_id.clone(),
+            application: application.application_id.to_string(),
+            supplier: application.supplier.to_string(),
+            requested: money(application.requested, language),
+            amount: amount.map_or_else(String::new, |amount| money(amount, language)),
+            points: decision.score.total,
+            grade: decision.score.grade.clone(),
+            age: when(decision.decided_at, self.now, self.t),
+            deadline: lapses.map(|at| when(at, self.now, self.t)),
+            soon: lapses.is_some_and(|at| at.since(self.now).as_secs() < 24 * 3600),
+            tone,
+            stage: words,
+            mine: mine && open.is_some(),
+            replay: decision.replay,
+            order: Order {
+                at: decision.decided_at,
+                fen: (shown.currency().to_string(), shown.fen()),
+                stage: order,
+            },
+        })
+    }
+
+    fn stage(&self, stage: Option<&Stage>) -> (&'static str, String, u8) {
+        let (tone, key, order) = match stage {
+            None => ("bad", "stage.declined", 5),
+            Some(Stage::Waiting(_)) => ("info", "stage.waiting", 0),
+            Some(Stage::Endorsed(_)) => ("warn", "stage.endorsed", 1),
+            Some(Stage::Settled(settled)) => match settled.last.act {
+                Act::Accept => ("ok", "stage.accepted", 2),
+                Act::Refuse => ("bad", "stage.refused", 3),
+                Act::Lapse => ("none", "stage.lapsed", 4),
+            },
+        };
+        (tone, self.t.get(key).to_owned(), order)
+    }
+}
+
+fn sort(rows: &mut [Row], asked: &Asked) {
+    let by: fn(&Row, &Row) -> Ordering = match asked.sort.as_str() {
+        "application" => |a, b| a.application.cmp(&b.application),
+        "supplier" => |a, b| a.supplier.cmp(&b.supplier),
+        "amount" => |a, b| a.order.fen.cmp(&b.order.fen),
+        "points" => |a, b| a.points.cmp(&b.points),
+        "stage" => |a, b| a.order.stage.cmp(&b.order.stage),
+        "age" => |a, b| a.order.at.cmp(&b.order.at),
+        // As the shelf has it.
+        _ => return,
+    };
+    rows.sort_by(by);
+    if asked.dir == "desc" {
+        rows.reverse();
+    }
+}
+
+/// The address of the same page with something else.
+fn address(asked: &Asked, state: &str, sort: &str, dir: &str) -> String {
+    let pairs = [
+        ("state", state),
+        ("sort", sort),
+        ("dir", dir),
+        ("q", asked.q.as_str()),
+    ];
+    let filled = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let pairs: Vec<String> = filled
+        .map(|(name, value)| format!("{name}={}", kit::page::query_value(value)))
+        .collect();
+    format!("/?{}", pairs.join("&"))
+}
+
+fn tabs(asked: &Asked, t: Text) -> Vec<Tab> {
+    let shelf = shelf_of(&asked.state);
+    let tab = |(state, one): (&str, Shelf)| Tab {
+        label: t.get(&format!("queue.{state}")).to_owned(),
+        href: address(asked, state, "", ""),
+        here: shelf == one,
+    };
+    [
+        ("open", Shelf::Open),
+        ("settled", Shelf::Settled),
+        ("declined", Shelf::Declined),
+    ]
+    .into_iter()
+    .map(tab)
+    .collect()
+}
+
+fn columns(asked: &Asked, t: Text) -> Vec<Column> {
+    let column = |name: &&str| {
+        let here = asked.sort == *name;
+        let dir = if here && asked.dir != "desc" {
+            "desc"
+        } else {
+            "asc"
+        };
+        Column {
+            label: t.get(&format!("column.{name}")).to_owned(),
+            href: address(asked, &asked.state, name, dir),
+            sorted: match (here, asked.dir.as_str()) {
+                (false, _) => "none",
+                (true, "desc") => "descending",
+                (true, _) => "ascending",
+            },
+            figure: matches!(*name, "amount" | "points"),
+        }
+    };
+    SORTS.iter().map(column).collect()
+}
+
+fn refused_row(one: &Refusal, t: Text) -> RefusedRow {
+    let what = match one.class.as_str() {
+        NOT_PERMITTED => "refused.not-permitted",
+        UNREACHABLE => "refused.unreachable",
+        NO_FACTS => "refused.facts",
+        "stale" => "refused.stale",
+        _ => "refused.proof",
+    };
+    RefusedRow {
+        application: one.application_id.to_string(),
+        supplier: one.supplier.to_string(),
+        what: t.get(what).to_owned(),
+        class: one.class.clone(),
+        at: exact(one.refused_at),
+    }
+}

@@ -1,0 +1,189 @@
+//! What every page of the desk has around it, and the words of all of them.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use kit::negotiate::{self, Language};
+use kit::people::{Csrf, Person};
+use kit::problem::Problem;
+use kit::text::{Text, Texts};
+
+use super::internal;
+use crate::desk::{Actor, Role};
+
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(
+        include_str!("../../web/i18n/en.txt"),
+        include_str!("../../web/i18n/zh-CN.txt"),
+    )
+});
+
+/// The texts of a language.
+#[must_use]
+pub fn text(language: Language) -> Text {
+    TEXTS.of(language)
+}
+
+/// Keys that stand in one language only; none.
+#[must_use]
+pub fn text_differences() -> Vec<&'static str> {
+    TEXTS.differences()
+}
+
+/// Head, navigation and foot of a page.
+#[derive(Debug)]
+pub struct Shell {
+    /// Its texts.
+    pub t: Text,
+    /// The same page in the other language.
+    pub switch: String,
+    /// The other language.
+    pub other: Language,
+    /// Who looks, unless nobody is logged in.
+    pub person: Option<Who>,
+    /// Which entry of the navigation is here.
+    pub here: &'static str,
+}
+
+/// Who looks at a page.
+#[derive(Debug)]
+pub struct Who {
+    /// The account's name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The role in words.
+    pub role_words: String,
+    /// The token of its forms.
+    pub csrf: Csrf,
+}
+
+impl Shell {
+    /// The shell of a page for a person.
+    ///
+    /// # Errors
+    /// 403 for an account with a role that this service does not know.
+    pub fn new(
+        uri: &Uri,
+        language: Language,
+        person: &Person,
+        here: &'static str,
+    ) -> Result<Self, Problem> {
+        let actor = actor(person)?;
+        let t = text(language);
+        let who = Who {
+            name: actor.name.to_string(),
+            role: actor.role,
+            role_words: t.get(role_key(actor.role)).to_owned(),
+            csrf: person.csrf.clone(),
+        };
+        Ok(Self {
+            person: Some(who),
+            here,
+            ..Self::plain(uri, language)
+        })
+    }
+
+    /// The shell of a page for whoever comes.
+    #[must_use]
+    pub fn plain(uri: &Uri, language: Language) -> Self {
+        let other = language.other();
+        Self {
+            t: text(language),
+            switch: switch(uri, other),
+            other,
+            person: None,
+            here: "",
+        }
+    }
+
+    /// The token for forms of this page; empty where nobody is logged in.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        self.person
+            .as_ref()
+            .map_or_else(String::new, |who| who.csrf.to_string())
+    }
+
+    /// True if the person's role decides on offers.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.person.as_ref().is_some_and(|who| who.role.decides())
+    }
+
+    /// True if the person's role keeps the list of reasons.
+    #[must_use]
+    pub fn keeps_reasons(&self) -> bool {
+        self.person
+            .as_ref()
+            .is_some_and(|who| who.role.keeps_reasons())
+    }
+
+    /// True if the person's role reads the whole trail.
+    #[must_use]
+    pub fn reads_trail(&self) -> bool {
+        self.person
+            .as_ref()
+            .is_some_and(|who| who.role.reads_trail())
+    }
+}
+
+/// Text key of a role.
+#[must_use]
+pub fn role_key(role: Role) -> &'static str {
+    match role {
+        Role::Officer => "role.officer",
+        Role::Supervisor => "role.supervisor",
+        Role::Auditor => "role.auditor",
+    }
+}
+
+/// The person as someone who acts here.
+///
+/// # Errors
+/// 403 for an unknown role.
+pub(crate) fn actor(person: &Person) -> Result<Actor, Problem> {
+    let role = Role::of_word(person.role.as_str());
+    let role = role.ok_or_else(|| {
+        let title = "Your role may not do this";
+        Problem::new(StatusCode::FORBIDDEN, "not-allowed", title)
+    })?;
+    Ok(Actor {
+        name: person.name.clone(),
+        role,
+    })
+}
+
+/// This address with another language and everything else as it is.
+fn switch(uri: &Uri, other: Language) -> String {
+    let kept = uri.query().into_iter().flat_map(|query| query.split('&'));
+    let own = format!("{}=", negotiate::NAME);
+    let kept: Vec<&str> = kept
+        .filter(|pair| !pair.is_empty() && !pair.starts_with(&own))
+        .collect();
+    let more = kept
+        .iter()
+        .fold(String::new(), |more, pair| format!("{more}&{pair}"));
+    format!("?{own}{other}{more}")
+}
+
+/// A page; a language that was chosen in the address is kept in a cookie.
+pub(crate) fn page(
+    uri: &Uri,
+    status: StatusCode,
+    template: &impl Template,
+) -> Result<Response, Problem> {
+    let body = template.render().map_err(|error| internal(&error))?;
+    let mut response = (status, Html(body)).into_response();
+    let headers = response.headers_mut();
+    let vary = HeaderValue::from_static("accept-language, cookie");
+    headers.insert(header::VARY, vary);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let chosen = Language::asked(uri).and_then(|language| language.cookie().parse().ok());
+    if let Some(cookie) = chosen {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}

@@ -1,0 +1,357 @@
+//! What people make of an offer: one officer, or two above a line, and never the same one twice.
+//!
+//! ```text
+//! Waiting --refuse--> refused     Waiting --accept, at or under the line--> accepted
+//!    |                               |
+//!    +--accept, above the line--> Endorsed --refuse or accept of another person--> settled
+//!    +--time--> lapsed <--time--------+
+//! ```
+//!
+//! [`Waiting::review`] and [`Endorsed::review`] consume the stage that they were read as, so that a
+//! stage is decided on once; a settled offer has no transition at all. The database says the same
+//! again: each step of an offer has one row, no person has two, and one row settles.
+
+use std::time::Duration;
+
+use schemas::hash::{Hash, sha256_parts};
+use schemas::ids::Slug;
+use schemas::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::decision::{Decision, Outcome};
+use crate::money::Money;
+
+/// Longest note of an officer in characters.
+pub const NOTE_MAX: usize = 500;
+
+/// By which rules the bank's people decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewRules {
+    /// An offer of more than this needs a second officer; so does one in another currency.
+    pub second_officer_above: Money,
+    /// How long an offer waits before it lapses.
+    pub offer_valid: Duration,
+}
+
+impl ReviewRules {
+    /// True if one officer is not enough.
+    #[must_use]
+    pub fn needs_two(&self, amount: Money) -> bool {
+        let line = self.second_officer_above;
+        amount.common(line).is_err() || amount.fen() > line.fen()
+    }
+}
+
+/// What somebody made of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// It may be disbursed as far as this person is concerned.
+    Accept,
+    /// It is not made.
+    Refuse,
+    /// Nobody decided in time.
+    Lapse,
+}
+
+impl Act {
+    /// Its word in rows and forms.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Refuse => "refuse",
+            Self::Lapse => "lapse",
+        }
+    }
+
+    /// The act of a word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Accept, Self::Refuse, Self::Lapse]
+            .into_iter()
+            .find(|act| act.word() == word)
+    }
+}
+
+/// One step in the life of an offer, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// The offer's decision.
+    pub decision_id: String,
+    /// From 1.
+    pub step: u32,
+    /// What was done.
+    pub act: Act,
+    /// Who did it; nobody lets an offer lapse.
+    pub person: Option<Slug>,
+    /// Why it was refused.
+    pub reason: Option<Slug>,
+    /// What the officer wrote beside it.
+    pub note: String,
+    /// The stage that the person saw, see [`Stage::version`].
+    pub version: Hash,
+    /// The inputs of the decision that it is about.
+    pub inputs: Hash,
+    /// The points table of that decision.
+    pub model: Hash,
+    /// True if nothing comes after it.
+    pub settles: bool,
+    /// When.
+    #[serde(with = "crate::rfc3339")]
+    pub at: Instant,
+}
+
+/// What an officer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Who.
+    pub person: Slug,
+    /// Accept, or why not.
+    pub choice: Choice,
+    /// At most [`NOTE_MAX`] characters.
+    pub note: String,
+}
+
+/// Accept or refuse: a refusal has a reason by its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Accept.
+    Accept,
+    /// Refuse, with the code of a reason.
+    Refuse(Slug),
+}
+
+impl Choice {
+    /// As an act.
+    #[must_use]
+    pub fn act(&self) -> Act {
+        match self {
+            Self::Accept => Act::Accept,
+            Self::Refuse(_) => Act::Refuse,
+        }
+    }
+
+    /// The reason of a refusal.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Slug> {
+        match self {
+            Self::Accept => None,
+            Self::Refuse(reason) => Some(reason),
+        }
+    }
+}
+
+/// Why no stage can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoStage {
+    /// The decision declines: people have nothing to decide.
+    #[error("the decision is no offer")]
+    NoOffer,
+    /// The kept steps do not follow from each other.
+    #[error("the kept steps of the offer do not follow from each other")]
+    Broken,
+}
+
+/// The person has taken part in this offer before: maker is never checker.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a second officer has to be another person")]
+pub struct SamePerson;
+
+/// An offer as people see it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The decision that offers.
+    pub decision_id: String,
+    /// How much.
+    pub amount: Money,
+    /// When nobody can decide on it any more.
+    pub lapses_at: Instant,
+    /// True if it takes two people.
+    pub needs_two: bool,
+    inputs: Hash,
+    model: Hash,
+    history: Vec<Review>,
+}
+
+/// Nobody has decided yet.
+#[derive(Clone, Debug)]
+pub struct Waiting(Offer);
+
+/// One officer has accepted, another one has to decide.
+#[derive(Clone, Debug)]
+pub struct Endorsed {
+    offer: Offer,
+    /// Who.
+    pub first: Slug,
+}
+
+/// Accepted, refused or lapsed.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    offer: Offer,
+    /// The step that settled it.
+    pub last: Review,
+}
+
+/// Where an offer stands.
+#[derive(Clone, Debug)]
+pub enum Stage {
+    /// Nobody has decided yet.
+    Waiting(Waiting),
+    /// A second officer has to decide.
+    Endorsed(Endorsed),
+    /// It is decided.
+    Settled(Settled),
+}
+
+impl Stage {
+    /// The stage of an offer after these steps, in their order.
+    ///
+    /// # Errors
+    /// [`NoStage`].
+    pub fn read(
+        decision: &Decision,
+        history: Vec<Review>,
+        rules: &ReviewRules,
+    ) -> Result<Self, NoStage> {
+        let Outcome::Offer { amount } = decision.outcome else {
+            return Err(NoStage::NoOffer);
+        };
+        let numbered = history
+            .iter()
+            .zip(1..)
+            .all(|(review, step)| review.step == step);
+        let but_last = history.len().saturating_sub(1);
+        let open = history[..but_last].iter().all(|review| !review.settles);
+        if !numbered || !open || history.len() > 2 {
+            return Err(NoStage::Broken);
+        }
+        let last = history.last().cloned();
+        let offer = Offer {
+            decision_id: decision.decision_id.clone(),
+            amount,
+            lapses_at: decision.decided_at + rules.offer_valid,
+            needs_two: rules.needs_two(amount),
+            inputs: decision.inputs,
+            model: decision.model.hash,
+            history,
+        };
+        match last {
+            None => Ok(Self::Waiting(Waiting(offer))),
+            Some(last) if last.settles => Ok(Self::Settled(Settled { offer, last })),
+            Some(Review {
+                person: Some(first),
+                ..
+            }) if offer.history.len() == 1 => Ok(Self::Endorsed(Endorsed { offer, first })),
+            Some(_) => Err(NoStage::Broken),
+        }
+    }
+
+    /// The offer.
+    #[must_use]
+    pub fn offer(&self) -> &Offer {
+        match self {
+            Self::Waiting(Waiting(offer)) => offer,
+            Self::Endorsed(endorsed) => &endorsed.offer,
+            Self::Settled(settled) => &settled.offer,
+        }
+    }
+
+    /// Names exactly this stage of exactly this offer: a form that carries another version was
+    /// filled in from something else.
+    #[must_use]
+    pub fn version(&self) -> Hash {
+        let offer = self.offer();
+        offer.version()
+    }
+
+    /// True once nothing can be decided any more.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Settled(_))
+    }
+
+    /// The last step, by time, of an offer that nobody settled.
+    #[must_use]
+    pub fn lapse(self, at: Instant) -> Option<Review> {
+        let offer = match self {
+            Self::Waiting(Waiting(offer)) | Self::Endorsed(Endorsed { offer, .. }) => offer,
+            Self::Settled(_) => return None,
+        };
+        (at >= offer.lapses_at).then(|| Review {
+            act: Act::Lapse,
+            settles: true,
+            ..offer.step(at)
+        })
+    }
+}
+
+impl Offer {
+    /// Every step so far.
+    #[must_use]
+    pub fn history(&self) -> &[Review] {
+        &self.history
+    }
+
+    fn version(&self) -> Hash {
+        let steps = serde_json::to_vec(&self.history).unwrap_or_default();
+        sha256_parts(&[b"offer stage\n", self.inputs.as_bytes(), &steps])
+    }
+
+    /// The next step, with nobody's words in it yet.
+    fn step(&self, at: Instant) -> Review {
+        Review {
+            decision_id: self.decision_id.clone(),
+            step: u32::try_from(self.history.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
+            act: Act::Accept,
+            person: None,
+            reason: None,
+            note: String::new(),
+            version: self.version(),
+            inputs: self.inputs,
+            model: self.model,
+            settles: false,
+            at,
+        }
+    }
+
+    fn reviewed(&self, verdict: Verdict, settles: bool, at: Instant) -> Review {
+        Review {
+            act: verdict.choice.act(),
+            reason: verdict.choice.reason().cloned(),
+            person: Some(verdict.person),
+            note: verdict.note,
+            settles,
+            ..self.step(at)
+        }
+    }
+}
+
+impl Waiting {
+    /// The first officer decides: a refusal settles, an acceptance does where one officer is enough.
+    #[must_use]
+    pub fn review(self, verdict: Verdict, at: Instant) -> Review {
+        let settles = verdict.choice != Choice::Accept || !self.0.needs_two;
+        self.0.reviewed(verdict, settles, at)
+    }
+}
+
+impl Endorsed {
+    /// The second officer decides, which settles it.
+    ///
+    /// # Errors
+    /// [`SamePerson`] for the one who accepted before.
+    pub fn review(self, verdict: Verdict, at: Instant) -> Result<Review, SamePerson> {
+        if verdict.person == self.first {
+            Err(SamePerson)
+        } else {
+            Ok(self.offer.reviewed(verdict, true, at))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
