@@ -10,6 +10,7 @@ mod ingest;
 mod lint;
 mod log;
 mod made;
+mod readers;
 mod registry;
 mod roles;
 mod trace;
@@ -72,6 +73,12 @@ contract! {
         queue_gives_the_oldest_registry_version_in_order
         batch_takes_its_statements_from_the_queue
         checkpoints_first_note_of_a_size_stays;
+    readers:
+        report_is_kept_once_and_comes_back
+        reports_have_limits_by_item_and_in_all
+        contact_is_kept_apart_and_erased
+        steps_of_a_report_have_one_winner_each
+        scans_are_counted_and_unknown_codes_are_limited;
     registry:
         records_as_of_each_version
         credentials_are_replaced

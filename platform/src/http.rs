@@ -9,6 +9,8 @@ mod log;
 mod problem;
 mod product;
 mod registry;
+mod report;
+mod scan;
 
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ use schemas::log::Policy;
 use schemas::statement::MESSAGE_MAX;
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Registrar};
@@ -76,6 +80,9 @@ pub struct App {
 
 type Shared = Arc<App>;
 
+/// Answers below this many bytes fit into one packet as they are.
+const COMPRESSED_FROM: u16 = 1_200;
+
 /// All routes.
 pub fn router(app: Shared) -> Router {
     let small = DefaultBodyLimit::max(64 * 1024);
@@ -100,17 +107,25 @@ pub fn router(app: Shared) -> Router {
             "/v1/evidence/{organisation}",
             get(evidence::of_organisation),
         )
-        .route("/v1/bundles/item", get(product::bundle))
         .route("/v1/totals", get(health::totals))
         .route("/v1/chains", get(health::chains))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{*name}", get(log::tile))
         .route("/health", get(health::health))
         .layer(small);
-    let pages = Router::new()
+    // What is compressed holds no secret: the length of an answer would tell of it.
+    let open = Router::new()
         .route("/", get(product::home))
         .route("/01/{*rest}", get(product::page))
+        .route("/v1/bundles/item", get(product::bundle))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
+    let pages = Router::new()
+        .merge(open)
+        .route("/report", get(report::form).post(report::send))
+        .route("/report/{number}", get(report::page))
+        .route("/report/{number}/forget", post(report::forget))
         .route("/assets/{*name}", get(product::asset))
+        .layer(DefaultBodyLimit::max(64 * 1024))
         .fallback(product::nothing)
         .layer(map_response(kit::page::secure));
     machines

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod link;
 pub mod operator;
 pub mod registry;
+pub mod report;
 pub mod service;
 pub mod store;
 pub mod tls;

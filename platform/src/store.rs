@@ -10,11 +10,13 @@ mod convert;
 mod error;
 mod open;
 pub mod postgres;
+mod readers;
 pub mod sqlite;
 pub mod tables;
 
 pub use error::{StoreError, Stored};
 pub use open::{FILE, migrate, open};
+pub use readers::ReaderStore;
 
 use async_trait::async_trait;
 use captures::CaptureStore;
@@ -501,6 +503,12 @@ pub trait TraceStore: Send + Sync {
 }
 
 /// Everything.
-pub trait Store: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore {}
+pub trait Store:
+    RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore
+{
+}
 
-impl<T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore> Store for T {}
+impl<T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore> Store
+    for T
+{
+}

@@ -15,6 +15,7 @@ pub mod format;
 pub mod pages;
 pub mod product;
 pub mod qr;
+pub mod report;
 pub mod text;
 pub mod view;
 
@@ -30,7 +31,10 @@ pub use pages::{
 };
 pub use product::render_product;
 pub use qr::qr_svg;
-pub use view::{ByLanguage, Links, Names, ProductView, Scans, Verifier};
+pub use report::{
+    FormView, LookUpView, ReportView, Trouble, render_form, render_look_up, render_report,
+};
+pub use view::{ByLanguage, Links, Names, ProductView, Scans, Verifier, report_href};
 
 /// Why a page could not be written; the caller answers 500.
 #[derive(Debug, thiserror::Error)]

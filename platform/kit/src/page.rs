@@ -5,6 +5,7 @@ use axum::http::header::{
     CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 /// What a page may load: everything from its own origin only, no inline script, no inline style
@@ -56,6 +57,31 @@ pub fn query_value(text: &str) -> String {
     out
 }
 
+/// True unless the browser says that a page of another origin has sent this form. `public_url` is
+/// the address of the service as people use it; empty where that is the request's own host over
+/// plain HTTP. What names no origin at all is no browser's form, or an old browser's.
+#[must_use]
+pub fn is_from_own(headers: &HeaderMap, public_url: &str) -> bool {
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let Some(origin) = text(&header::ORIGIN) else {
+        let site = text(&HeaderName::from_static("sec-fetch-site"));
+        return site.is_none_or(|site| site == "same-origin");
+    };
+    match public_url {
+        "" => text(&header::HOST).is_some_and(|host| origin == format!("http://{host}")),
+        _ => origin == origin_of(public_url),
+    }
+}
+
+/// `https://host:port` of an address.
+fn origin_of(url: &str) -> &str {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url;
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    url.get(..scheme.len() + 3 + host.len()).unwrap_or(url)
+}
+
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse;
@@ -77,6 +103,27 @@ mod tests {
     fn a_value_cannot_leave_its_place() {
         assert_eq!(query_value("/a?b=1&c"), "/a%3Fb%3D1%26c");
         assert_eq!(query_value("云\r\n"), "%E4%BA%91%0D%0A");
+    }
+
+    #[test]
+    fn a_form_of_another_origin_is_told_apart() {
+        let from = |headers: &[(&'static str, &str)], public: &str| {
+            let mut map = HeaderMap::new();
+            map.insert("host", HeaderValue::from_static("127.0.0.1:80"));
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            is_from_own(&map, public)
+        };
+        assert!(from(&[], ""));
+        assert!(from(&[("sec-fetch-site", "same-origin")], ""));
+        assert!(!from(&[("sec-fetch-site", "cross-site")], ""));
+        assert!(from(&[("origin", "http://127.0.0.1:80")], ""));
+        assert!(!from(&[("origin", "https://127.0.0.1:80")], ""));
+        assert!(!from(&[("origin", "null")], ""));
+        let public = "https://trace.example:8443/x";
+        assert!(from(&[("origin", "https://trace.example:8443")], public));
+        assert!(!from(&[("origin", "http://127.0.0.1:80")], public));
     }
 
     #[tokio::test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{Path, Query, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use kit::problem::Problem;
 use schemas::causes::causes;
@@ -11,10 +11,10 @@ use schemas::hash::{Hash, sha256};
 use schemas::proof::{self, Report};
 use serde::Deserialize;
 
-use super::{Shared, problem};
+use super::{Shared, problem, scan};
 use crate::bundle::BundleError;
 use crate::config::WitnessSection;
-use crate::store::StoreError;
+use crate::store::{ScanCount, StoreError};
 use crate::trace::verdict::Witness;
 use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
 use crate::web::{
@@ -85,9 +85,9 @@ fn name_in(event: &[u8]) -> Option<web::ByLanguage> {
 }
 
 /// Why a page could not be made; logged under a reference, never shown.
-struct Failed(String);
+pub(super) struct Failed(pub(super) String);
 
-fn failed_page(failed: &Failed, lang: Lang) -> Response {
+pub(super) fn failed_page(failed: &Failed, lang: Lang) -> Response {
     let reference = schemas::random::bytes::<6>()
         .map(hex::encode)
         .unwrap_or_default();
@@ -100,7 +100,12 @@ fn failed_page(failed: &Failed, lang: Lang) -> Response {
     )
 }
 
-fn error_page(status: StatusCode, kind: ErrorKind, reference: String, lang: Lang) -> Response {
+pub(super) fn error_page(
+    status: StatusCode,
+    kind: ErrorKind,
+    reference: String,
+    lang: Lang,
+) -> Response {
     match web::render_error(&ErrorView { kind, reference }, lang) {
         Ok(page) => (status, Html(page)).into_response(),
         Err(_) => Problem::internal().into_response(),
@@ -108,7 +113,12 @@ fn error_page(status: StatusCode, kind: ErrorKind, reference: String, lang: Lang
 }
 
 /// A page, with the language remembered where it was asked for.
-fn html(status: StatusCode, page: Result<String, RenderError>, uri: &Uri, lang: Lang) -> Response {
+pub(super) fn html(
+    status: StatusCode,
+    page: Result<String, RenderError>,
+    uri: &Uri,
+    lang: Lang,
+) -> Response {
     let page = match page {
         Ok(page) => page,
         Err(error) => return failed_page(&Failed(error.to_string()), lang),
@@ -117,42 +127,94 @@ fn html(status: StatusCode, page: Result<String, RenderError>, uri: &Uri, lang: 
     if let Some(cookie) =
         Lang::asked(uri).and_then(|asked| HeaderValue::from_str(&asked.cookie()).ok())
     {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    let headers = [(header::CACHE_CONTROL, "no-cache"), (header::VARY, VARY)];
+    for (name, value) in headers {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().entry(name).or_insert(value);
     }
     response
 }
+
+/// What a page depends on beside its address.
+const VARY: &str = "accept-language, cookie";
 
 /// `GET /01/{gtin}/10/{lot}`, `/01/{gtin}/21/{serial}`: the product page.
 pub(super) async fn page(
     State(app): State<Shared>,
     Path(rest): Path<String>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let lang = Lang::of(&uri, &headers);
-    let unknown = || {
-        let view = UnknownView {
-            code: format!("/01/{rest}"),
-            is_replay: app.policy.origin.is_replay(),
-        };
-        html(
-            StatusCode::NOT_FOUND,
-            web::render_unknown(&view, lang),
-            &uri,
-            lang,
-        )
+    let unknown = UnknownView {
+        code: format!("/01/{rest}"),
+        is_replay: app.policy.origin.is_replay(),
+        ..UnknownView::default()
     };
     let Some(item) = Item::parse(uri.path()) else {
-        return unknown();
+        let page = web::render_unknown(&unknown, lang);
+        return html(StatusCode::NOT_FOUND, page, &uri, lang);
     };
-    match view(&app, &item).await {
-        Ok(Some(view)) => html(StatusCode::OK, web::render_product(&view, lang), &uri, lang),
-        Ok(None) => unknown(),
+    let counts = scan::counts(&method, &headers);
+    let made = match view(&app, &item, counts).await {
+        Ok(Some(view)) => Ok((StatusCode::OK, web::render_product(&view, lang))),
+        Ok(None) => unknown_page(&app, &item, counts, unknown, lang).await,
+        Err(failed) => Err(failed),
+    };
+    match made {
+        Ok((status, page)) => {
+            let mut response = html(status, page, &uri, lang);
+            if counts {
+                remember(&mut response, &app, &uri);
+            }
+            response
+        }
         Err(failed) => failed_page(&failed, lang),
     }
 }
 
-async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> {
+/// Says to the browser that it has been counted. The page holds its figures, so it is asked for
+/// again each time.
+fn remember(response: &mut Response, app: &Shared, uri: &Uri) {
+    let is_secure = app.public_url.starts_with("https://");
+    if let Some(cookie) = scan::cookie(uri.path(), is_secure) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Most codes that nobody has made whose look-ups are counted: anybody can invent codes.
+const UNKNOWN_CODES_MAX: u64 = 10_000;
+
+async fn unknown_page(
+    app: &Shared,
+    item: &Item,
+    counts: bool,
+    mut view: UnknownView,
+    lang: Lang,
+) -> Result<(StatusCode, Result<String, RenderError>), Failed> {
+    let (store, key, now) = (&app.store, item.key(), app.clock.now());
+    let scans = match counts {
+        true => store.count_unknown_scan(key, now, UNKNOWN_CODES_MAX).await,
+        false => store.unknown_scans_of(key).await,
+    };
+    let scans = scans.map_err(|error| Failed(causes(&error)))?;
+    view.scans = scans.map(|count| shown(count, counts));
+    view.report = Some(web::report_href(item));
+    Ok((StatusCode::NOT_FOUND, web::render_unknown(&view, lang)))
+}
+
+fn shown(count: ScanCount, counted: bool) -> Scans {
+    Scans {
+        total: count.total,
+        first: count.first,
+        is_first: counted && count.total == 1,
+    }
+}
+
+async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductView>, Failed> {
     let failed = |error: &dyn std::error::Error| Failed(causes(error));
     let journey = journey_of(&*app.store, item)
         .await
@@ -164,8 +226,15 @@ async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> 
     let gaps = gap::read(&*app.store, &journey)
         .await
         .map_err(|error| failed(&error))?;
-    let count = app.store.count_scan(item.key(), app.clock.now()).await;
-    let count = count.map_err(|error| failed(&error))?;
+    let scans = match counts {
+        true => app
+            .store
+            .count_scan(item.key(), app.clock.now())
+            .await
+            .map(Some),
+        false => app.store.scans_of(item.key()).await,
+    };
+    let scans = scans.map_err(|error| failed(&error))?;
     let mut links = Links::of(item, "/log/checkpoint");
     if !app.public_url.is_empty() {
         links.page = format!("{}{}", app.public_url, item.path());
@@ -176,10 +245,7 @@ async fn view(app: &Shared, item: &Item) -> Result<Option<ProductView>, Failed> 
     view.verifiers = app.witnesses.iter().map(verifier_at).collect();
     view.gaps = gaps;
     view.names = app.names.clone();
-    view.scans = Some(Scans {
-        total: count.total,
-        first: count.first,
-    });
+    view.scans = scans.map(|count| shown(count, counts));
     Ok(Some(view))
 }
 
@@ -294,17 +360,37 @@ pub(super) async fn bundle(
 }
 
 /// `GET /assets/...`.
-pub(super) async fn asset(Path(name): Path<String>) -> Response {
-    match web::asset(&format!("/assets/{name}")).or_else(|| web::asset(&name)) {
-        Some((kind, bytes)) => {
-            let headers = [
-                (header::CONTENT_TYPE, kind),
-                (header::CACHE_CONTROL, "public, max-age=86400"),
-            ];
-            (headers, bytes).into_response()
-        }
-        None => StatusCode::NOT_FOUND.into_response(),
+pub(super) async fn asset(
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some(asset) = web::asset(&name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let cache = match asset.is_named(query.as_deref()) {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
+    let common = [
+        (header::CONTENT_TYPE, asset.kind),
+        (header::CACHE_CONTROL, cache),
+        (header::VARY, "accept-encoding"),
+    ];
+    if takes_gzip(&headers) && !asset.gzip.is_empty() {
+        let encoded = [(header::CONTENT_ENCODING, "gzip")];
+        return (common, encoded, asset.gzip.as_slice()).into_response();
     }
+    (common, asset.plain).into_response()
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING);
+    let accepted = accepted
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut codings = accepted.split(',').map(str::trim);
+    codings.any(|coding| coding.split(';').next() == Some("gzip") && !coding.ends_with("q=0"))
 }
 
 /// Everything else.

@@ -9,6 +9,7 @@
 mod captures;
 mod ingest;
 mod log;
+mod readers;
 mod registry;
 mod trace;
 

@@ -6,7 +6,7 @@ use kit::postgres::Privileges;
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them. The last three hold content that an eraser may remove one day,
 /// but not the service.
-pub const APPEND_ONLY: [&str; 17] = [
+pub const APPEND_ONLY: [&str; 19] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -22,12 +22,14 @@ pub const APPEND_ONLY: [&str; 17] = [
     "capture_events",
     "capture_statements",
     "capture_documents",
+    "reports",
+    "report_steps",
     "event_contents",
     "event_items",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 8] = [
+pub const CHANGEABLE: [(&str, &[&str]); 10] = [
     ("credentials", &["UPDATE"]),
     ("enrolments", &["UPDATE"]),
     ("batch_queue", &["DELETE"]),
@@ -36,6 +38,8 @@ pub const CHANGEABLE: [(&str, &[&str]); 8] = [
     ("chain_heads", &["UPDATE"]),
     ("capture_chains", &["UPDATE"]),
     ("scans", &["UPDATE"]),
+    ("report_contacts", &["DELETE"]),
+    ("unknown_scans", &["UPDATE"]),
 ];
 
 /// Both lists, as the service's role is given them.

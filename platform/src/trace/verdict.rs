@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemas::event::Source;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use super::event::Stated;
 use super::gap::{Gap, during};
-use super::journey::Journey;
+use super::journey::{Entry, Journey};
 
 /// What the check of one event's proof came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +133,11 @@ pub enum Reason {
         /// How many events were not.
         entries: usize,
     },
+    /// Nothing was measured or scanned: all events are declared or come from a file.
+    Declared {
+        /// How many.
+        entries: usize,
+    },
     /// Events that no quorum has witnessed yet.
     NotWitnessed {
         /// How many.
@@ -171,6 +177,8 @@ pub struct Facts {
     pub truncated: bool,
     /// Events without any check.
     pub unchecked: usize,
+    /// Events that are only declared, where all are.
+    pub declared: usize,
     /// Events not yet witnessed.
     pub unwitnessed: usize,
 }
@@ -197,6 +205,7 @@ impl Facts {
             gaps: during(journey, gaps),
             late: journey.entries().filter(|entry| entry.late).count(),
             truncated: journey.truncated,
+            declared: only_declared(journey),
             ..Self::default()
         };
         for entry in journey.entries() {
@@ -243,6 +252,7 @@ pub fn judge(facts: &Facts) -> Finding {
         many(facts.withheld).map(|entries| Reason::Withheld { entries }),
         facts.truncated.then_some(Reason::Truncated),
         many(facts.unchecked).map(|entries| Reason::NotChecked { entries }),
+        many(facts.declared).map(|entries| Reason::Declared { entries }),
         many(facts.unwitnessed).map(|entries| Reason::NotWitnessed { entries }),
     ]
     .into_iter()
@@ -250,6 +260,15 @@ pub fn judge(facts: &Facts) -> Finding {
     .collect();
     let verdict = reasons.first().map_or(Verdict::Verified, Reason::verdict);
     Finding { verdict, reasons }
+}
+
+/// How many events the journey has, if none of them was measured or scanned.
+fn only_declared(journey: &Journey) -> usize {
+    let seen = |entry: &Entry| matches!(entry.source, Source::Scan | Source::Sensor);
+    if journey.entries().any(seen) {
+        return 0;
+    }
+    journey.entries().count()
 }
 
 fn longest_excursion(journey: &Journey) -> Option<(Spot, usize)> {

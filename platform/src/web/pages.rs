@@ -2,12 +2,13 @@
 
 use askama::Template;
 
-use super::assets::CSS_HREF;
+use super::assets::{CSS_HREF, ICON_HREF};
+use super::format::{iso, local};
 use super::text::{Text, choose};
-use super::view::ByLanguage;
+use super::view::{ByLanguage, Scans};
 use super::{Lang, RenderError};
-use crate::trace::Item;
 use crate::trace::event::clip;
+use crate::trace::{Item, Stated};
 
 /// What every page shares.
 pub(super) struct Shell {
@@ -15,6 +16,7 @@ pub(super) struct Shell {
     pub(super) other: &'static str,
     pub(super) title: String,
     pub(super) css: &'static str,
+    pub(super) icon: &'static str,
     pub(super) is_replay: bool,
 }
 
@@ -25,7 +27,37 @@ impl Shell {
             other: text.lang.other().tag(),
             title: title.to_owned(),
             css: &CSS_HREF,
+            icon: &ICON_HREF,
             is_replay,
+        }
+    }
+}
+
+/// How often a code was looked up, as it is shown.
+pub(super) struct ScanLine {
+    pub(super) total: String,
+    /// Shown and machine-readable.
+    pub(super) first: Option<(String, String)>,
+    pub(super) is_first: bool,
+}
+
+impl ScanLine {
+    pub(super) fn new(text: &Text, scans: Option<Scans>, offset_minutes: i32) -> Self {
+        let total = scans.map_or_else(
+            || text.get("product.scans.none").to_owned(),
+            |scans| text.fill("product.scans.once", &[("count", &scans.total.to_string())]),
+        );
+        let first = scans.map(|scans| {
+            let shown = local(Stated {
+                instant: scans.first,
+                offset_minutes,
+            });
+            (shown, iso(scans.first))
+        });
+        Self {
+            total,
+            first,
+            is_first: scans.is_some_and(|scans| scans.is_first),
         }
     }
 }
@@ -56,6 +88,10 @@ pub struct HomeView {
 pub struct UnknownView {
     /// The code as it was asked for.
     pub code: String,
+    /// Address of the form for a report; none for what is no product code at all.
+    pub report: Option<String>,
+    /// Look-ups of the code.
+    pub scans: Option<Scans>,
     /// The log runs on a replayed clock.
     pub is_replay: bool,
 }
@@ -95,10 +131,12 @@ struct HomePage<'v> {
 
 #[derive(Template)]
 #[template(path = "unknown.html", config = "web/askama.toml")]
-struct UnknownPage {
+struct UnknownPage<'v> {
     shell: Shell,
     t: Text,
     code: String,
+    report: Option<&'v str>,
+    scans: ScanLine,
 }
 
 #[derive(Template)]
@@ -147,6 +185,8 @@ pub fn render_unknown(view: &UnknownView, lang: Lang) -> Result<String, RenderEr
         shell,
         t,
         code: clip(&view.code),
+        report: view.report.as_deref(),
+        scans: ScanLine::new(&t, view.scans, 0),
     }
     .render()?)
 }

@@ -6,8 +6,9 @@ use askama::Template;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
+use super::assets::SPEAK_HREF;
 use super::format::{identifier, local};
-use super::pages::Shell;
+use super::pages::{ScanLine, Shell};
 use super::qr::qr_svg;
 use super::text::{Text, choose};
 use super::view::ProductView;
@@ -92,9 +93,9 @@ struct ProductPage<'v> {
     word: &'static str,
     reason: String,
     checked: String,
-    scans: String,
-    first: Option<(String, String)>,
-    is_first: bool,
+    say: String,
+    scans: ScanLine,
+    report: &'v str,
     also: Vec<Sign>,
     rows: Vec<Row>,
     materials: Vec<Material>,
@@ -103,6 +104,7 @@ struct ProductPage<'v> {
     policy: Option<String>,
     verifiers: Vec<Verifier<'v>>,
     script: &'static str,
+    speak: &'static str,
     checkpoint: &'v str,
     log: Option<String>,
     qr: String,
@@ -133,7 +135,7 @@ impl<'v> Scene<'v> {
         let name = choose(&journey.names, text.lang).unwrap_or(text.get("product.unnamed"));
         let (tone, word) = word(&text, finding.verdict);
         let replay = view.proof.as_ref().is_some_and(|proof| proof.is_replay());
-        let first = view.scans.map(|scans| self.own_time(scans.first));
+        let reason = self.reason_line(finding);
         ProductPage {
             shell: Shell::new(text, &format!("{name} · {word}"), replay),
             t: text,
@@ -146,14 +148,14 @@ impl<'v> Scene<'v> {
             serial: journey.item.serial(),
             tone,
             word,
-            reason: self.reason_line(finding),
-            checked: self.checked_line(),
-            scans: view.scans.map_or_else(
-                || text.get("product.scans.none").to_owned(),
-                |scans| scans.total.to_string(),
+            say: text.fill(
+                "product.say",
+                &[("verdict", word), ("product", name), ("reason", &reason)],
             ),
-            first,
-            is_first: view.scans.is_some_and(|scans| scans.total == 1),
+            reason,
+            checked: self.checked_line(),
+            scans: ScanLine::new(&text, view.scans, view.offset_minutes),
+            report: &view.links.report,
             also: self.other_reasons(finding),
             rows: self.rows(),
             materials: self.materials(),
@@ -162,6 +164,7 @@ impl<'v> Scene<'v> {
             policy: view.policy.map(|hash| hash.to_string()),
             verifiers: self.verifiers(),
             script: &kit::verifier::SCRIPT_HREF,
+            speak: &SPEAK_HREF,
             checkpoint: &view.links.checkpoint,
             log: self.log_line(),
             qr: if view.links.page.is_empty() {

@@ -8,6 +8,8 @@ use schemas::time::Instant;
 use serde_json::json;
 
 use super::*;
+use crate::report::{Draft, Fault, KeptReport, NONCE_BYTES, NumberError, Sent, State, Step};
+use crate::store::StoredEvent;
 use crate::trace::fixture::{
     LOT, MORNING, Memory, PACKHOUSE, SHOP, TRUCK, device, event, lot, measured, peaches,
 };
@@ -59,6 +61,7 @@ fn view(world: &Memory) -> ProductView {
         scans: Some(Scans {
             total: 3,
             first: MORNING + Duration::from_secs(8 * 86_400),
+            is_first: false,
         }),
         names: names(),
         ..ProductView::new(journey, links)
@@ -94,6 +97,7 @@ fn all() -> Vec<(&'static str, ProductView)> {
     unchecked.scans = Some(Scans {
         total: 1,
         first: MORNING + Duration::from_secs(9 * 86_400),
+        is_first: true,
     });
     let mut with_gap = plain.clone();
     with_gap.gaps = vec![
@@ -111,6 +115,9 @@ fn all() -> Vec<(&'static str, ProductView)> {
     {
         *standing = Standing::Refused("batch-path".to_owned());
     }
+    let mut withheld = plain.clone();
+    let standings = &mut withheld.proof.as_mut().unwrap().standings;
+    *standings.values_mut().next().unwrap() = Standing::Incomplete;
     vec![
         ("verified", plain),
         ("excursion", view(&peaches(true))),
@@ -120,9 +127,28 @@ fn all() -> Vec<(&'static str, ProductView)> {
         ("recalled", view(&recalled())),
         ("unchecked", unchecked),
         ("refused", refused),
+        ("withheld", withheld),
+        ("declared", view(&declared())),
         ("replay", replay()),
         ("bare", bare()),
     ]
+}
+
+/// Nothing but words of the maker and a list of its customer.
+fn declared() -> Memory {
+    let mut world = peaches(false);
+    let told =
+        |one: &StoredEvent| one.source == Source::Scan && one.device != device("qinghe/orchard-1");
+    world.events.retain(told);
+    world.events.truncate(4);
+    for (event, source) in world
+        .events
+        .iter_mut()
+        .zip([Source::Declared, Source::File].into_iter().cycle())
+    {
+        event.source = source;
+    }
+    world
 }
 
 fn late() -> Memory {
@@ -220,8 +246,15 @@ pub fn pages(lang: Lang) -> Vec<(String, String)> {
         bad_code: Some("0952100100001X".to_owned()),
         ..HomeView::default()
     };
+    let item = Item::parse(LOT).unwrap();
     let unknown = UnknownView {
-        code: LOT.to_owned(),
+        code: item.path().to_owned(),
+        report: Some(report_href(&item)),
+        scans: Some(Scans {
+            total: 2,
+            first: MORNING,
+            is_first: false,
+        }),
         is_replay: false,
     };
     let error = ErrorView {
@@ -235,5 +268,77 @@ pub fn pages(lang: Lang) -> Vec<(String, String)> {
         render_unknown(&unknown, lang).unwrap(),
     ));
     pages.push(("error".to_owned(), render_error(&error, lang).unwrap()));
+    pages.extend(reports(lang));
     pages
+}
+
+/// Everything about reports.
+fn reports(lang: Lang) -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    let mut form = FormView {
+        item: Item::parse(LOT).unwrap(),
+        names: named("Qinghe honey peaches, 5 kg box", "青禾水蜜桃 5 公斤装"),
+        sent: Sent::default(),
+        trouble: Trouble::None,
+        is_replay: false,
+    };
+    pages.push(("report-form", render_form(&form, lang)));
+    form.sent.contact = "138 0000 0000".to_owned();
+    form.trouble = Trouble::Faults(vec![Fault::Kind, Fault::Words]);
+    pages.push(("report-faults", render_form(&form, lang)));
+    (form.sent.kind, form.sent.text) = ("seal_broken".to_owned(), "It was open <b>.".to_owned());
+    form.trouble = Trouble::TooMany;
+    pages.push(("report-many", render_form(&form, lang)));
+    let mut view = report_view(&form);
+    pages.push(("report", render_report(&view, lang)));
+    view.report.steps = vec![(State::Read, 30), (State::Closed, 3_000)]
+        .into_iter()
+        .map(|(state, at)| Step {
+            state,
+            person: "li".parse().unwrap(),
+            at: minutes(at).unwrap(),
+        })
+        .collect();
+    view.report.has_contact = false;
+    pages.push(("report-closed", render_report(&view, lang)));
+    let mut look_up = LookUpView {
+        entered: None,
+        problem: None,
+        is_replay: false,
+    };
+    pages.push(("report-look-up", render_look_up(&look_up, lang)));
+    look_up.entered = Some("4821 0937 5560 2715".to_owned());
+    look_up.problem = Some(NumberError::Check);
+    pages.push(("report-bad", render_look_up(&look_up, lang)));
+    let named = pages
+        .into_iter()
+        .map(|(name, page)| (name.to_owned(), page.unwrap()));
+    named.collect()
+}
+
+fn report_view(form: &FormView) -> ReportView {
+    let nonce = hex::encode([7; NONCE_BYTES]);
+    let sent = Sent {
+        nonce,
+        ..form.sent.clone()
+    };
+    let maker = "qinghe".parse().unwrap();
+    let new = Draft::read(&sent)
+        .unwrap()
+        .about(&form.item, Some(maker), MORNING);
+    ReportView {
+        report: KeptReport {
+            number: new.number,
+            item: new.item,
+            organisation: new.organisation,
+            kind: new.kind,
+            text: new.text,
+            received: new.received,
+            has_contact: new.contact.is_some(),
+            steps: Vec::new(),
+        },
+        item: form.item.clone(),
+        offset_minutes: 480,
+        is_replay: false,
+    }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::assets::{CSS_HREF, SPEAK_HREF};
 use super::samples::{pages, products};
 use super::*;
+use crate::report::Sent;
 use crate::trace::{Item, Standing};
 
 #[test]
@@ -27,14 +29,16 @@ fn every_state_renders_in_both_languages() {
     }
 }
 
-/// Scripts but the one file of ours, the reader's own check.
+/// Scripts but the two files of ours: the reader's own check, and what reads aloud.
 fn inline_scripts(page: &str) -> usize {
-    let own = format!(
-        "<script src=\"{}\" defer></script>",
-        *kit::verifier::SCRIPT_HREF
-    );
-    assert!(page.matches(&own).count() <= 1);
-    page.matches("<script").count() - page.matches(&own).count()
+    let own = |href: &str| {
+        let script = format!("<script src=\"{href}\" defer></script>");
+        let count = page.matches(&script).count();
+        assert!(count <= 1);
+        count
+    };
+    let ours = own(&kit::verifier::SCRIPT_HREF) + own(&SPEAK_HREF);
+    page.matches("<script").count() - ours
 }
 
 #[test]
@@ -48,6 +52,9 @@ fn states_are_named_as_they_are() {
         ("recalled", "Recalled", "已召回"),
         ("unchecked", "Not checked", "未核验"),
         ("refused", "Doubtful", "有疑点"),
+        ("withheld", "Doubtful", "有疑点"),
+        ("declared", "Doubtful", "有疑点"),
+        ("unknown", "Unknown code", "查无此码"),
     ];
     let (en, zh) = (
         BTreeMap::from_iter(pages(Lang::En)),
@@ -80,6 +87,15 @@ fn reasons_name_the_actor() {
         "refused",
         "The proofs of 2 records do not hold (first: place in the batch).",
     );
+    holds(
+        "withheld",
+        "One record withholds a value that the check needs.",
+    );
+    holds(
+        "declared",
+        "All 4 records are only declared: nothing was measured or scanned.",
+    );
+    holds("bare", "The one record is only declared");
     holds("waiting", "One record is not yet witnessed.");
     holds("replay", "Historical replay");
     holds("replay", "Time jumps back once");
@@ -89,6 +105,28 @@ fn reasons_name_the_actor() {
         "Assumed, not in the data: the unit is degrees Celsius",
     );
     assert!(!en["verified"].contains("Historical replay"));
+}
+
+/// A form that comes back holds what was entered and names every fault; the page of a number shows
+/// neither words nor contact.
+#[test]
+fn a_report_is_asked_for_and_its_words_are_shown_to_nobody_else() {
+    for lang in Lang::ALL {
+        let pages = BTreeMap::from_iter(pages(lang));
+        let text = text::Text::of(lang);
+        let again = &pages["report-faults"];
+        for key in ["report.fault.kind", "report.fault.words"] {
+            assert!(again.contains(text.get(key)), "{key}");
+        }
+        assert!(again.contains("role=\"alert\"") && again.contains("value=\"138 0000 0000\""));
+        assert!(pages["report-many"].contains(text.get("report.fault.many")));
+        assert!(pages["report-many"].contains("It was open &#60;b&#62;."));
+        let kept = &pages["report"];
+        assert!(kept.contains(text.get("report.kind.seal_broken")));
+        assert!(!kept.contains("It was open") && !kept.contains("138 0000"));
+        assert!(kept.contains("class=\"number\">"));
+        assert!(pages["report-closed"].contains(text.get("report.state.closed")));
+    }
 }
 
 #[test]
@@ -133,6 +171,7 @@ fn no_text_of_a_stranger_becomes_markup() {
             bundle: EVIL.into(),
             checkpoint: EVIL.into(),
             page: EVIL.into(),
+            report: EVIL.into(),
         };
         for lang in Lang::ALL {
             assert_clean(&render_product(&view, lang).unwrap());
@@ -150,9 +189,29 @@ fn no_text_of_a_stranger_becomes_markup() {
     assert_clean(&render_home(&home, Lang::En).unwrap());
     let unknown = UnknownView {
         code: EVIL.to_owned(),
-        is_replay: true,
+        report: Some(EVIL.to_owned()),
+        ..UnknownView::default()
     };
     assert_clean(&render_unknown(&unknown, Lang::En).unwrap());
+    let form = FormView {
+        item: Item::parse("(01)09521001000017(10)L1").unwrap(),
+        names: evil(),
+        sent: Sent {
+            kind: EVIL.to_owned(),
+            text: EVIL.to_owned(),
+            contact: EVIL.to_owned(),
+            nonce: EVIL.to_owned(),
+        },
+        trouble: Trouble::None,
+        is_replay: true,
+    };
+    assert_clean(&render_form(&form, Lang::En).unwrap());
+    let look_up = LookUpView {
+        entered: Some(EVIL.to_owned()),
+        problem: None,
+        is_replay: true,
+    };
+    assert_clean(&render_look_up(&look_up, Lang::En).unwrap());
     let error = ErrorView {
         kind: ErrorKind::Internal,
         reference: EVIL.to_owned(),
@@ -265,15 +324,18 @@ fn the_check_knows_the_words_of_steps_sources_and_classes() {
 
 #[test]
 fn assets_are_served_by_their_path() {
-    assert_eq!(
-        asset("tracebond.css"),
-        Some(("text/css; charset=utf-8", css().as_bytes()))
-    );
-    assert_eq!(
-        asset("icon.svg").map(|(kind, _)| kind),
-        Some("image/svg+xml")
-    );
-    assert_eq!(asset("../Cargo.toml"), None);
+    let sheet = asset("tracebond.css").unwrap();
+    assert_eq!(sheet.plain, css().as_bytes());
+    assert!(sheet.gzip.len() * 2 < sheet.plain.len());
+    assert!(sheet.is_named(CSS_HREF.split('?').nth(1)));
+    assert!(!sheet.is_named(Some("v=0")) && !sheet.is_named(None));
+    for (name, kind) in [
+        ("icon.svg", "image/svg+xml"),
+        ("speak.js", "text/javascript; charset=utf-8"),
+    ] {
+        assert_eq!(asset(name).map(|asset| asset.kind), Some(kind));
+    }
+    assert!(asset("../Cargo.toml").is_none());
 }
 
 /// Writes every page in both languages and themes to `TRACEBOND_SAMPLES`, to be looked at.

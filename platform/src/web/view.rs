@@ -16,10 +16,12 @@ pub type ByLanguage = BTreeMap<String, String>;
 /// How often a code was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scans {
-    /// This time included.
+    /// This time included, where it counts.
     pub total: u64,
     /// The first time ever.
     pub first: Instant,
+    /// This look-up is the first one.
+    pub is_first: bool,
 }
 
 /// What organisations and places are called. What has no name is shown by its identifier.
@@ -38,6 +40,8 @@ pub struct Links {
     pub bundle: String,
     /// The log's checkpoint.
     pub checkpoint: String,
+    /// The form for a report.
+    pub report: String,
     /// The page's own absolute address, for the QR code in print; none when empty.
     pub page: String,
 }
@@ -48,6 +52,7 @@ impl Links {
         Self {
             bundle: format!("/v1/bundles/item?key={}", percent(item.key())),
             checkpoint: checkpoint.to_owned(),
+            report: report_href(item),
             page: String::new(),
         }
     }
@@ -60,6 +65,11 @@ pub struct Verifier {
     pub witness: Witness,
     /// Address of its verifier page.
     pub href: String,
+}
+
+/// Address of the form for a report about an item.
+pub fn report_href(item: &Item) -> String {
+    format!("/report?code={}", percent(item.key()))
 }
 
 /// Everything that a product page shows.

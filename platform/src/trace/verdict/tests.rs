@@ -68,6 +68,7 @@ fn verdicts_follow_the_rule() {
         withheld: 1,
         truncated: true,
         unchecked: 1,
+        declared: 1,
         unwitnessed: 1,
     };
     let table = [
@@ -119,6 +120,21 @@ fn verdicts_follow_the_rule() {
                 ..none()
             },
             Verdict::Doubtful,
+        ),
+        (
+            Facts {
+                declared: 3,
+                ..none()
+            },
+            Verdict::Doubtful,
+        ),
+        (
+            Facts {
+                declared: 3,
+                unchecked: 3,
+                ..none()
+            },
+            Verdict::NotChecked,
         ),
         (
             Facts {

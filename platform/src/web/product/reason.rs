@@ -64,6 +64,7 @@ impl Scene<'_> {
             Reason::Withheld { entries } => text.count("reason.withheld", *entries, &[]),
             Reason::Truncated => text.get("reason.truncated").to_owned(),
             Reason::NotChecked { entries } => self.unchecked(*entries),
+            Reason::Declared { entries } => text.count("reason.declared", *entries, &[]),
             Reason::NotWitnessed { entries } => text.count("reason.unwitnessed", *entries, &[]),
         }
     }
