@@ -4,12 +4,13 @@
 //! Where a process is killed is drawn from a seed, in terms of what has been scanned or stored by
 //! then, so that a point means the same on a slow machine as on a fast one.
 
-mod gateway;
-mod operator;
+pub mod gateway;
+pub mod operator;
 pub mod process;
-mod scanner;
+pub mod scanner;
+pub mod site;
 mod verdict;
-mod world;
+pub mod world;
 
 use std::time::Duration;
 
@@ -17,12 +18,13 @@ use anyhow::ensure;
 use rand::Rng;
 
 use operator::Operator;
+use site::On;
 use world::World;
 
 /// Lines that are scanned in one round.
 const LINES: u32 = 120;
 /// How long a process may take to end when it is asked to.
-const END: Duration = Duration::from_secs(10);
+pub const END: Duration = Duration::from_secs(10);
 
 /// A point in the middle of a round.
 fn point(world: &mut World, round: u32) -> u32 {
@@ -89,7 +91,7 @@ async fn platform_killed_in_its_first_start_starts_again() {
     let (place, logs) = (folder.path().join("operator"), folder.path().join("logs"));
     std::fs::create_dir_all(&logs).unwrap();
     let organisation = "qinghe".parse().unwrap();
-    let prepared = Operator::prepare(place, logs, &organisation).await;
+    let prepared = Operator::prepare(place, logs, &organisation, On::default()).await;
     let mut operator = prepared.unwrap();
     for file in ["lock", "platform.db", "platform.db-wal"] {
         operator.kill_once_there(file).await.unwrap();

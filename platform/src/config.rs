@@ -87,12 +87,37 @@ pub struct BrokerSection {
     /// Another broker instead of the embedded one: `mqtt://host:port` or `mqtts://host:port`.
     #[serde(default)]
     pub url: Option<String>,
-    /// User name of the ingest at that broker.
+    /// Where gateways find that broker, `mqtt://host:port` or `mqtts://host:port`; default: `url`.
+    #[serde(default)]
+    pub public: Option<String>,
+    /// User name of the ingest at that broker; default: `tracebond-ingest`.
     #[serde(default)]
     pub username: String,
-    /// Password of the ingest at that broker.
+    /// Password of the ingest at that broker; default: one that is made and kept beside the keys.
     #[serde(default)]
     pub password: String,
+    /// That broker is a Mosquitto whose files the platform writes.
+    #[serde(default)]
+    pub mosquitto: Option<MosquittoSection>,
+}
+
+/// A Mosquitto beside the platform. Its listener for gateways is `listen_tls` where `tls` is true,
+/// else `listen`; its listener for the ingest is that of `url`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MosquittoSection {
+    /// Folder of the files that the platform writes and Mosquitto reads.
+    pub folder: PathBuf,
+    /// Where Mosquitto writes its process id: it gets SIGHUP when passwords have changed.
+    #[serde(default)]
+    pub pid_file: Option<PathBuf>,
+    /// Folder in which Mosquitto keeps its sessions.
+    #[serde(default = "persistence")]
+    pub persistence: PathBuf,
+}
+
+fn persistence() -> PathBuf {
+    "/var/lib/mosquitto".into()
 }
 
 impl Default for BrokerSection {
@@ -102,8 +127,10 @@ impl Default for BrokerSection {
             listen: loopback(),
             listen_tls: loopback(),
             url: None,
+            public: None,
             username,
             password,
+            mosquitto: None,
         }
     }
 }

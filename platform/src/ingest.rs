@@ -24,13 +24,15 @@ use crate::store::{NewStatement, Store, StoreError};
 pub use check::Rejection;
 pub use worker::run;
 
-/// Wakes the notary and the follower when something was stored.
+/// Wakes those who go on with what was stored.
 #[derive(Debug, Default)]
 pub struct Wake {
     /// There is something to anchor.
     pub notary: Notify,
     /// There are chains to follow.
     pub follower: Notify,
+    /// Credentials or the registry have changed.
+    pub credentials: Notify,
 }
 
 /// A message as it came.

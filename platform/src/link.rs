@@ -18,6 +18,7 @@
 //!   is left over in rumqttc when a connection is lost, and its known deadlocks cannot occur.
 
 mod connection;
+mod login;
 mod window;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tls::{self, TlsError};
 use connection::{Connection, Ended};
+pub use login::{Login, USERNAME};
 pub use window::AckTag;
 use window::Publications;
 

@@ -12,6 +12,7 @@ use kit::postgres::DatabaseUrl;
 use platform::anchor::tiles::Tiles;
 use platform::command::{fsck, init, verify};
 use platform::config::Config;
+use platform::mosquitto;
 use platform::store;
 use platform::tls::{Files, server_config};
 use platform::witness::{self, WitnessConfig};
@@ -70,6 +71,12 @@ enum Command {
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
+    },
+    /// Write the files of a Mosquitto with the embedded broker's rules (`[broker.mosquitto]`).
+    BrokerConfig {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
     },
     /// Look after the log.
     Log {
@@ -140,6 +147,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             policy,
             json,
         } => verify_files(&files, policy.as_deref(), json),
+        Command::BrokerConfig { config } => {
+            for path in mosquitto::configure(&load(&config)?, TokioClock.now())? {
+                println!("{}", path.display());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Log {
             command: LogCommand::Fsck { config },
         } => fsck_log(&config).await,

@@ -185,7 +185,8 @@ pub async fn run(
     let worker = ingest::run(ingest, link, deliveries, shutdown.clone());
     let worker = tokio::spawn(then_cancel(worker, after_worker.clone()));
     let notary = tokio::spawn(keep_log(notary, admissions, after_worker, failed.clone()));
-    let follower = tokio::spawn(core.follower(&config).run(shutdown));
+    let follower = tokio::spawn(core.follower(&config).run(shutdown.clone()));
+    let passwords = tokio::spawn(core.passwords(&config, shutdown));
     operator.register_own_keys(&core.gate, &registrar).await?;
     let http = tokio::spawn(async move {
         let _ = served.task.await;
@@ -205,6 +206,7 @@ pub async fn run(
             ("ingest", worker),
             ("notary", notary),
             ("follower", follower),
+            ("passwords", passwords),
         ],
         failed,
         broker_task: broker.task,

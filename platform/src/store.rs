@@ -20,6 +20,7 @@ pub use readers::ReaderStore;
 
 use async_trait::async_trait;
 use captures::CaptureStore;
+use schemas::enrol::Verifier;
 use schemas::event::{Salt, Source};
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
@@ -387,9 +388,17 @@ pub trait RegistryStore: Send + Sync {
     /// The newest head.
     async fn registry_head(&self) -> Stored<Option<Head>>;
     /// Stores a broker credential.
-    async fn put_credential(&self, username: &str, password_hash: &Hash) -> Stored<()>;
+    async fn put_credential(
+        &self,
+        username: &str,
+        password_hash: &Hash,
+        verifier: Option<&Verifier>,
+    ) -> Stored<()>;
     /// Hash of a broker password.
     async fn credential(&self, username: &str) -> Stored<Option<Hash>>;
+    /// User names with what other brokers check their passwords by, by name; those of older agents
+    /// have none and are not in it.
+    async fn verifiers(&self) -> Stored<Vec<(String, Verifier)>>;
     /// Adds an enrolment request; false if the claim is taken by another one or `limit` wait.
     async fn add_enrolment(&self, enrolment: &Enrolment, at: Instant, limit: u64) -> Stored<bool>;
     /// An enrolment by claim id.

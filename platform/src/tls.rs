@@ -109,6 +109,27 @@ pub fn create_ca(dir: &Path, now: Instant) -> Result<Files, TlsError> {
     Ok(files)
 }
 
+/// The server's certificate in `dir`, under the authority there; both are made where they are not
+/// there.
+///
+/// # Errors
+/// [`TlsError`], see [`create_ca`] and [`issue_server`].
+pub fn load_or_make(dir: &Path, names: &[String], now: Instant) -> Result<Files, TlsError> {
+    if !Files::authority(dir).certificate.exists() {
+        std::fs::create_dir_all(dir).map_err(|source| TlsError::File {
+            path: dir.to_owned(),
+            source,
+        })?;
+        create_ca(dir, now)?;
+    }
+    let server = Files::server(dir);
+    if server.certificate.exists() {
+        return Ok(server);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    issue_server(dir, &names, now)
+}
+
 /// Issues a server certificate in `dir`, signed by the authority there, for host names and
 /// addresses in `names`, valid for 825 days from `now`. It replaces an older one.
 ///

@@ -2,8 +2,9 @@
 
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256, Sha512};
 
+use crate::b64;
 use crate::cbor::{CborError, Reader, Writer};
 use crate::cose::{self, Sign1};
 use crate::hash::{Hash, sha256};
@@ -134,6 +135,70 @@ impl Claim {
     }
 }
 
+/// Bytes of a verifier's salt: what Mosquitto's password files have.
+const SALT: usize = 12;
+/// Bytes of a SHA-512.
+const SHA512: usize = 64;
+
+/// What somebody else's broker needs to check a password: a salt and SHA-512(text of the password
+/// || salt), which Mosquitto, EMQX and others know.
+///
+/// One round is enough because the password is 32 random bytes: there is nothing to guess, and a
+/// broker can check ten thousand of them at a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    salt: [u8; SALT],
+    hash: [u8; SHA512],
+}
+
+impl Verifier {
+    /// Bytes of its form: salt, then hash.
+    pub const LEN: usize = SALT + SHA512;
+
+    /// The verifier of a password of 32 random bytes, whose text is their 64 hex digits. The salt
+    /// is derived from the password, so that a repeated request is the same to the byte.
+    #[must_use]
+    pub fn of(password: &[u8; 32]) -> Self {
+        let digest = sha256(&[b"tracebond broker salt".as_slice(), password].concat());
+        let mut salt = [0; SALT];
+        salt.copy_from_slice(&digest.0[..SALT]);
+        Self::of_text(&hex::encode(password), salt)
+    }
+
+    /// The verifier of a password of another kind.
+    #[must_use]
+    pub fn of_text(password: &str, salt: [u8; SALT]) -> Self {
+        let text = Sha512::new().chain_update(password);
+        let hash = text.chain_update(salt).finalize().into();
+        Self { salt, hash }
+    }
+
+    /// Reads the form.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let (salt, hash) = bytes.split_at_checked(SALT)?;
+        Some(Self {
+            salt: salt.try_into().ok()?,
+            hash: hash.try_into().ok()?,
+        })
+    }
+
+    /// The form: salt, then hash.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..SALT].copy_from_slice(&self.salt);
+        bytes[SALT..].copy_from_slice(&self.hash);
+        bytes
+    }
+
+    /// As it stands in a password file of Mosquitto: `$6$salt$hash` in base64.
+    #[must_use]
+    pub fn mosquitto(&self) -> String {
+        format!("$6${}${}", b64::encode(&self.salt), b64::encode(&self.hash))
+    }
+}
+
 /// A device asks to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -149,6 +214,9 @@ pub struct Request {
     pub password_hash: Hash,
     /// HMAC with the claim's secret.
     pub mac: Hash,
+    /// For brokers that cannot be taught to check `password_hash`; requests of older agents have
+    /// none.
+    pub verifier: Option<Verifier>,
 }
 
 impl Request {
@@ -174,7 +242,7 @@ impl Request {
         let mac: [u8; 32] = mac.finalize().into_bytes().into();
         let public = key.public();
         let mut w = Writer::new();
-        w.map(7).uint(0).bytes(&claim.log.0).uint(1).bytes(&id);
+        w.map(8).uint(0).bytes(&claim.log.0).uint(1).bytes(&id);
         w.uint(2)
             .bytes(&public.to_bytes())
             .uint(3)
@@ -185,6 +253,8 @@ impl Request {
             .bytes(&password_hash.0)
             .uint(6)
             .bytes(&mac);
+        // Under the key's signature, and the key is under the HMAC: nobody can exchange it.
+        w.uint(7).bytes(&Verifier::of(password).to_bytes());
         Ok(cose::sign(key, TYP_REQUEST, &w.finish()))
     }
 
@@ -216,6 +286,12 @@ impl Request {
         let password_hash = r.hash("password hash")?;
         keys.required(&mut r, 6)?;
         let mac = r.hash("mac")?;
+        let verifier = if keys.optional(&mut r, 7)? {
+            let bytes = r.fixed::<{ Verifier::LEN }>("password verifier")?;
+            Verifier::from_slice(&bytes)
+        } else {
+            None
+        };
         keys.end()?;
         r.end()?;
         cose.verify(&key)?;
@@ -226,6 +302,7 @@ impl Request {
             device,
             password_hash,
             mac,
+            verifier,
         })
     }
 
@@ -268,6 +345,31 @@ mod tests {
         }
     }
 
+    /// Made by `hashlib` of Python: `sha512(b"05" * 32 + salt)`.
+    #[test]
+    fn a_verifier_is_the_salted_hash_that_brokers_know() {
+        let verifier = Verifier::of(&[5; 32]);
+        assert_eq!(Verifier::from_slice(&verifier.to_bytes()), Some(verifier));
+        assert_eq!(Verifier::from_slice(&[0; Verifier::LEN - 1]), None);
+        assert_eq!(
+            verifier.mosquitto(),
+            "$6$mHe72JUzLqpPepJj$/TTcrTBL++FCv3e5HTAEAqdHaHxGUfONMdtjusEoQ9j+uquVqdVlw2d0EGLPI1uC1IWGcWlAuwb2vjQ9qGbIrw=="
+        );
+    }
+
+    #[test]
+    fn a_request_of_an_older_agent_has_no_verifier() {
+        let claim = claim();
+        let key = SecretKey::from_seed(&[1; 32]);
+        let bytes = Request::sign(&claim, &key, &"line-1".parse().unwrap(), &[5; 32]).unwrap();
+        let cose = Sign1::parse(&bytes, REQUEST_MAX).unwrap();
+        let (map, rest) = cose.payload.split_first().unwrap();
+        let members = &rest[..rest.len() - 3 - Verifier::LEN];
+        let older = [&[map - 1], members].concat();
+        let request = Request::parse(&cose::sign(&key, TYP_REQUEST, &older)).unwrap();
+        assert_eq!((request.verifier, request.check(&claim)), (None, Ok(())));
+    }
+
     #[test]
     fn only_the_holder_of_the_claim_can_ask() {
         let claim = claim();
@@ -284,6 +386,7 @@ mod tests {
             ..claim.clone()
         };
         assert_eq!(request.check(&stranger), Err(EnrolError::Secret));
+        assert_eq!(request.verifier, Some(Verifier::of(&[5; 32])));
         let mac = claim.draft_mac(b"draft").unwrap();
         assert_eq!(claim.check_draft(b"draft", &mac), Ok(()));
         assert_eq!(claim.check_draft(b"other", &mac), Err(EnrolError::Secret));

@@ -1,5 +1,6 @@
 //! Keys and their records, credentials, the relay of enrolment.
 
+use schemas::enrol::Verifier;
 use std::sync::Arc;
 
 use platform::store::{Enrolment, KeptRecord};
@@ -74,11 +75,24 @@ fn check_fields(newest: &[KeptRecord]) {
 pub async fn credentials_are_replaced(engine: &Engine) {
     let store = &*engine.store;
     assert_eq!(store.credential("a/b").await.unwrap(), None);
-    store.put_credential("a/b", &hash("one")).await.unwrap();
-    store.put_credential("a/c", &hash("other")).await.unwrap();
-    store.put_credential("a/b", &hash("two")).await.unwrap();
+    let verifier = Verifier::of(&[7; 32]);
+    let (known, none) = (Some(&verifier), None);
+    for (name, password, verifier) in [
+        ("a/b", "one", none),
+        ("a/c", "other", known),
+        ("a/b", "two", known),
+        ("a/a", "third", known),
+        ("a/a", "fourth", none),
+    ] {
+        let password = hash(password);
+        let put = store.put_credential(name, &password, verifier);
+        put.await.unwrap();
+    }
     assert_eq!(store.credential("a/b").await.unwrap(), Some(hash("two")));
     assert_eq!(store.credential("a/c").await.unwrap(), Some(hash("other")));
+    // A new password without a verifier has none, and not that of the one before.
+    let kept = ["a/b", "a/c"].map(|name| (name.to_owned(), verifier));
+    assert_eq!(store.verifiers().await.unwrap(), kept);
 }
 
 fn asked(claim: &str, request: &str) -> Enrolment {

@@ -126,7 +126,8 @@ poll_ms = 5
         self.folder.join("edge-agent.toml")
     }
 
-    fn state(&self) -> PathBuf {
+    /// The agent's own folder.
+    pub fn state(&self) -> PathBuf {
         self.folder.join("state")
     }
 

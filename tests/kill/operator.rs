@@ -8,16 +8,20 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use kit::clock::TokioClock;
 use platform::keys::{Keys, load_or_make};
+use platform::tls;
 use reqwest::Client;
 use schemas::hash::sha256;
 use schemas::ids::{Origin, Slug};
 use schemas::log::PolicyFile;
 use schemas::note::Note;
+use schemas::time::Clock;
 use serde_json::Value;
 use simulators::organisation::{Platform, Registrar, hand_over};
 
 use crate::kill::process::{DEADLINE, Ended, Process, until};
+use crate::kill::site::{On, Site};
 
 const ORIGIN: &str = "kill.test.example/tracebond";
 /// A reader of evidence with the organisation's consent.
@@ -35,7 +39,9 @@ pub struct Operator {
     logs: PathBuf,
     http: Client,
     address: SocketAddr,
-    broker: SocketAddr,
+    /// Database and broker.
+    pub site: Site,
+    ca: String,
     keys: Keys,
     origin: Origin,
     registrar: Registrar,
@@ -62,7 +68,12 @@ pub struct Stored {
 impl Operator {
     /// Starts the witnesses and writes the platform's configuration. `reader_of` is the
     /// organisation whose evidence may be read.
-    pub async fn prepare(folder: PathBuf, logs: PathBuf, reader_of: &Slug) -> Result<Operator> {
+    pub async fn prepare(
+        folder: PathBuf,
+        logs: PathBuf,
+        reader_of: &Slug,
+        on: On,
+    ) -> Result<Operator> {
         platform::tls::install_provider();
         let keys = Keys::load_or_make(&folder.join("data/keys"))?;
         let origin: Origin = ORIGIN.parse()?;
@@ -73,10 +84,13 @@ impl Operator {
             witnesses.push(process);
             sections.push_str(&section);
         }
-        let operator = Operator {
-            http: Client::builder().timeout(DEADLINE).build()?,
+        let (http, ca) = client(&folder, on)?;
+        let mut site = Site::open(on)?;
+        let mut operator = Operator {
+            http,
+            ca,
             address: free_address()?,
-            broker: free_address()?,
+            site: Site::open(On::default())?,
             registrar: Registrar::new("association".parse()?)?,
             policy: Vec::new(),
             witnesses,
@@ -87,7 +101,10 @@ impl Operator {
             keys,
             origin,
         };
-        std::fs::write(operator.config(), operator.text(&sections, reader_of)?)?;
+        site.configure(&operator.config(), |top, broker| {
+            operator.text((top, broker), &sections, reader_of)
+        })?;
+        operator.site = site;
         Ok(operator)
     }
 
@@ -110,7 +127,12 @@ impl Operator {
         platform.kill()
     }
 
-    fn text(&self, witnesses: &str, reader_of: &Slug) -> Result<String> {
+    fn text(
+        &self,
+        (top, broker): (&str, &str),
+        witnesses: &str,
+        reader_of: &Slug,
+    ) -> Result<String> {
         let party = self.registrar.party();
         let key = party.key.ed25519_bytes().context("no Ed25519 key")?;
         Ok(format!(
@@ -119,8 +141,8 @@ data = \"{data}\"
 organisation = \"operator\"
 listen = \"{address}\"
 quorum = 3
-[broker]
-listen = \"{broker}\"
+{top}[broker]
+{broker}
 [anchor]
 batch_ms = 50
 deadline_s = 2
@@ -136,7 +158,6 @@ organisations = [\"{reader_of}\"]
 ",
             data = self.data().display(),
             address = self.address,
-            broker = self.broker,
             name = party.name,
             key = hex::encode(key),
             token = sha256(TOKEN.as_bytes()),
@@ -158,7 +179,7 @@ organisations = [\"{reader_of}\"]
     pub fn identity(&self) -> Platform {
         Platform {
             address: self.url(),
-            ca: String::new(),
+            ca: self.ca.clone(),
             origin: self.origin.clone(),
             log_key: self.keys.log.public_bytes(),
         }
@@ -167,6 +188,12 @@ organisations = [\"{reader_of}\"]
     /// Who admits organisations.
     pub fn registrar(&self) -> &Registrar {
         &self.registrar
+    }
+
+    /// The ingest's password at a broker that is not embedded.
+    pub fn ingest_password(&self) -> Result<String> {
+        let file = self.data().join("keys/broker.key");
+        Ok(std::fs::read_to_string(file)?.trim().to_owned())
     }
 
     /// Client for organisations.
@@ -180,7 +207,8 @@ organisations = [\"{reader_of}\"]
     }
 
     fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.site.on.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     fn data(&self) -> PathBuf {
@@ -203,7 +231,7 @@ organisations = [\"{reader_of}\"]
     pub async fn start(&mut self) -> Result<()> {
         let mut platform = self.spawn()?;
         let line = platform.first_line().await?;
-        let expected = format!("listening {} broker mqtt://{}", self.url(), self.broker);
+        let expected = format!("listening {} broker {}", self.url(), self.site.broker());
         ensure!(line == expected, "{line}");
         self.platform = Some(platform);
         Ok(())
@@ -319,6 +347,22 @@ organisations = [\"{reader_of}\"]
     }
 }
 
+/// A client that trusts the platform's authority, and the authority's fingerprint; over plain HTTP
+/// this is empty.
+fn client(folder: &Path, on: On) -> Result<(Client, String)> {
+    let builder = Client::builder().timeout(DEADLINE).no_proxy();
+    if !on.tls {
+        return Ok((builder.build()?, String::new()));
+    }
+    let folder = folder.join("data/tls");
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    tls::load_or_make(&folder, &names, TokioClock.now())?;
+    let pem = std::fs::read_to_string(tls::Files::authority(&folder).certificate)?;
+    let authority = reqwest::Certificate::from_pem(pem.as_bytes())?;
+    let client = builder.tls_certs_only([authority]).build()?;
+    Ok((client, tls::fingerprint(&pem)?.to_string()))
+}
+
 /// A witness, and how the platform's configuration names it.
 async fn start_witness(
     folder: &Path,
@@ -350,7 +394,7 @@ async fn start_witness(
 
 /// An address that a process can have again after it was killed: below the ports that the
 /// operating system gives to connections by itself.
-fn free_address() -> Result<SocketAddr> {
+pub fn free_address() -> Result<SocketAddr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let base = 10_000 + u16::try_from(std::process::id() % 200)? * 100;
     for _ in 0..100 {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use schemas::ids::Slug;
+use schemas::key::SecretKey;
 use simulators::organisation::Organisation;
 use tempfile::TempDir;
 
@@ -14,6 +15,7 @@ use crate::kill::gateway::Gateway;
 use crate::kill::operator::Operator;
 use crate::kill::process::{DEADLINE, until};
 use crate::kill::scanner::Scanner;
+use crate::kill::site::On;
 
 /// Lines of each process's log that a failed story shows.
 const TAIL: usize = 12;
@@ -32,18 +34,37 @@ pub struct World {
     pub operator: Operator,
     /// Whose gateway it is.
     pub organisation: Slug,
+    /// The same, with its key.
+    pub owner: Organisation,
+    /// Its key.
+    pub key: SecretKey,
+    /// Folder of everything.
+    pub folder: PathBuf,
 }
 
 impl World {
     /// Tells a story in a new world; when it fails, shows what the processes said. The environment
     /// variable `KILL_SEED` tells it with another seed.
     pub async fn tell(seed: u64, lines: u32, story: impl AsyncFnOnce(&mut World) -> Result<()>) {
+        World::tell_on(On::default(), seed, lines, story).await;
+    }
+
+    /// The same on other parts; where one is not installed, nothing is told.
+    pub async fn tell_on(
+        on: On,
+        seed: u64,
+        lines: u32,
+        story: impl AsyncFnOnce(&mut World) -> Result<()>,
+    ) {
+        if on.skip() {
+            return;
+        }
         let other = std::env::var("KILL_SEED").ok();
         let seed = other.map_or(seed, |text| text.parse().expect("KILL_SEED is a number"));
         let folder = tempfile::tempdir().expect("a folder");
         let logs = folder.path().join("logs");
         let told = async {
-            let mut world = World::set_up(&folder, seed, lines).await?;
+            let mut world = World::set_up(&folder, on, seed, lines).await?;
             story(&mut world).await
         };
         if let Err(error) = told.await {
@@ -51,18 +72,23 @@ impl World {
         }
     }
 
-    async fn set_up(folder: &TempDir, seed: u64, lines: u32) -> Result<World> {
+    async fn set_up(folder: &TempDir, on: On, seed: u64, lines: u32) -> Result<World> {
         let logs = folder.path().join("logs");
         std::fs::create_dir_all(&logs)?;
         let organisation: Slug = "qinghe".parse()?;
         let place = folder.path().join("operator");
-        let mut operator = Operator::prepare(place, logs.clone(), &organisation).await?;
+        let mut operator = Operator::prepare(place, logs.clone(), &organisation, on).await?;
         operator.begin().await?;
-        let owner = Organisation::new(organisation.clone(), operator.identity(), operator.http())?;
+        let key = SecretKey::generate()?;
+        let (platform, http) = (operator.identity(), operator.http());
+        let owner = Organisation::with_key(organisation.clone(), key.clone(), platform, http);
         owner.join(operator.registrar()).await?;
         let place = folder.path().join("gateway");
         let gateway = Gateway::enrolled(place, logs, &owner, "line-1").await?;
         Ok(World {
+            folder: folder.path().to_owned(),
+            owner,
+            key,
             chance: StdRng::seed_from_u64(seed),
             scanner: Scanner::start(&gateway.scans(), lines, seed)?,
             gateway,

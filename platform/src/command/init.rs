@@ -97,9 +97,15 @@ tls = true                     # HTTPS and MQTT over TLS by the CA in data/tls
 names = ["localhost", "127.0.0.1"]
 quorum = 3                     # cosignatures that a checkpoint needs
 
-[broker]                       # the embedded one; or url, username, password of another
+[broker]                       # the embedded one; or url, public, username, password of another
 listen = "127.0.0.1:1883"
 listen_tls = "127.0.0.1:8883"
+# url = "mqtt://127.0.0.1:1884"            # another broker: where this platform's ingest finds it
+# public = "mqtts://broker.example:8883"   # and where gateways find it
+
+# [broker.mosquitto]           # that broker is Mosquitto: platform broker-config writes its files
+# folder = "/etc/mosquitto/tracebond"
+# pid_file = "/run/mosquitto/mosquitto.pid"
 
 [anchor]
 batch_ms = 1000                # a batch closes after this time

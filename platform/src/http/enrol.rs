@@ -123,7 +123,7 @@ async fn answer(app: &Shared, request: &Request) -> Result<Option<Value>, Proble
             "the platform's own receipt key is not admitted yet",
         ));
     };
-    put_credential(app, &address, &request.password_hash).await?;
+    put_credential(app, &address, request).await?;
     Ok(Some(json!({
         "record": b64::encode(device.bytes()),
         "organisation_record": b64::encode(organisation.bytes()),
@@ -136,7 +136,12 @@ async fn answer(app: &Shared, request: &Request) -> Result<Option<Value>, Proble
     })))
 }
 
-async fn put_credential(app: &Shared, address: &DeviceAddress, hash: &Hash) -> Result<(), Problem> {
+async fn put_credential(
+    app: &Shared,
+    address: &DeviceAddress,
+    request: &Request,
+) -> Result<(), Problem> {
+    let hash = &request.password_hash;
     let username = address.to_string();
     let known = app
         .store
@@ -147,9 +152,11 @@ async fn put_credential(app: &Shared, address: &DeviceAddress, hash: &Hash) -> R
         return Ok(());
     }
     app.store
-        .put_credential(&username, hash)
+        .put_credential(&username, hash, request.verifier.as_ref())
         .await
-        .map_err(problem::store)
+        .map_err(problem::store)?;
+    app.ingest.wake.credentials.notify_one();
+    Ok(())
 }
 
 #[derive(Deserialize)]

@@ -23,6 +23,7 @@ pub(super) async fn admit(
         .register_own_keys(&app.gate, &app.registrar)
         .await
         .map_err(problem::admit)?;
+    app.ingest.wake.credentials.notify_one();
     Ok((
         StatusCode::CREATED,
         Json(json!({ "registry_version": version })),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemas::log::{Entry, Policy};
 use schemas::time::{Clock, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::anchor::tiles::Tiles;
@@ -17,6 +18,7 @@ use crate::folder::DataFolder;
 use crate::follower::Follower;
 use crate::ingest::{Ingest, Wake};
 use crate::keys::{self, KeyFileError, Keys};
+use crate::mosquitto::Passwords;
 use crate::operator::{CaptureDevice, Operator};
 use crate::registry::{Gate, Snapshot};
 use crate::store::{self, RegistryStore, Store, StoreError};
@@ -108,6 +110,23 @@ impl Core {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             grace: Duration::from_secs(config.anchor.gap_grace_s),
+        }
+    }
+
+    /// Keeps the passwords of a broker whose files the platform writes, until `shutdown`.
+    pub(super) fn passwords(
+        &self,
+        config: &Config,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
+        let section = config.broker.mosquitto.as_ref();
+        let keeper =
+            section.map(|section| Passwords::new(store, gate, Arc::clone(&self.wake), section));
+        async move {
+            if let Some(keeper) = keeper {
+                keeper.run(shutdown).await;
+            }
         }
     }
 

@@ -16,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::StartError;
 use crate::broker::{self, BrokerAccess, BrokerConfig, Principal, TlsListener};
 use crate::config::Config;
-use crate::link::LinkConfig;
+use crate::link::{self, LinkConfig, Login};
 use crate::store::Store;
 use crate::tls;
 
 /// Messages that the ingest has in flight.
 const INFLIGHT: u16 = 1_000;
-/// User name of the ingest at the embedded broker.
-const INGEST: &str = "tracebond-ingest";
+/// The ingests' group at the embedded broker, which lets nobody else join it.
+const SHARE: &str = "ingest";
 
 struct Access {
     store: Arc<dyn Store>,
@@ -33,7 +33,7 @@ struct Access {
 #[async_trait]
 impl BrokerAccess for Access {
     async fn login(&self, username: &str, password: &[u8]) -> Option<Principal> {
-        if username == INGEST {
+        if username == link::USERNAME {
             return (sha256(password) == self.ingest).then_some(Principal::Ingest);
         }
         let address: DeviceAddress = username.parse().ok()?;
@@ -63,15 +63,7 @@ pub(super) struct Certificates {
 pub(super) fn certificates(config: &Config) -> Result<Certificates, StartError> {
     let (folder, now) = (config.data.join("tls"), TokioClock.now());
     let authority = tls::Files::authority(&folder);
-    if !authority.certificate.exists() {
-        std::fs::create_dir_all(&folder)?;
-        tls::create_ca(&folder, now)?;
-    }
-    let server = tls::Files::server(&folder);
-    if !server.certificate.exists() {
-        let names: Vec<&str> = config.names.iter().map(String::as_str).collect();
-        tls::issue_server(&folder, &names, now)?;
-    }
+    let server = tls::load_or_make(&folder, &config.names, now)?;
     let ca_pem = std::fs::read_to_string(&authority.certificate)?;
     let fingerprint = tls::fingerprint(&ca_pem)?;
     Ok(Certificates {
@@ -134,20 +126,20 @@ pub(super) async fn open_broker(
     shutdown: &CancellationToken,
 ) -> Result<Broker, StartError> {
     let section = &config.broker;
-    let link = |address: String, username: &str, password: String| LinkConfig {
+    let link_to = |address, username, password, share| LinkConfig {
         address,
-        username: username.to_owned(),
+        username,
         password,
         client_id: format!("tracebond-ingest-{}", config.anchor.shard),
-        share: Some("ingest".into()),
+        share: Some(share),
         ca_pem: certificates.map(|certificates| certificates.ca_pem.clone()),
         inflight: INFLIGHT,
     };
     if let Some(url) = &section.url {
-        let link = link(url.clone(), &section.username, section.password.clone());
+        let login = Login::of(config)?;
         return Ok(Broker {
-            link,
-            public: url.clone(),
+            link: link_to(url.clone(), login.username, login.password, login.group),
+            public: section.public.clone().unwrap_or_else(|| url.clone()),
             task: None,
         });
     }
@@ -177,7 +169,7 @@ pub(super) async fn open_broker(
         },
     );
     Ok(Broker {
-        link: link(plain, INGEST, password),
+        link: link_to(plain, link::USERNAME.to_owned(), password, SHARE.to_owned()),
         public,
         task: Some(running.task),
     })

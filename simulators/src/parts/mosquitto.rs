@@ -70,7 +70,7 @@ impl Mosquitto {
                 folder: folder.path().to_owned(),
                 ports: ports.collect::<Result<_, _>>()?,
             };
-            let text = private(&place, &configure(&place)?);
+            let text = private(&configure(&place)?);
             std::fs::write(place.folder.join("mosquitto.conf"), text)?;
             match run(&place) {
                 Ok(server) => {
@@ -129,13 +129,9 @@ impl Mosquitto {
 
 /// What a private instance needs beside its configuration. As root it stays root, since its
 /// folder is ours; Debian's own service changes to the user `mosquitto`.
-fn private(place: &Place, text: &str) -> String {
+fn private(text: &str) -> String {
     let user = if server::is_root() { "user root\n" } else { "" };
-    let pid = place.pid_file();
-    format!(
-        "{text}\n# of the private instance\n{user}pid_file {}\n",
-        pid.display()
-    )
+    format!("{user}{text}")
 }
 
 fn run(place: &Place) -> Result<Server> {

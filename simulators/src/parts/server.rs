@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,9 +19,17 @@ pub(super) const ROOT: &str = "root";
 /// How often a condition is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// Ports below those that the operating system gives to connections by itself, so that a server
+/// can have its port again after it was killed.
+const PORTS: Range<u16> = 12_000..32_000;
+/// Ports that are tried before this gives up.
+const TRIES: u32 = 100;
+
 /// A loopback port that was free a moment ago.
 pub(super) fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let mut ports = (0..TRIES).map(|_| rand::random_range(PORTS));
+    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.ok_or_else(|| io::Error::other("no free port"))
 }
 
 /// Our effective user id.

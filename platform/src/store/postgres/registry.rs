@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use kit::postgres::text;
+use schemas::enrol::Verifier;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::registry::Head;
@@ -143,14 +144,21 @@ impl RegistryStore for PostgresStore {
         row.map(HeadRow::head).transpose()
     }
 
-    async fn put_credential(&self, username: &str, password_hash: &Hash) -> Stored<()> {
+    async fn put_credential(
+        &self,
+        username: &str,
+        password_hash: &Hash,
+        verifier: Option<&Verifier>,
+    ) -> Stored<()> {
         retried(|| async {
             sqlx::query(
-                "INSERT INTO credentials (username, password_hash) VALUES ($1, $2)
-                 ON CONFLICT (username) DO UPDATE SET password_hash = excluded.password_hash",
+                "INSERT INTO credentials (username, password_hash, verifier) VALUES ($1, $2, $3)
+                 ON CONFLICT (username) DO UPDATE
+                   SET password_hash = excluded.password_hash, verifier = excluded.verifier",
             )
             .bind(text(username))
             .bind(&password_hash.0[..])
+            .bind(verifier.map(|verifier| verifier.to_bytes().to_vec()))
             .execute(&self.pool)
             .await?;
             Ok(())
@@ -165,6 +173,20 @@ impl RegistryStore for PostgresStore {
                 .fetch_optional(&self.pool)
                 .await?;
         row.map(|(bytes,)| hash(&bytes)).transpose()
+    }
+
+    async fn verifiers(&self) -> Stored<Vec<(String, Verifier)>> {
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT username, verifier FROM credentials
+             WHERE verifier IS NOT NULL ORDER BY username",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let corrupt = || StoreError::Corrupt("verifier");
+        let verifier = |(name, bytes): (String, Vec<u8>)| {
+            Ok((name, Verifier::from_slice(&bytes).ok_or_else(corrupt)?))
+        };
+        rows.into_iter().map(verifier).collect()
     }
 
     async fn add_enrolment(&self, enrolment: &Enrolment, now: Instant, limit: u64) -> Stored<bool> {

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use schemas::enrol::Verifier;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::registry::Head;
@@ -129,13 +130,20 @@ impl RegistryStore for SqliteStore {
         .transpose()
     }
 
-    async fn put_credential(&self, username: &str, password_hash: &Hash) -> Stored<()> {
+    async fn put_credential(
+        &self,
+        username: &str,
+        password_hash: &Hash,
+        verifier: Option<&Verifier>,
+    ) -> Stored<()> {
         sqlx::query(
-            "INSERT INTO credentials (username, password_hash) VALUES ($1, $2)
-             ON CONFLICT (username) DO UPDATE SET password_hash = excluded.password_hash",
+            "INSERT INTO credentials (username, password_hash, verifier) VALUES ($1, $2, $3)
+             ON CONFLICT (username) DO UPDATE
+               SET password_hash = excluded.password_hash, verifier = excluded.verifier",
         )
         .bind(username)
         .bind(password_hash.0.to_vec())
+        .bind(verifier.map(|verifier| verifier.to_bytes().to_vec()))
         .execute(&self.writer)
         .await?;
         Ok(())
@@ -148,6 +156,20 @@ impl RegistryStore for SqliteStore {
                 .fetch_optional(&self.reader)
                 .await?;
         row.map(|(bytes,)| hash(&bytes)).transpose()
+    }
+
+    async fn verifiers(&self) -> Stored<Vec<(String, Verifier)>> {
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT username, verifier FROM credentials
+             WHERE verifier IS NOT NULL ORDER BY username",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        let corrupt = || StoreError::Corrupt("verifier");
+        let verifier = |(name, bytes): (String, Vec<u8>)| {
+            Ok((name, Verifier::from_slice(&bytes).ok_or_else(corrupt)?))
+        };
+        rows.into_iter().map(verifier).collect()
     }
 
     async fn add_enrolment(&self, enrolment: &Enrolment, at: Instant, limit: u64) -> Stored<bool> {
