@@ -5,6 +5,7 @@
 //! served, and looks. `TRACEBOND_SHOTS=folder` keeps pictures.
 
 mod axe;
+mod desk;
 mod driver;
 mod pages;
 
