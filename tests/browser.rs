@@ -7,6 +7,8 @@
 mod axe;
 mod desk;
 mod driver;
-mod pages;
+mod figures;
+pub mod pages;
+mod phone;
 
 pub use driver::{Browser, DESK, PHONE};

@@ -14,5 +14,6 @@ mod forge;
 mod fsck;
 mod kill;
 mod proofs;
+mod reports;
 mod threats;
 mod world;
