@@ -14,6 +14,8 @@ use crate::trace::{Item, Stated};
 pub(super) struct Shell {
     pub(super) lang: &'static str,
     pub(super) other: &'static str,
+    /// What the address needs beside the language, from `&` on.
+    pub(super) query: String,
     pub(super) title: String,
     pub(super) css: &'static str,
     pub(super) icon: &'static str,
@@ -25,6 +27,7 @@ impl Shell {
         Self {
             lang: text.lang.tag(),
             other: text.lang.other().tag(),
+            query: String::new(),
             title: title.to_owned(),
             css: &CSS_HREF,
             icon: &ICON_HREF,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::format::{iso, local};
+use super::format::{iso, local, percent};
 use super::pages::Shell;
 use super::text::{Text, choose};
 use super::view::ByLanguage;
@@ -130,7 +130,10 @@ pub fn render_form(view: &FormView, lang: Lang) -> Result<String, RenderError> {
     });
     let most = TEXT_MAX_CHARS.to_string();
     let page = FormPage {
-        shell: Shell::new(t, t.get("report.title"), view.is_replay),
+        shell: Shell {
+            query: format!("&code={}", percent(view.item.key())),
+            ..Shell::new(t, t.get("report.title"), view.is_replay)
+        },
         t,
         name: choose(&view.names, lang).unwrap_or(t.get("product.unnamed")),
         item: &view.item,

@@ -121,6 +121,11 @@ fn a_report_is_asked_for_and_its_words_are_shown_to_nobody_else() {
         assert!(again.contains("role=\"alert\"") && again.contains("value=\"138 0000 0000\""));
         assert!(pages["report-many"].contains(text.get("report.fault.many")));
         assert!(pages["report-many"].contains("It was open &#60;b&#62;."));
+        let switch = format!("?lang={}&#38;code=https", lang.other().tag());
+        assert!(
+            again.contains(&switch),
+            "the other language is about the same code"
+        );
         let kept = &pages["report"];
         assert!(kept.contains(text.get("report.kind.seal_broken")));
         assert!(!kept.contains("It was open") && !kept.contains("138 0000"));
