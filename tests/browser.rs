@@ -5,7 +5,6 @@
 //! served, and looks. `TRACEBOND_SHOTS=folder` keeps pictures.
 
 mod axe;
-mod desk;
 mod driver;
 mod figures;
 pub mod pages;

@@ -3,7 +3,33 @@
 //!
 //! To add a store method: test it in the module of its trait, and name the test in the list below.
 
+/// Makes one test on each engine of every function named, with what `$engine` opens.
+macro_rules! contract {
+    ($engine:ident: $($module:ident: $($name:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$module::$name(&super::$engine::sqlite().await).await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    if !simulators::parts::Part::Postgres.skip() {
+                        super::$module::$name(&super::$engine::postgres().await).await;
+                    }
+                }
+            )*)*
+        }
+    };
+}
+
 mod captures;
+mod credit;
 mod doubt;
 pub mod engine;
 mod ingest;
@@ -15,36 +41,9 @@ mod registry;
 mod roles;
 mod trace;
 
-use simulators::parts::Part;
-
 use engine::Engine;
 
-/// Makes one test on each engine of every function named.
-macro_rules! contract {
-    ($($module:ident: $($name:ident)*;)*) => {
-        mod sqlite {
-            $($(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    super::$module::$name(&super::Engine::sqlite().await).await;
-                }
-            )*)*
-        }
-
-        mod postgres {
-            $($(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    if !super::Part::Postgres.skip() {
-                        super::$module::$name(&super::Engine::postgres().await).await;
-                    }
-                }
-            )*)*
-        }
-    };
-}
-
-contract! {
+contract! { Engine:
     captures:
         capture_is_kept_whole
         capture_that_came_second_keeps_nothing

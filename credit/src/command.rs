@@ -10,10 +10,33 @@ use credit::Accounts;
 use credit::audit::Check;
 use credit::config::Config;
 use credit::desk::Role;
-use credit::store::{Reviews, Sqlite};
+use credit::store;
 use kit::clock::TokioClock;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
+
+/// A configuration, with the database that the environment names instead of its own.
+///
+/// # Errors
+/// When either is refused.
+pub fn load(file: &Path) -> anyhow::Result<Config> {
+    let mut config = Config::load(file)?;
+    if let Some(url) = kit::postgres::address_in("DATABASE_URL")? {
+        config.database = store::Database::Postgres(url);
+    }
+    Ok(config)
+}
+
+/// Brings the tables up to date, as their owner where one is named.
+///
+/// # Errors
+/// When the configuration or the database is refused.
+pub async fn migrate(config: &Path) -> anyhow::Result<()> {
+    let owner = kit::postgres::address_in("DATABASE_OWNER_URL")?;
+    let database = load(config)?.database;
+    println!("{}", store::migrate(&database, owner.as_ref()).await?);
+    Ok(())
+}
 
 /// Who is named in the trail.
 const ACTOR: &str = "command-line";
@@ -123,8 +146,8 @@ fn password() -> anyhow::Result<String> {
 }
 
 async fn open(config: &Path) -> anyhow::Result<Accounts> {
-    let config = Config::load(config)?;
-    let store = Arc::new(Sqlite::open(&config.database).await?);
+    let config = load(config)?;
+    let store = store::open(&config.database).await?;
     Ok(Accounts::new(&config.desk, store, Arc::new(TokioClock))?)
 }
 
@@ -147,7 +170,7 @@ impl FromStr for Head {
 /// # Errors
 /// At the first row that does not follow, and when `head` is not in it.
 pub async fn audit(config: &Path, head: Option<Head>) -> anyhow::Result<()> {
-    let store = Sqlite::open(&Config::load(config)?.database).await?;
+    let store = store::open(&load(config)?.database).await?;
     let (mut check, mut met) = (Check::default(), false);
     loop {
         let after = check.head().map_or(0, |(number, _)| number);

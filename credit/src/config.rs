@@ -18,6 +18,7 @@ use crate::facts::Rules;
 use crate::loan::{Product, ReviewRules};
 use crate::money::{Currency, Money};
 use crate::sandbox::Limits;
+use crate::store::Database;
 
 /// Where a leaf goes in [`Config::event_page`].
 pub const LEAF: &str = "{leaf}";
@@ -27,8 +28,9 @@ pub const LEAF: &str = "{leaf}";
 pub struct Config {
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// A SQLite file, or `postgres://user:password@host:port/database`. The program's environment
+    /// variable `DATABASE_URL` goes before it.
+    pub database: Database,
     /// The policy file that the bank trusts.
     pub policy: PathBuf,
     /// Address of the platform's page of an event, with [`LEAF`] where its leaf goes.
@@ -103,7 +105,9 @@ impl Config {
         let text = std::fs::read_to_string(file).map_err(wrong)?;
         let mut config = Self::parse(&file.display().to_string(), &text)?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        config.database = folder.join(&config.database);
+        if let Database::File(file) = &mut config.database {
+            *file = folder.join(&*file);
+        }
         config.policy = folder.join(&config.policy);
         let token = config.evidence.token_file.take();
         config.evidence.token_file = token.map(|file| folder.join(file));
@@ -154,7 +158,7 @@ fn is_event_page(page: &str) -> bool {
 #[serde(deny_unknown_fields)]
 struct Raw {
     listen: SocketAddr,
-    database: PathBuf,
+    database: Database,
     policy: PathBuf,
     event_page: Option<String>,
     #[serde(default)]

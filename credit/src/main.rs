@@ -1,5 +1,6 @@
 //! `credit serve --config FILE`: the bank's lending service, with evidence over HTTP.
 //! `credit verify-decision FILE`: does a kept decision follow from what it was made from?
+//! `credit migrate --config FILE`: the tables, as their owner.
 //! `credit user ...`: accounts of the bank's people. `credit audit`: does the trail hold?
 
 mod command;
@@ -35,6 +36,17 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Brings the tables up to date as their owner and, on PostgreSQL, lets the service's role do
+    /// no more than it needs.
+    ///
+    /// The service's role is the user of `database` in the configuration (or of DATABASE_URL); it
+    /// must exist. The owner's address is read from DATABASE_OWNER_URL; without it the service's
+    /// own role migrates, and owns the tables.
+    Migrate {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Decides again from what a decision was made from, and compares. FILE is the answer of
     /// `GET /v1/decisions/{id}`.
     VerifyDecision {
@@ -62,8 +74,9 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Serve { config } => {
             kit::telemetry::init(kit::telemetry::Lines::Human, "info")?;
-            serve(Config::load(&config)?).await
+            serve(command::load(&config)?).await
         }
+        Command::Migrate { config } => command::migrate(&config).await,
         Command::VerifyDecision { file } => verify_decision(&file),
         Command::User { what } => command::user(what).await,
         Command::Audit { config, head } => command::audit(&config, head).await,

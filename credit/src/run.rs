@@ -20,7 +20,7 @@ use crate::http;
 use crate::loan::reason::first_list;
 use crate::score::{Model, ModelError};
 use crate::service::{Credit, Terms};
-use crate::store::{Reviews, Sqlite, Store, StoreError, Tables};
+use crate::store::{self, StoreError};
 
 /// A running service.
 pub struct Handle {
@@ -60,8 +60,9 @@ pub enum StartError {
     /// The points table is wrong.
     #[error("the points table is refused")]
     Model(#[from] ModelError),
-    /// The database cannot be used, or holds other limits under this version.
-    #[error("the store cannot be used")]
+    /// The database (`database` in the configuration) cannot be used, or holds other limits under
+    /// this version.
+    #[error("database: it cannot be used")]
     Store(#[from] StoreError),
     /// The operating system has no randomness for accounts and sessions.
     #[error("accounts cannot be kept safely")]
@@ -82,11 +83,11 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Handle, StartError> {
     let terms = terms(&config)?;
-    let store = Sqlite::open(&config.database).await?;
+    let store = store::open(&config.database).await?;
     store.declare(&config.sandbox, clock.now()).await?;
     store.seed_reasons(&first_list()).await?;
-    let shared: Arc<dyn Tables> = Arc::new(store.clone());
-    let accounts = Accounts::new(&config.desk, Arc::clone(&shared), Arc::clone(&clock))?;
+    let accounts = Accounts::new(&config.desk, Arc::clone(&store), Arc::clone(&clock))?;
+    let shared = Arc::clone(&store);
     let credit = Arc::new(Credit::new(terms, shared, evidence, Arc::clone(&clock)));
     let desk = Arc::new(Desk::new(Arc::clone(&credit), config.desk.clone(), clock));
     let router = http::router(&accounts, &desk, &config);

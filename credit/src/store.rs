@@ -1,12 +1,18 @@
-//! What credit keeps, as a trait; [`sqlite`] is the embedded adapter.
+//! What credit keeps, as a trait; [`sqlite`] is the embedded adapter, [`postgres`] the one for a
+//! server, and [`open`] opens the one that the configuration names. One contract suite
+//! (`tests/contract/credit.rs`) runs on both.
 //!
 //! No method updates or deletes a decision, a reservation, a declared limit or a refusal. The
 //! sandbox's limits are enforced in [`Store::record`] and nowhere else.
 
+mod open;
+pub mod postgres;
 pub mod reviews;
 pub mod sqlite;
+pub mod tables;
 
 use async_trait::async_trait;
+use kit::postgres::{OpenError, SchemaError};
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
@@ -14,6 +20,8 @@ use crate::loan::application::ApplicationId;
 use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
+pub use open::{Database, migrate, open};
+pub use postgres::Postgres;
 pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};
 pub use sqlite::Sqlite;
 
@@ -29,6 +37,12 @@ pub enum StoreError {
     /// The tables could not be made.
     #[error("the tables could not be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The database cannot be entered.
+    #[error(transparent)]
+    Connect(#[from] kit::postgres::ConnectError),
+    /// The schema is not this program's, or cannot be made so.
+    #[error(transparent)]
+    Schema(kit::postgres::SchemaError),
     /// A row does not have the form that this program writes.
     #[error("a stored {what} cannot be read")]
     Row {
@@ -50,6 +64,16 @@ pub enum StoreError {
     /// No limits were declared for this sandbox.
     #[error("no limits are declared for sandbox `{0}`")]
     NoLimits(Slug),
+}
+
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Connect(error) => Self::Connect(error),
+            OpenError::Schema(SchemaError::Database(error)) => Self::Database(error),
+            OpenError::Schema(other) => Self::Schema(other),
+        }
+    }
 }
 
 /// What became of a record.
@@ -82,6 +106,9 @@ pub struct Refusal {
 /// Credit's tables.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Closes every connection; what was answered is on disk already.
+    async fn close(&self);
+
     /// Puts limits in force. The same declaration again changes nothing.
     async fn declare(&self, limits: &Limits, at: Instant) -> Result<(), StoreError>;
 

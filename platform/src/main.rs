@@ -8,7 +8,6 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
-use kit::postgres::DatabaseUrl;
 use platform::anchor::tiles::Tiles;
 use platform::command::{fsck, init, verify};
 use platform::config::Config;
@@ -186,22 +185,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn load(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
     let mut config = Config::parse(&file.display().to_string(), &text)?;
-    if let Some(url) = address_in("DATABASE_URL")? {
+    if let Some(url) = kit::postgres::address_in("DATABASE_URL")? {
         config.database = Some(url);
     }
     Ok(config)
 }
 
-/// An address from the environment, where no list of processes shows its password.
-fn address_in(variable: &str) -> anyhow::Result<Option<DatabaseUrl>> {
-    match std::env::var(variable) {
-        Ok(text) if !text.is_empty() => Ok(Some(text.parse().context(variable.to_owned())?)),
-        _ => Ok(None),
-    }
-}
-
 async fn migrate(config: &Path) -> anyhow::Result<ExitCode> {
-    let owner = address_in("DATABASE_OWNER_URL")?;
+    let owner = kit::postgres::address_in("DATABASE_OWNER_URL")?;
     println!("{}", store::migrate(&load(config)?, owner.as_ref()).await?);
     Ok(ExitCode::SUCCESS)
 }

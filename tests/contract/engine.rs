@@ -71,6 +71,16 @@ impl Database {
         database
     }
 
+    /// The same with the bank's tables.
+    pub async fn of_the_bank() -> Self {
+        let database = Self::empty().await;
+        let role = Some(ROLE);
+        credit::store::Postgres::migrate(&database.owner, role)
+            .await
+            .unwrap();
+        database
+    }
+
     /// A session of the owner.
     pub async fn as_owner(&self) -> PgConnection {
         PgConnection::connect(&self.owner_text).await.unwrap()

@@ -58,11 +58,6 @@ impl Sqlite {
         Ok(Self { pool })
     }
 
-    /// Closes every connection; what was answered is on disk already.
-    pub async fn close(&self) {
-        self.pool.close().await;
-    }
-
     async fn begin(&self) -> Result<Transaction<'_, Engine>, StoreError> {
         Ok(self.pool.begin_with(BEGIN).await?)
     }
@@ -70,6 +65,10 @@ impl Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+
     async fn declare(&self, limits: &Limits, at: Instant) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         if let Some(kept) = read_sandbox(&mut transaction, &limits.id)

@@ -1,6 +1,6 @@
 //! Why a store did not answer.
 
-use kit::postgres::SchemaError;
+use kit::postgres::{OpenError, SchemaError};
 
 /// The store could not answer; nothing was changed by the call. Only where the connection was lost
 /// while a commit was answered may it have been made all the same: calls can be repeated, and the
@@ -30,11 +30,12 @@ pub enum StoreError {
 /// Result of a store call.
 pub type Stored<T> = Result<T, StoreError>;
 
-impl From<SchemaError> for StoreError {
-    fn from(error: SchemaError) -> Self {
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
         match error {
-            SchemaError::Database(error) => Self::Database(error),
-            other => Self::Schema(other),
+            OpenError::Connect(error) => Self::Connect(error),
+            OpenError::Schema(SchemaError::Database(error)) => Self::Database(error),
+            OpenError::Schema(other) => Self::Schema(other),
         }
     }
 }

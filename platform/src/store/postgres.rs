@@ -42,15 +42,7 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::Connect`], [`StoreError::Schema`], [`StoreError::Database`].
     pub async fn open(url: &DatabaseUrl) -> Stored<Self> {
-        let mut connection = kit::postgres::connect_once(url).await?;
-        if kit::postgres::is_owner(&mut connection).await? {
-            kit::postgres::bring_up(&mut connection, &migrator()).await?;
-            tracing::info!(%url, "the role owns the tables: nothing but this program keeps them append-only");
-        } else {
-            kit::postgres::verify(&mut connection, &migrator()).await?;
-        }
-        sqlx::Connection::close(connection).await?;
-        let pool = kit::postgres::connect(url).await?;
+        let pool = kit::postgres::open(url, &migrator()).await?;
         Ok(Self { pool })
     }
 
@@ -59,13 +51,8 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError`].
     pub async fn migrate(owner: &DatabaseUrl, role: Option<&str>) -> Stored<()> {
-        let mut connection = kit::postgres::connect_once(owner).await?;
-        kit::postgres::bring_up(&mut connection, &migrator()).await?;
-        if let Some(role) = role {
-            kit::postgres::grant(&mut connection, &PRIVILEGES, role).await?;
-        }
-        sqlx::Connection::close(connection).await?;
-        Ok(())
+        let role = role.map(|role| (role, &PRIVILEGES));
+        Ok(kit::postgres::migrate(owner, &migrator(), role).await?)
     }
 
     /// Closes every session; what was acknowledged is on disk already.

@@ -1,0 +1,85 @@
+//! A service's database, opened as the service or brought up to date as its owner.
+
+use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgPool;
+
+use super::{
+    ConnectError, DatabaseUrl, DatabaseUrlError, Privileges, SchemaError, bring_up, connect,
+    connect_once, grant, is_owner, verify,
+};
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be entered.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The schema is not this program's, or cannot be made so.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Schema(error.into())
+    }
+}
+
+/// Enters the database. Where the role owns the tables they are brought up to date; else they must
+/// be this program's already.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn open(url: &DatabaseUrl, migrator: &Migrator) -> Result<PgPool, OpenError> {
+    let mut connection = connect_once(url).await?;
+    if is_owner(&mut connection).await? {
+        bring_up(&mut connection, migrator).await?;
+        tracing::info!(%url, "the role owns the tables: only the program keeps them append-only");
+    } else {
+        verify(&mut connection, migrator).await?;
+    }
+    connection.close().await?;
+    Ok(connect(url).await?)
+}
+
+/// Brings the tables up to date as their owner, and gives the role of the service what it needs.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn migrate(
+    owner: &DatabaseUrl,
+    migrator: &Migrator,
+    service: Option<(&str, &Privileges)>,
+) -> Result<(), OpenError> {
+    let mut connection = connect_once(owner).await?;
+    bring_up(&mut connection, migrator).await?;
+    if let Some((role, privileges)) = service {
+        grant(&mut connection, privileges, role).await?;
+    }
+    Ok(connection.close().await?)
+}
+
+/// An environment variable that is no address of a database; what it holds is not repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct WrongVariable {
+    variable: &'static str,
+    problem: DatabaseUrlError,
+}
+
+/// An address from the environment, where no list of processes shows its password. `None` where
+/// the variable is missing or empty.
+///
+/// # Errors
+/// [`WrongVariable`], which names it.
+pub fn address_in(variable: &'static str) -> Result<Option<DatabaseUrl>, WrongVariable> {
+    let text = std::env::var(variable).unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text.parse();
+    address
+        .map(Some)
+        .map_err(|problem| WrongVariable { variable, problem })
+}
