@@ -4,10 +4,15 @@
 //! { return }` where none is installed), opens pages of a [`World`](crate::world::World) that is
 //! served, and looks. `TRACEBOND_SHOTS=folder` keeps pictures.
 
+mod altered;
 mod axe;
 mod driver;
 mod figures;
+mod liar;
+mod measure;
 pub mod pages;
 mod phone;
+mod script;
+mod verifier_page;
 
 pub use driver::{Browser, DESK, PHONE};

@@ -7,6 +7,7 @@
 
 mod batch;
 mod cosign;
+mod document;
 mod tell;
 pub mod tiles;
 

@@ -70,6 +70,8 @@ pub struct App {
     pub names: Names,
     /// Who may read evidence.
     pub readers: Vec<ReaderSection>,
+    /// Log index of the hash of the verifier's script.
+    pub verifier: u64,
     /// The operator's own keys and records.
     pub operator: Operator,
     /// Public address, without slash at the end.
@@ -103,6 +105,7 @@ pub fn router(app: Shared) -> Router {
         .route("/v1/registry/list/{version}", get(registry::list))
         .route("/v1/ca", get(enrol::authority))
         .route("/v1/policy", get(log::policy))
+        .route("/v1/verifier", get(log::verifier))
         .route(
             "/v1/evidence/{organisation}",
             get(evidence::of_organisation),

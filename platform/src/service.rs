@@ -149,6 +149,9 @@ pub async fn run(
     tls::install_provider();
     let core = Core::open(&config, clock).await?;
     let mut notary = core.notary(&config).await?;
+    // Readers compare the script that they are given with what the log says of it.
+    let (kind, hash) = (kit::verifier::KIND, *kit::verifier::SCRIPT_HASH);
+    let verifier = notary.record_document(kind, hash).await?;
     let certificates = config.tls.then(|| certificates(&config)).transpose()?;
     let broker_shutdown = CancellationToken::new();
     let broker = open_broker(
@@ -165,7 +168,7 @@ pub async fn run(
 
     let listening = Listening::bind(&config, certificates.as_ref())?;
     let public_url = listening.public_url(&config);
-    let app = app(
+    let mut app = app(
         &core,
         &config,
         certificates.as_ref(),
@@ -173,8 +176,9 @@ pub async fn run(
         &ingest,
         &registrar,
         &shutdown,
-        public_url.clone().unwrap_or_default(),
     );
+    app.verifier = verifier;
+    app.public_url = public_url.clone().unwrap_or_default();
     let (operator, policy_entry) = (app.operator.clone(), app.policy_entry.clone());
     let router = http::router(Arc::new(app));
     let served = listening.serve(router, shutdown.clone())?;
@@ -224,7 +228,6 @@ fn app(
     ingest: &Arc<Ingest>,
     registrar: &Registrar,
     shutdown: &CancellationToken,
-    public_url: String,
 ) -> App {
     App {
         store: Arc::clone(&core.store),
@@ -243,8 +246,9 @@ fn app(
         witnesses: config.witnesses.clone(),
         names: names_on_pages(config),
         readers: config.readers.clone(),
+        verifier: 0,
         operator: core.operator(config),
-        public_url,
+        public_url: String::new(),
         shutdown: shutdown.clone(),
     }
 }

@@ -54,7 +54,9 @@ impl World {
     /// world's own notary does that.
     pub async fn serve(&self) -> Served {
         let shutdown = CancellationToken::new();
-        let app = self.app(&shutdown);
+        let (kind, hash) = (kit::verifier::KIND, *kit::verifier::SCRIPT_HASH);
+        let verifier = self.notary.record_document(kind, hash).await.unwrap();
+        let app = self.app(verifier, &shutdown);
         let router = http::router(Arc::new(app));
         let listen = ([127, 0, 0, 1], 0).into();
         let served = kit::serve::serve(router, listen, None, shutdown.clone()).await;
@@ -64,7 +66,7 @@ impl World {
         }
     }
 
-    fn app(&self, shutdown: &CancellationToken) -> App {
+    fn app(&self, verifier: u64, shutdown: &CancellationToken) -> App {
         let keys = Keys::load_or_make(&self.folder().join("keys")).unwrap();
         App {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
@@ -95,6 +97,7 @@ impl World {
             witnesses: self.witnesses.sections(),
             names: names(),
             readers: Vec::new(),
+            verifier,
             operator: Operator {
                 log: self.policy.log,
                 slug: "operator".parse().unwrap(),

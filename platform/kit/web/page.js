@@ -239,6 +239,8 @@ function doubt(section) {
   const icon = word.querySelector('svg');
   if (icon) icon.querySelector('use').setAttribute('href', '#warn');
   word.replaceChildren(...(icon ? [icon] : []), say('doubtful'));
+  const reason = section.querySelector('.reason');
+  if (reason) reason.textContent = say('disagrees');
 }
 
 function judge(section, cards, report) {

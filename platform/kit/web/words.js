@@ -28,6 +28,7 @@ const WORDS = {
   'policy.changed': ['日志策略自您上次查看（{when}）以来已变更。', 'The policy of this log has changed since your last visit ({when}).'],
   'policy.same': ['日志策略与您上次查看时相同。', 'The policy of this log is the one of your last visit.'],
   doubtful: ['有疑点', 'Doubtful'],
+  disagrees: ['本机的核验与平台的结论不一致，原因见下。', "This device's own check disagrees with the platform's; why is said below."],
   'page.title': ['核验证明包', 'Check a proof bundle'],
   'page.what': [
     '选择或拖入从产品页保存的证明包。文件只在本机核验，不会上传。',

@@ -68,6 +68,17 @@ pub(super) async fn policy(State(app): State<Shared>) -> axum::Json<PolicyFile> 
     axum::Json(PolicyFile::new(app.policy_entry.clone()))
 }
 
+/// `GET /v1/verifier`: hash of the verifier's script, and the log entry (type 3) that holds it.
+pub(super) async fn verifier(State(app): State<Shared>) -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({
+        "kind": kit::verifier::KIND,
+        "sha256": kit::verifier::SCRIPT_HASH.to_string(),
+        "index": app.verifier,
+        "script": *kit::verifier::SCRIPT_HREF,
+        "page": kit::verifier::PAGE,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_tile_name;

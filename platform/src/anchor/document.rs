@@ -1,0 +1,59 @@
+//! Hashes of documents in the log (`log.md` section 2, type 3).
+
+use schemas::hash::Hash;
+use schemas::log::Entry;
+use schemas::tlog::LogTree;
+
+use super::{Notary, NotaryError, PAGE};
+use crate::store::Append;
+
+impl Notary {
+    /// The log index of a document's hash: that of the newest entry of this kind where it is this
+    /// hash already, else of an entry that is appended now. A later checkpoint covers it. Reads the
+    /// log backwards until it finds an entry of the kind.
+    ///
+    /// # Errors
+    /// [`NotaryError`]; nothing is appended.
+    pub async fn record_document(&self, kind: &str, hash: Hash) -> Result<u64, NotaryError> {
+        if let Some((index, known)) = self.newest_document(kind).await?
+            && known == hash
+        {
+            return Ok(index);
+        }
+        let index = self.tree.read(LogTree::size);
+        let entry = Entry::Document {
+            kind: kind.to_owned(),
+            hash,
+            time: self.clock.now(),
+        };
+        self.append(Append {
+            entries: vec![entry.encode()],
+            ..Append::default()
+        })
+        .await?;
+        Ok(index)
+    }
+
+    async fn newest_document(&self, kind: &str) -> Result<Option<(u64, Hash)>, NotaryError> {
+        let mut end = self.tree.read(LogTree::size);
+        while end > 0 {
+            let begin = end.saturating_sub(u64::from(PAGE));
+            let entries = self.store.entries(begin, PAGE).await?;
+            let here = (begin..end).zip(&entries);
+            let found = here.filter_map(|(index, entry)| Some((index, document(entry, kind)?)));
+            if let Some(newest) = found.last() {
+                return Ok(Some(newest));
+            }
+            end = begin;
+        }
+        Ok(None)
+    }
+}
+
+/// The hash of an entry of type 3 and this kind.
+fn document(entry: &[u8], wanted: &str) -> Option<Hash> {
+    match (entry.first() == Some(&3)).then(|| Entry::parse(entry))? {
+        Ok(Entry::Document { kind, hash, .. }) if kind == wanted => Some(hash),
+        _ => None,
+    }
+}
