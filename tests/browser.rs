@@ -6,6 +6,7 @@
 
 mod altered;
 mod axe;
+mod desk;
 mod driver;
 mod figures;
 mod liar;

@@ -43,8 +43,12 @@ pub fn when(at: Instant, now: Instant, t: Text) -> When {
     } else {
         ("time.ago", now.since(at))
     };
+    let near = match distance.as_secs() {
+        0..60 => t.get("time.now").to_owned(),
+        _ => t.fill(key, &[("long", &long(distance, t))]),
+    };
     When {
-        near: t.fill(key, &[("long", &long(distance, t))]),
+        near,
         exact: exact(at),
         machine: at.to_rfc3339(),
     }
@@ -103,7 +107,10 @@ mod tests {
             )
             .near
         };
-        assert_eq!(near(-1), "1 minute ago");
+        assert_eq!(
+            (near(0), near(-1)),
+            ("just now".to_owned(), "1 minute ago".to_owned())
+        );
         assert_eq!(near(-119), "1 hour ago");
         assert_eq!(near(47 * 60), "in 47 hours");
         assert_eq!(near(7 * 1440), "in 7 days");

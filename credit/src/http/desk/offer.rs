@@ -126,7 +126,7 @@ pub(crate) async fn show(
         .map_err(|error| internal(&error))?;
     let facts: Facts = serde_json::from_slice(&record.facts).map_err(|error| internal(&error))?;
     let open = asked.map_or(None, |Query(asked)| open_fact(&asked.fact));
-    let open = open.unwrap_or_else(|| first_fact(&record.decision));
+    let open = open.unwrap_or_else(|| first_fact(&record.decision, &facts));
     let evidence = evidence(&app, &record, &facts, open, shell.t).await?;
     let page = Parts {
         app: &app,
@@ -150,14 +150,14 @@ fn open_fact(name: &str) -> Option<FactName> {
         .find(|fact| view::fact_key(*fact) == name)
 }
 
-/// The fact that costs the most points; else the first.
-fn first_fact(decision: &Decision) -> FactName {
-    let missing = decision
-        .score
-        .points
-        .iter()
+/// The fact that costs the most points among those that events speak of; else the first.
+fn first_fact(decision: &Decision, facts: &Facts) -> FactName {
+    let spoken_of = |name: FactName| !leaves_of(name, facts).is_empty();
+    let points = decision.score.points.iter();
+    let costly = points
+        .filter(|one| spoken_of(one.fact))
         .max_by_key(|one| (one.best - one.points, std::cmp::Reverse(one.fact)));
-    missing.map_or(FactName::OnTimeShare, |one| one.fact)
+    costly.map_or(FactName::OnTimeShare, |one| one.fact)
 }
 
 /// Events that a page lists of one fact; all of them are in the JSON.
