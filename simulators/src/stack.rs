@@ -1,4 +1,4 @@
-//! Everything in one process on embedded parts, on one injected clock: the operator with its four
+//! Everything in one process on one injected clock: the operator with its four
 //! witnesses, organisations and a registrar with their own keys, gateways with their agents, a
 //! bank.
 //!
@@ -9,6 +9,7 @@
 
 pub mod bank;
 pub mod door;
+pub mod engines;
 pub mod equipment;
 pub mod operator;
 pub mod play;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::bank::Bank;
 use self::door::{Door, Open};
+use self::engines::{Databases, Engines};
 use self::operator::{Operator, Setup, platform_tls};
 use self::post::{Equipment, Post};
 use crate::banner::LogIn;
@@ -44,11 +46,14 @@ pub struct Stack {
     pub posts: BTreeMap<DeviceAddress, Post>,
     bank: Bank,
     bank_shutdown: CancellationToken,
+    /// Address of the platform's database, where that is a server.
+    pub database: Option<String>,
+    databases: Databases,
 }
 
 impl Stack {
-    /// Starts everything that a script needs below `root`; people come in by `door`. Batches are
-    /// made every `batch_milliseconds` of real time.
+    /// Starts everything that a script needs below `root`, on `engines`; people come in by `door`.
+    /// Batches are made every `batch_milliseconds` of real time.
     ///
     /// # Errors
     /// When any part cannot start.
@@ -56,6 +61,7 @@ impl Stack {
         root: &Path,
         script: &Script,
         door: Door,
+        engines: &Engines,
         batch_milliseconds: u64,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Stack> {
@@ -63,6 +69,8 @@ impl Stack {
         let door = Open::open(door, &platform_tls(&folder), &folder.join("witnesses/tls"))?;
         let http = client(door.ca_pem())?;
         let registrar = Registrar::new(slug_of(script, Role::Registrar)?)?;
+        let mut databases = Databases::open(&engines.database)?;
+        let database = databases.make("platform").await?;
         let setup = Setup {
             folder: &folder,
             origin: &script.origin()?,
@@ -71,17 +79,22 @@ impl Stack {
             door,
             world: script.organisations(),
             batch_milliseconds,
+            database: database.as_deref(),
+            broker: &engines.broker,
         };
         let operator = Operator::start(setup, http.clone(), clock.clone()).await?;
         let owners = admit(script, &operator, &registrar, &http).await?;
         let posts = set_up(root, script, &operator, &owners, &clock).await?;
         let bank_shutdown = CancellationToken::new();
-        let bank = open_bank(root, &operator, clock, bank_shutdown.clone()).await?;
+        let own = databases.make("credit").await?;
+        let bank = open_bank(root, &operator, own, clock, bank_shutdown.clone()).await?;
         Ok(Stack {
             operator,
             posts,
             bank,
             bank_shutdown,
+            database,
+            databases,
         })
     }
 
@@ -111,12 +124,19 @@ impl Stack {
     ///
     /// # Errors
     /// When a gateway does not end.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let (ended, databases) = self.end().await;
+        databases.remove().await;
+        ended
+    }
+
+    /// The same, but the databases stay until they are removed.
+    pub async fn end(mut self) -> (anyhow::Result<()>, Databases) {
         let ended = join_all(self.posts.values_mut().map(Post::stop)).await;
         self.bank_shutdown.cancel();
         self.bank.drained().await;
         self.operator.stop().await;
-        ended.into_iter().collect()
+        (ended.into_iter().collect(), self.databases)
     }
 }
 
@@ -179,6 +199,7 @@ async fn set_up(
 async fn open_bank(
     root: &Path,
     operator: &Operator,
+    database: Option<String>,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<Bank> {
@@ -188,5 +209,6 @@ async fn open_bank(
     let policy = folder.join("policy.json");
     std::fs::write(&policy, operator.policy_file()?)?;
     let evidence = Arc::new(operator.evidence_port());
-    Bank::start(&folder, &policy, evidence, clock, shutdown).await
+    let database = database.unwrap_or_else(|| "credit.sqlite".to_owned());
+    Bank::start(&folder, (&policy, &database), evidence, clock, shutdown).await
 }

@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::script::Script;
 use crate::stack::Stack;
 use crate::stack::door::Door;
+use crate::stack::engines::Engines;
 use crate::stack::play::Play;
 use crate::summary;
 
@@ -31,6 +32,8 @@ pub struct Wish {
     pub keep: Option<PathBuf>,
     /// How people come in.
     pub door: Door,
+    /// Database and broker.
+    pub engines: Engines,
     /// Nothing but JSON on standard output, no progress.
     pub json: bool,
 }
@@ -45,7 +48,7 @@ pub async fn once(
     shutdown: CancellationToken,
 ) -> anyhow::Result<ExitStatus> {
     let mut progress = Progress::new(wish.json);
-    let mut tour = Tour::start(script, wish.door, &mut progress).await?;
+    let mut tour = Tour::start(script, wish.door, &wish.engines, &mut progress).await?;
     let temporary = tempfile::tempdir()?;
     let folder = wish
         .keep
@@ -73,7 +76,7 @@ pub async fn once(
 /// When the run breaks off.
 pub async fn live(script: &Script, wish: &Wish, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut progress = Progress::new(false);
-    let mut tour = Tour::start(script, wish.door, &mut progress).await?;
+    let mut tour = Tour::start(script, wish.door, &wish.engines, &mut progress).await?;
     let outcome = shutdown
         .run_until_cancelled(tour.show(wish, &mut progress, &shutdown))
         .await;
@@ -101,15 +104,17 @@ impl<'a> Tour<'a> {
     pub async fn start(
         script: &'a Script,
         door: Door,
+        engines: &Engines,
         progress: &mut Progress,
     ) -> anyhow::Result<Tour<'a>> {
-        progress.step(|| "starting platform, witnesses, broker, gateways and bank".to_owned());
+        progress.step(|| format!("starting everything on {engines}"));
         let root = tempfile::tempdir()?;
         let clock = VirtualClock::new(script.start());
         let stack = Stack::start(
             root.path(),
             script,
             door,
+            engines,
             BATCH_MILLISECONDS,
             Arc::new(clock.clone()),
         );

@@ -5,6 +5,8 @@
 //! the virtual clock until its first journey is finished: how large its bundle and its page are,
 //! and how long this machine takes to verify an event.
 
+mod copy;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,11 +20,13 @@ use schemas::proof;
 use serde::Serialize;
 use serde_json::json;
 
+use self::copy::Copied;
 use crate::progress::Progress;
 use crate::scenario::{DEFAULT_SEED, lot_uri, sscc, sscc_uri};
 use crate::script::Script;
 use crate::stack::Stack;
 use crate::stack::door::Door;
+use crate::stack::engines::Engines;
 use crate::stack::post::Post;
 use crate::tour::Tour;
 
@@ -62,13 +66,19 @@ pub struct Measured {
     pub verify_us_per_event: f64,
     /// Bytes of the product page without its style sheet.
     pub page_bytes: u64,
+    /// Database and broker, in words.
+    pub engines: String,
+    /// COPY of the same rows, where the database is a server.
+    pub copy: Option<Copied>,
+    /// The rate as a share of that of COPY.
+    pub share_of_copy: Option<f64>,
 }
 
-/// Measures everything.
+/// Measures everything on the given engines.
 ///
 /// # Errors
 /// When a part cannot start or an event does not arrive.
-pub async fn measure(progress: &mut Progress) -> anyhow::Result<Measured> {
+pub async fn measure(engines: &Engines, progress: &mut Progress) -> anyhow::Result<Measured> {
     let script = Script::story(DEFAULT_SEED);
     let root = tempfile::tempdir()?;
     let batch_ms = AnchorSection::default().batch_ms;
@@ -76,6 +86,7 @@ pub async fn measure(progress: &mut Progress) -> anyhow::Result<Measured> {
         root.path(),
         &script,
         Door::any(),
+        engines,
         batch_ms,
         Arc::new(SystemClock),
     )
@@ -84,15 +95,16 @@ pub async fn measure(progress: &mut Progress) -> anyhow::Result<Measured> {
     let load = load(&stack).await?;
     progress.done("measuring single events");
     let mut singles = singles(&stack).await?;
-    stack.stop().await?;
+    let copy = end_and_copy(stack, progress).await?;
     progress.done("measuring bundle, verification and page");
-    let journey = journey(&script, progress).await?;
+    let journey = journey(&script, engines, progress).await?;
     singles.sort_by(f64::total_cmp);
+    let rate = load.events as f64 / load.seconds;
     Ok(Measured {
         events: load.events,
         gateways: load.gateways,
         seconds: load.seconds,
-        events_per_second: load.events as f64 / load.seconds,
+        events_per_second: rate,
         singles: singles.len() as u64,
         single_p50_ms: percentile(&singles, 50),
         single_p99_ms: percentile(&singles, 99),
@@ -101,7 +113,26 @@ pub async fn measure(progress: &mut Progress) -> anyhow::Result<Measured> {
         bundle_bytes: journey.bytes,
         verify_us_per_event: journey.verify_us,
         page_bytes: journey.page,
+        engines: engines.to_string(),
+        share_of_copy: copy.as_ref().map(|copy| rate / copy.events_per_second),
+        copy,
     })
+}
+
+/// Ends everything but the database, and copies what is in it.
+async fn end_and_copy(stack: Stack, progress: &mut Progress) -> anyhow::Result<Option<Copied>> {
+    let from = stack.database.clone();
+    let (ended, mut databases) = stack.end().await;
+    ended?;
+    let copied = match (from, databases.make("copy").await?) {
+        (Some(from), Some(to)) => {
+            progress.done("measuring COPY of the same rows");
+            Some(copy::copy(&from, &to).await?)
+        }
+        _ => None,
+    };
+    databases.remove().await;
+    Ok(copied)
 }
 
 /// The smallest value that at least `percent` of the sorted values do not exceed.
@@ -185,8 +216,12 @@ struct Journey {
     page: u64,
 }
 
-async fn journey(script: &Script, progress: &mut Progress) -> anyhow::Result<Journey> {
-    let mut tour = Tour::start(script, Door::any(), progress).await?;
+async fn journey(
+    script: &Script,
+    engines: &Engines,
+    progress: &mut Progress,
+) -> anyhow::Result<Journey> {
+    let mut tour = Tour::start(script, Door::any(), engines, progress).await?;
     let (finished, item) = script.first_journey();
     tour.play_until(finished, progress).await?;
     let operator = &tour.stack.operator;
@@ -213,11 +248,24 @@ async fn journey(script: &Script, progress: &mut Progress) -> anyhow::Result<Jou
 
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "on        {}", self.engines)?;
         writeln!(
             f,
             "rate      {:.0} events/s from gateway to witnessed log ({} events, {} gateways, {:.1} s)",
             self.events_per_second, self.events, self.gateways, self.seconds
         )?;
+        if let (Some(copy), Some(share)) = (&self.copy, self.share_of_copy) {
+            writeln!(
+                f,
+                "copy      {:.0} events/s by COPY of the same rows into empty tables ({} events, {} rows, {} transactions, {:.1} s): the way reaches {:.2} of it",
+                copy.events_per_second,
+                copy.events,
+                copy.rows,
+                copy.transactions,
+                copy.seconds,
+                share
+            )?;
+        }
         writeln!(
             f,
             "single    p50 {:.0} ms, p99 {:.0} ms to the verified inclusion ({} events, a batch each {} ms)",

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use simulators::progress::Progress;
+use simulators::stack::engines::Engines;
 use simulators::way;
 
 /// Measures this machine.
@@ -19,15 +20,23 @@ enum Command {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+        /// On PostgreSQL and Mosquitto from Debian, beside COPY of the same rows.
+        #[arg(long)]
+        real: bool,
     },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Command::Way { json } = Arguments::parse().command;
+    let Command::Way { json, real } = Arguments::parse().command;
+    let engines = if real {
+        Engines::debian()
+    } else {
+        Engines::default()
+    };
     kit::telemetry::init(kit::telemetry::Lines::Human, "error")?;
     let mut progress = Progress::new(json);
-    let measured = way::measure(&mut progress).await?;
+    let measured = way::measure(&engines, &mut progress).await?;
     drop(progress);
     if json {
         println!("{}", serde_json::to_string(&measured)?);

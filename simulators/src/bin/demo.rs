@@ -10,6 +10,7 @@ use simulators::folder::RunFolder;
 use simulators::scenario::DEFAULT_SEED;
 use simulators::script::Script;
 use simulators::stack::door::{Door, Lan};
+use simulators::stack::engines::{Engines, Source};
 use simulators::summary;
 use simulators::tour::{self, Wish};
 
@@ -48,6 +49,17 @@ struct Run {
     /// can scan the printed code; with a port or on 8443.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "listen")]
     lan: Option<Lan>,
+    /// Where facts are kept: `embedded` (SQLite), `debian` (a private PostgreSQL for this run) or
+    /// postgres://USER@HOST/DATABASE of a role that may make databases.
+    #[arg(long, value_name = "WHICH", default_value = "embedded")]
+    database: Source,
+    /// What gateways publish to: `embedded`, `debian` (a private Mosquitto for this run) or
+    /// mqtt://HOST:PORT of a broker that lets everybody in.
+    #[arg(long, value_name = "WHICH", default_value = "embedded")]
+    broker: Source,
+    /// The same as `--database debian --broker debian`.
+    #[arg(long, conflicts_with_all = ["database", "broker"])]
+    real: bool,
     /// Replay a measured series (`timestamp,value` rows) instead of the story.
     #[arg(long, value_name = "FILE.csv")]
     series: Option<PathBuf>,
@@ -95,6 +107,14 @@ async fn run(run: Run) -> anyhow::Result<ExitCode> {
     let wish = Wish {
         keep: run.keep,
         door: run.lan.map_or(Door::Loopback(run.listen), Door::Lan),
+        engines: if run.real {
+            Engines::debian()
+        } else {
+            Engines {
+                database: run.database,
+                broker: run.broker,
+            }
+        },
         json: run.json,
     };
     if !run.once {

@@ -40,20 +40,21 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// Starts the lending service in a folder of its own.
+    /// Starts the lending service in a folder of its own, with a policy that it trusts and a
+    /// database: a file in the folder or an address.
     ///
     /// # Errors
     /// When its configuration is refused or it cannot start.
     pub async fn start(
         folder: &Path,
-        policy: &Path,
+        (policy, database): (&Path, &str),
         evidence: Arc<dyn EvidencePort>,
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Bank> {
         std::fs::create_dir_all(folder)?;
         let file = folder.join("credit.toml");
-        std::fs::write(&file, configuration(policy))?;
+        std::fs::write(&file, configuration(policy, database))?;
         let config = credit::Config::load(&file)?;
         let handle = credit::run(config, evidence, clock, shutdown).await?;
         let people = hire(&handle.accounts).await?;
@@ -159,12 +160,13 @@ fn codes(record: &Record) -> Vec<String> {
     codes
 }
 
-fn configuration(policy: &Path) -> String {
+fn configuration(policy: &Path, database: &str) -> String {
+    let database = toml::Value::String(database.to_owned());
     let policy = toml::Value::String(policy.display().to_string());
     format!(
         "# Written by the simulator.
 listen = \"127.0.0.1:0\"
-database = \"credit.sqlite\"
+database = {database}
 policy = {policy}
 
 [sandbox]
@@ -193,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_bank_accepts_its_configuration() {
-        let text = configuration(Path::new("/tmp/policy.json"));
+        let text = configuration(Path::new("/tmp/policy.json"), "credit.sqlite");
         credit::Config::parse("credit.toml", &text).unwrap();
     }
 }

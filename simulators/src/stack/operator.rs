@@ -1,6 +1,6 @@
 //! The operator: its witnesses and its platform, and what anybody may ask it for.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,9 +18,11 @@ use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
 use super::door::Open;
+use super::engines::{self, Source};
 use super::witnesses::{QUORUM, Witnesses};
 use crate::folder::Stored;
 use crate::organisation::{self, OrganisationError, Registrar};
+use crate::parts::mosquitto::Mosquitto;
 use crate::scenario;
 
 /// Simulated seconds until the anchor deadline: time moves by hours here, while a batch takes a
@@ -43,6 +45,10 @@ pub struct Setup<'a> {
     pub world: &'a [scenario::Organisation],
     /// Time between batches in milliseconds of real time.
     pub batch_milliseconds: u64,
+    /// Address of its database; a file of its own if there is none.
+    pub database: Option<&'a str>,
+    /// Which broker.
+    pub broker: &'a Source,
 }
 
 /// Where gateways find the broker.
@@ -65,6 +71,8 @@ pub struct Operator {
     witnesses: Witnesses,
     ends: Ends,
     http: Client,
+    // Ends after the platform.
+    _mosquitto: Option<Mosquitto>,
 }
 
 /// What ends first, and what ends when that has ended.
@@ -90,7 +98,8 @@ impl Operator {
         let memory = setup.folder.join("witnesses");
         let witnesses =
             Witnesses::start(&memory, &setup, &log_key, &clock, &ends.witnesses).await?;
-        let config = configuration(&setup, &data, &witnesses)?;
+        let mut config = configuration(&setup, &data, &witnesses)?;
+        let mosquitto = engines::open_broker(&mut config, setup.broker)?;
         let handle = service::run(config, clock, ends.platform.clone());
         let handle = handle.await.context("the platform does not start")?;
         let operator = Operator {
@@ -98,6 +107,7 @@ impl Operator {
             witnesses,
             ends,
             http,
+            _mosquitto: mosquitto,
         };
         operator.be_admitted(setup.registrar).await?;
         Ok(operator)
@@ -128,7 +138,7 @@ impl Operator {
         let broker = parts.and_then(|(scheme, address)| {
             Some(Broker {
                 scheme: scheme.to_owned(),
-                address: address.parse().ok()?,
+                address: address.to_socket_addrs().ok()?.next()?,
             })
         });
         broker.with_context(|| format!("{} is no address on this machine", self.handle.broker))
@@ -263,7 +273,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         ..AnchorSection::default()
     };
     Ok(Config {
-        database: None,
+        database: setup.database.map(str::parse).transpose()?,
         origin: setup.origin.clone(),
         data: data.to_owned(),
         organisation: setup.organisation.clone(),

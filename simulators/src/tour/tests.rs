@@ -24,10 +24,10 @@ fn script() -> Script {
     .unwrap()
 }
 
-async fn played(folder: &Path) -> RunFolder {
+async fn played(folder: &Path, engines: &Engines) -> RunFolder {
     let script = script();
     let mut progress = Progress::new(true);
-    let mut tour = Tour::start(&script, Door::any(), &mut progress)
+    let mut tour = Tour::start(&script, Door::any(), engines, &mut progress)
         .await
         .unwrap();
     tour.play_until(script.end(), &mut progress).await.unwrap();
@@ -46,7 +46,7 @@ fn failing(outcome: &Outcome) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_goes_the_whole_way_and_its_check_sees_every_touch() {
     let temporary = tempfile::tempdir().unwrap();
-    let folder = played(temporary.path()).await;
+    let folder = played(temporary.path(), &Engines::default()).await;
     let outcome = check(&folder).unwrap();
     assert_eq!(failing(&outcome), [""; 0]);
     assert!(outcome.ok && outcome.log_origin.ends_with("/replay"));
@@ -128,7 +128,9 @@ async fn a_phone_comes_in_over_https() {
     let script = script();
     let door = Door::Lan("127.0.0.2:0".parse().unwrap());
     let mut progress = Progress::new(true);
-    let mut tour = Tour::start(&script, door, &mut progress).await.unwrap();
+    let mut tour = Tour::start(&script, door, &Engines::default(), &mut progress)
+        .await
+        .unwrap();
     tour.play_until(script.end(), &mut progress).await.unwrap();
     let url = tour.stack.operator.url().to_owned();
     assert!(url.starts_with("https://127.0.0.2:"), "{url}");
