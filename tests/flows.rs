@@ -83,8 +83,7 @@ async fn postgresql_killed_in_a_run_loses_and_doubles_nothing() {
     const ROUNDS: u32 = 4;
     let on = On {
         postgres: true,
-        mosquitto: true,
-        tls: false,
+        ..On::default()
     };
     let story = async |world: &mut World| {
         world.gateway.start()?;

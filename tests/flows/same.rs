@@ -31,9 +31,22 @@ async fn played(engines: &Engines) -> Result<Outcome> {
 /// the machine's pace has cut the log into batches.
 fn facts(outcome: &Outcome) -> impl PartialEq + std::fmt::Debug + '_ {
     (
-        (outcome.events_made, outcome.events_stored, outcome.events_anchored),
-        (outcome.events_hidden, outcome.lost, outcome.doubled, outcome.invented),
-        (outcome.bundles, outcome.proofs_verified, outcome.proofs_failed),
+        (
+            outcome.events_made,
+            outcome.events_stored,
+            outcome.events_anchored,
+        ),
+        (
+            outcome.events_hidden,
+            outcome.lost,
+            outcome.doubled,
+            outcome.invented,
+        ),
+        (
+            outcome.bundles,
+            outcome.proofs_verified,
+            outcome.proofs_failed,
+        ),
         (outcome.gaps, outcome.quarantined),
         (&outcome.scores, &outcome.offers, &outcome.declined),
     )
