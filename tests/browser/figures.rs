@@ -7,6 +7,7 @@ use simulators::progress::Progress;
 use simulators::scenario::DEFAULT_SEED;
 use simulators::script::Script;
 use simulators::stack::door::Door;
+use simulators::stack::engines::Engines;
 use simulators::tour::Tour;
 
 use super::{Browser, PHONE};
@@ -31,7 +32,7 @@ async fn page_figures() -> Result<()> {
     };
     let script = Script::story(DEFAULT_SEED);
     let mut progress = Progress::new(true);
-    let mut tour = Tour::start(&script, Door::any(), &mut progress).await?;
+    let mut tour = Tour::start(&script, Door::any(), &Engines::default(), &mut progress).await?;
     let (first, item) = script.first_journey();
     tour.play_until(first, &mut progress).await?;
     let page = item.replacen("https://id.gs1.org", tour.stack.operator.url(), 1);
