@@ -4,6 +4,7 @@
 
 mod doors;
 mod peer;
+mod same;
 
 use anyhow::ensure;
 use rand::Rng;
@@ -39,6 +40,11 @@ async fn whole_way(on: On, seed: u64) {
         world.check(2 * LINES).await
     };
     World::tell_on(on, seed, 2 * LINES, story).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_story_has_the_same_outcome_on_all_parts() {
+    same::outcome().await.unwrap();
 }
 
 #[tokio::test]
