@@ -109,6 +109,8 @@ impl Stack {
             database: None,
             organisation: "operator".parse().unwrap(),
             public_url: None,
+            metrics: None,
+            logs: Default::default(),
             listen: ([127, 0, 0, 1], 0).into(),
             tls: false,
             names: vec!["127.0.0.1".into()],

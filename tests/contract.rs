@@ -36,6 +36,7 @@ mod ingest;
 mod lint;
 mod log;
 mod made;
+mod operation;
 mod readers;
 mod registry;
 mod roles;
@@ -72,6 +73,9 @@ contract! { Engine:
         queue_gives_the_oldest_registry_version_in_order
         batch_takes_its_statements_from_the_queue
         checkpoints_first_note_of_a_size_stays;
+    operation:
+        waiting_tells_queue_and_open_gaps
+        quarantine_is_read_by_its_organisation_only;
     readers:
         report_is_kept_once_and_comes_back
         reports_have_limits_by_item_and_in_all

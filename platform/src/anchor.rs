@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingest::Wake;
 use crate::link::Link;
+use crate::metrics::timed;
 use crate::registry::{AdmitError, Gate, Snapshot};
 use crate::store::{Append, KeptCheckpoint, RegistryStore, Store, StoreError};
 
@@ -311,7 +312,7 @@ impl Notary {
         append.first = self.tree.read(LogTree::size);
         append.root = self.root_after(&append.entries)?;
         self.doubtful.store(true, Ordering::Relaxed);
-        self.store.append(&append).await?;
+        timed("append", self.store.append(&append)).await?;
         self.doubtful.store(false, Ordering::Relaxed);
         self.tree.push(&append.entries)?;
         Ok(())
@@ -447,6 +448,7 @@ impl Notary {
                     .await?;
                 self.tiles.publish(&bytes)?;
                 metrics::gauge!("tracebond_witnessed_size").set(size as f64);
+                tracing::debug!(target: "tracebond::way", size, "checkpoint witnessed");
             }
             Err(error) => tracing::warn!(%error, size, "the checkpoint does not count yet"),
         }

@@ -28,6 +28,7 @@ use schemas::time::{Clock, Instant};
 
 use crate::config::CapturerSection;
 use crate::ingest::Wake;
+use crate::metrics::timed;
 use crate::operator::CaptureDevice;
 use crate::registry::{Gate, Snapshot};
 use crate::store::captures::{KeptCapture, NewCapture};
@@ -228,7 +229,7 @@ impl Captures {
         let attempt = before.map_or(0, |kept| kept.attempt + 1);
         let job = (hash, attempt, version);
         let capture = self.make(&ground, sent, document, job).await?;
-        let kept = self.store.add_capture(&capture).await?;
+        let kept = timed("capture", self.store.add_capture(&capture)).await?;
         drop(snapshot);
         if !kept {
             return Ok(None);

@@ -32,6 +32,12 @@ pub struct Config {
     /// Address that people and gateways use, without slash at the end; default: the bound one.
     #[serde(default)]
     pub public_url: Option<String>,
+    /// Listener of `GET /metrics`, plain HTTP; without it nothing is counted.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
+    /// Log lines on stderr: `human` or `json`, one object a line.
+    #[serde(default)]
+    pub logs: kit::telemetry::Lines,
     /// HTTP listener.
     #[serde(default = "loopback")]
     pub listen: SocketAddr,

@@ -115,6 +115,8 @@ pub fn router(app: Shared) -> Router {
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{*name}", get(log::tile))
         .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::health))
         .layer(small);
     // What is compressed holds no secret: the length of an answer would tell of it.
     let open = Router::new()
@@ -134,6 +136,6 @@ pub fn router(app: Shared) -> Router {
     machines
         .merge(pages)
         .merge(kit::verifier::routes())
-        .layer(from_fn(health::count))
+        .layer(from_fn(kit::metrics::count))
         .with_state(app)
 }

@@ -18,6 +18,7 @@ use schemas::receipt::{Receipt, Reply};
 use schemas::time::{Clock, Instant};
 use tokio::sync::Notify;
 
+use crate::metrics::timed;
 use crate::registry::Gate;
 use crate::store::{NewStatement, Store, StoreError};
 
@@ -123,12 +124,13 @@ impl Ingest {
                 }
             }
         }
-        let fresh = self.store.commit(&statements, &quarantine).await?;
+        let fresh = timed("commit", self.store.commit(&statements, &quarantine)).await?;
         drop(snapshot);
         self.wake.notary.notify_one();
         self.wake.follower.notify_one();
         mark_fresh(&mut outcomes, &fresh);
         report(&outcomes);
+        report_events(&statements, &fresh, now);
         Ok(Processed {
             outcomes,
             replies: self.receipts(&statements, now),
@@ -226,6 +228,36 @@ fn mark_fresh(outcomes: &mut [Outcome], flags: &[bool]) {
         if let Outcome::Stored { fresh, .. } = outcome {
             *fresh = flags.next().copied().unwrap_or(false);
         }
+    }
+}
+
+/// Counts events, and writes the way of each new statement down by its id, which the batch's line
+/// has too.
+fn report_events(statements: &[NewStatement], fresh: &[bool], now: Instant) {
+    let new = statements.iter().zip(fresh).filter(|(_, fresh)| **fresh);
+    for (statement, _) in new {
+        let refused = refusals(statement);
+        let accepted = statement.events.len() - refused;
+        let count = |outcome, events| {
+            metrics::counter!("tracebond_events_total", "outcome" => outcome).increment(events);
+        };
+        count("accepted", accepted as u64);
+        count("refused", refused as u64);
+        let times = statement.events.iter().filter_map(|one| one.event_time);
+        if let Some(oldest) = times.min() {
+            let age = now.since(oldest).as_secs_f64();
+            metrics::histogram!("tracebond_event_age_seconds").record(age);
+        }
+        tracing::debug!(
+            target: "tracebond::way",
+            statement = %statement.id,
+            device = %statement.device,
+            epoch = statement.position.epoch,
+            seq = statement.position.seq,
+            accepted,
+            refused,
+            "statement stored"
+        );
     }
 }
 

@@ -21,6 +21,7 @@ pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod link;
+pub mod metrics;
 pub mod mosquitto;
 pub mod operator;
 pub mod registry;

@@ -198,10 +198,10 @@ async fn migrate(config: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: &Path) -> anyhow::Result<ExitCode> {
-    kit::telemetry::init(kit::telemetry::Lines::Human, "info,rmqtt=warn")?;
+    let config = load(config)?;
+    kit::telemetry::init(config.logs, "info,rmqtt=warn")?;
     let shutdown = kit::shutdown::on_signals()?;
-    let handle =
-        platform::service::run(load(config)?, Arc::new(TokioClock), shutdown.clone()).await?;
+    let handle = platform::service::run(config, Arc::new(TokioClock), shutdown.clone()).await?;
     println!("listening {} broker {}", handle.url, handle.broker);
     let failed = tokio::select! {
         () = shutdown.cancelled() => false,

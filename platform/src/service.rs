@@ -77,6 +77,9 @@ pub enum StartError {
     /// The client of the witnesses.
     #[error("the witnesses cannot be asked")]
     Witnesses(#[from] anchor::CosignerError),
+    /// The listener of metrics.
+    #[error("metrics cannot be served")]
+    Metrics(#[from] kit::metrics::MetricsError),
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -184,6 +187,14 @@ pub async fn run(
     let served = listening.serve(router, shutdown.clone())?;
     let (address, url) = (served.address, served.url());
 
+    let mut tasks = Vec::new();
+    if let Some(metrics) = config.metrics {
+        let all = &crate::metrics::ALL;
+        let served = kit::metrics::listen(metrics, all, broker_shutdown.child_token()).await?;
+        tracing::info!(address = %served.address, "metrics");
+        let sampler = core.sampler(link.connected());
+        tasks.push(("metrics", tokio::spawn(sampler.run(shutdown.clone()))));
+    }
     // The worker ends first, so that what it stored is still anchored; then the notary.
     let (after_worker, failed) = (CancellationToken::new(), CancellationToken::new());
     let worker = ingest::run(ingest, link, deliveries, shutdown.clone());
@@ -195,6 +206,13 @@ pub async fn run(
     let http = tokio::spawn(async move {
         let _ = served.task.await;
     });
+    tasks.extend([
+        ("http", http),
+        ("ingest", worker),
+        ("notary", notary),
+        ("follower", follower),
+        ("passwords", passwords),
+    ]);
     Ok(Handle {
         address,
         url: public_url.unwrap_or(url),
@@ -205,13 +223,7 @@ pub async fn run(
         store: core.store,
         operator,
         ca: certificates.map(|certificates| certificates.fingerprint),
-        tasks: vec![
-            ("http", http),
-            ("ingest", worker),
-            ("notary", notary),
-            ("follower", follower),
-            ("passwords", passwords),
-        ],
+        tasks,
         failed,
         broker_task: broker.task,
         broker_shutdown,

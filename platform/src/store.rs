@@ -357,6 +357,34 @@ pub struct Totals {
     pub log_size: u64,
 }
 
+/// What waits for its batch, and which gaps are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Statements without a batch.
+    pub statements: u64,
+    /// When the oldest of them came.
+    pub oldest: Option<Instant>,
+    /// Gaps that were opened and not closed.
+    pub gaps: u64,
+}
+
+/// A message in quarantine, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// SHA-256 of the whole message.
+    pub id: Hash,
+    /// When it came.
+    pub received: Instant,
+    /// Topic that it came on.
+    pub topic: String,
+    /// Reason code.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+    /// Bytes that are kept.
+    pub size: u64,
+}
+
 /// A row of the enrolment relay.
 #[derive(Clone, Debug)]
 pub struct Enrolment {
@@ -505,8 +533,14 @@ pub trait TraceStore: Send + Sync {
     async fn chain_events(&self, device: Option<&DeviceAddress>) -> Stored<Vec<ChainEvent>>;
     /// When a device was last heard.
     async fn last_heard(&self, device: &DeviceAddress) -> Stored<Option<Instant>>;
+    /// What waits; cheap enough for every few seconds.
+    async fn waiting(&self) -> Stored<Waiting>;
     /// Totals.
     async fn totals(&self) -> Stored<Totals>;
+    /// Messages in quarantine that came on topics of an organisation's devices, newest first.
+    async fn quarantine_of(&self, organisation: &Slug, limit: u32) -> Stored<Vec<Quarantined>>;
+    /// Kept bytes of such a message.
+    async fn quarantined_bytes(&self, organisation: &Slug, id: &Hash) -> Stored<Option<Vec<u8>>>;
     /// (code, number) of quarantined messages.
     async fn quarantine_by_code(&self) -> Stored<Vec<(String, u64)>>;
 }

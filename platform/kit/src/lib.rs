@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`clock`] | the one place where domain time meets the wall clock and tokio's timers |
 //! | [`config`] | reads a TOML file; errors name file, line and field |
+//! | [`metrics`] | what is counted, as Prometheus reads it, on a listener of its own |
 //! | [`negotiate`] | which of the two languages a page is written in |
 //! | [`page`] | security headers of every page |
 //! | [`people`] | accounts, log-in, sessions and forms of people inside one organisation |
@@ -21,6 +22,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod metrics;
 pub mod negotiate;
 pub mod page;
 pub mod people;

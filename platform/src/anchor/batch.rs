@@ -24,6 +24,21 @@ fn fitting(queued: &[Queued]) -> usize {
     queued.iter().take_while(fits).count()
 }
 
+/// One line for each statement: where its id, which ingest wrote down, stands in the log.
+fn write_way(ids: &[Hash], (shard, batch, log_index): (u64, u64, u64)) {
+    for (position, statement) in ids.iter().enumerate() {
+        tracing::debug!(
+            target: "tracebond::way",
+            %statement,
+            shard,
+            batch,
+            position,
+            log_index,
+            "statement anchored"
+        );
+    }
+}
+
 impl Notary {
     /// Anchors one batch; false when nothing waits.
     pub(super) async fn anchor_batch(&self) -> Result<bool, NotaryError> {
@@ -58,6 +73,7 @@ impl Notary {
             prev,
         };
         let events = header.events;
+        let anchored = ids.clone();
         let log_index = self.tree.read(schemas::tlog::LogTree::size);
         let refused = (!refused.is_empty()).then(|| encode_refused(&refused));
         let batch = NewBatch {
@@ -75,6 +91,7 @@ impl Notary {
         })
         .await?;
         metrics::counter!("tracebond_batches_total").increment(1);
+        write_way(&anchored, (self.shard, seq, log_index));
         metrics::counter!("tracebond_events_anchored_total").increment(events);
         Ok(true)
     }

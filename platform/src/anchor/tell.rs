@@ -32,6 +32,7 @@ impl Notary {
                 let batch = self.store.batch(shard, seq).await?;
                 let batch = batch.ok_or(NotaryError::Broken("a batch is missing"))?;
                 for (device, reply) in self.inclusions(&batch).await? {
+                    metrics::counter!("tracebond_inclusions_total").increment(1);
                     if let Err(error) = link.publish(device.receipt_topic(), reply).await {
                         tracing::warn!(%device, %error, "an inclusion was not sent; trying later");
                         return Ok(());

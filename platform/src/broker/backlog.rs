@@ -126,7 +126,8 @@ impl Backlog {
         let mut batch = Vec::new();
         while again.recv_many(&mut batch, AGAIN_BATCH).await > 0 {
             tracing::info!(messages = batch.len(), "putting messages back for delivery");
-            metrics::counter!("broker_captures_put_back").increment(batch.len() as u64);
+            metrics::counter!("tracebond_broker_captures_put_back_total")
+                .increment(batch.len() as u64);
             sleep(AGAIN_PAUSE).await;
             self.someone_listens().await;
             for message in batch.drain(..) {

@@ -122,6 +122,7 @@ impl Hooks {
     }
 
     fn note(&self, param: &Parameter<'_>) {
+        count_connections(param);
         let (session, change): (_, fn(&mut Ingests, &Id)) = match param {
             Parameter::MessageAcked(_, _, publish) => {
                 self.backlog.acknowledged(&publish.payload);
@@ -136,6 +137,16 @@ impl Hooks {
         if is_ingest(&session.id.client_id) {
             self.backlog.ingests(|ingests| change(ingests, &session.id));
         }
+    }
+}
+
+/// Connections of devices and of ingests that are open now.
+fn count_connections(param: &Parameter<'_>) {
+    let connections = || metrics::gauge!("tracebond_broker_connections");
+    match param {
+        Parameter::ClientConnected(_) => connections().increment(1.0),
+        Parameter::ClientDisconnected(..) => connections().decrement(1.0),
+        _ => {}
     }
 }
 
@@ -201,7 +212,7 @@ impl Handler for Dropped {
             && !is_capture_topic(&publish.topic)
         {
             tracing::debug!(topic = %publish.topic, %reason, "a receipt was dropped");
-            metrics::counter!("broker_receipts_dropped").increment(1);
+            metrics::counter!("tracebond_broker_receipts_dropped_total").increment(1);
         }
         (false, None)
     }

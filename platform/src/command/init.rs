@@ -95,6 +95,8 @@ organisation = "{organisation}"        # the operator's own
 listen = "127.0.0.1:8443"      # pages and machines
 tls = true                     # HTTPS and MQTT over TLS by the CA in data/tls
 names = ["localhost", "127.0.0.1"]
+# metrics = "127.0.0.1:9464"   # GET /metrics for Prometheus
+# logs = "json"                # one JSON object a line, for collectors
 quorum = 3                     # cosignatures that a checkpoint needs
 
 [broker]                       # the embedded one; or url, public, username, password of another

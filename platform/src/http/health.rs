@@ -1,25 +1,30 @@
 //! Health and totals.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
 use kit::problem::Problem;
 use serde_json::{Value, json};
 
 use super::{Shared, problem};
 use crate::store::{ChainEvent, Totals};
 
-/// `GET /health`: 200 while the store answers and the log has its quorum, else 503, with reasons.
+/// `GET /health/live`: 200 while the process answers at all. Restart it when this fails.
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({ "live": true }))
+}
+
+/// `GET /health`, `GET /health/ready`: 200 while the store answers, the log has its quorum and
+/// nothing is ending, else 503, with reasons. Send it no requests while this fails.
 pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
-    let totals = app.store.totals().await;
+    let store = app.store.log_head().await.is_ok();
+    let stopping = app.shutdown.is_cancelled();
     let witnesses = app.cosigner.states();
     let answering = witnesses
         .iter()
         .filter(|witness| witness.problem.is_empty())
         .count() as u64;
-    let ready = totals.is_ok() && answering >= app.policy.quorum;
+    let ready = store && !stopping && answering >= app.policy.quorum;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -28,10 +33,10 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
     let body = json!({
         "live": true,
         "ready": ready,
-        "store": totals.is_ok(),
+        "store": store,
         "quorum": app.policy.quorum,
         "witnesses": witnesses,
-        "stopping": app.shutdown.is_cancelled(),
+        "stopping": stopping,
     });
     (status, Json(body))
 }
@@ -58,12 +63,4 @@ pub(super) async fn chains(State(app): State<Shared>) -> Result<Json<Vec<ChainEv
         .await
         .map(Json)
         .map_err(problem::store)
-}
-
-/// Counts answers by status.
-pub(super) async fn count(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("tracebond_http_answers_total", "status" => status).increment(1);
-    response
 }

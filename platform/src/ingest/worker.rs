@@ -89,6 +89,7 @@ async fn commit(
 /// A receipt that is lost here is asked for again by the device's redelivery.
 async fn answer(link: &Link, processed: Processed) {
     for (device, reply) in processed.replies {
+        metrics::counter!("tracebond_receipts_total").increment(1);
         if let Err(error) = link.publish(device.receipt_topic(), reply).await {
             tracing::warn!(%device, %error, "a receipt was not sent");
         }

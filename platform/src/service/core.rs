@@ -18,6 +18,7 @@ use crate::folder::DataFolder;
 use crate::follower::Follower;
 use crate::ingest::{Ingest, Wake};
 use crate::keys::{self, KeyFileError, Keys};
+use crate::metrics::Sampler;
 use crate::mosquitto::Passwords;
 use crate::operator::{CaptureDevice, Operator};
 use crate::registry::{Gate, Snapshot};
@@ -127,6 +128,16 @@ impl Core {
             if let Some(keeper) = keeper {
                 keeper.run(shutdown).await;
             }
+        }
+    }
+
+    /// The reader of gauges.
+    pub(super) fn sampler(&self, link: tokio::sync::watch::Receiver<bool>) -> Sampler {
+        Sampler {
+            store: Arc::clone(&self.store),
+            cosigner: Arc::clone(&self.cosigner),
+            clock: Arc::clone(&self.clock),
+            link,
         }
     }
 

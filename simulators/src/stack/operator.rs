@@ -278,6 +278,8 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         data: data.to_owned(),
         organisation: setup.organisation.clone(),
         public_url: None,
+        metrics: None,
+        logs: Default::default(),
         listen: setup.door.listen,
         tls: setup.door.secured.is_some(),
         names: setup.door.names.clone(),

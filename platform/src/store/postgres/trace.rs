@@ -8,8 +8,8 @@ use sqlx::FromRow;
 
 use super::{PostgresStore, address, at, hash, retried, salt, signed, source, texts, unsigned};
 use crate::store::{
-    ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, Stored, StoredEvent, Totals,
-    TraceStore,
+    ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, Stored, StoredEvent,
+    Totals, TraceStore, Waiting,
 };
 
 mod events;
@@ -318,6 +318,26 @@ impl TraceStore for PostgresStore {
         Ok(last.map(|last| last.0))
     }
 
+    async fn waiting(&self) -> Stored<Waiting> {
+        let (statements, oldest): (i64, Option<Timestamp>) =
+            sqlx::query_as("SELECT count(*), min(received) FROM batch_queue")
+                .fetch_one(&self.pool)
+                .await?;
+        let (gaps,): (i64,) = sqlx::query_as(
+            "SELECT count(*) FROM chain_events o WHERE o.kind = 'gap-opened'
+               AND NOT EXISTS (SELECT 1 FROM chain_events c WHERE c.device = o.device
+                 AND c.kind = 'gap-closed' AND c.epoch = o.epoch
+                 AND c.from_seq = o.from_seq AND c.to_seq = o.to_seq)",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Waiting {
+            statements: unsigned(statements)?,
+            oldest: oldest.map(|at| at.0),
+            gaps: unsigned(gaps)?,
+        })
+    }
+
     async fn totals(&self) -> Stored<Totals> {
         let row: (i64, i64, i64, i64, i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM statements),
@@ -340,6 +360,42 @@ impl TraceStore for PostgresStore {
             gaps: unsigned(row.5)?,
             log_size: unsigned(row.6)?,
         })
+    }
+
+    async fn quarantine_of(&self, organisation: &Slug, limit: u32) -> Stored<Vec<Quarantined>> {
+        let rows: Vec<(Vec<u8>, Timestamp, String, String, String, i32)> = sqlx::query_as(
+            "SELECT id, received, topic, code, detail, length(bytes) FROM quarantine
+             WHERE topic LIKE 'tracebond/v1/' || $1 || '/%'
+             ORDER BY received DESC, id LIMIT $2",
+        )
+        .bind(organisation.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|(id, received, topic, code, detail, size)| {
+                Ok(Quarantined {
+                    id: hash(&id)?,
+                    received: received.0,
+                    topic,
+                    code,
+                    detail,
+                    size: unsigned(i64::from(size))?,
+                })
+            })
+            .collect()
+    }
+
+    async fn quarantined_bytes(&self, organisation: &Slug, id: &Hash) -> Stored<Option<Vec<u8>>> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT bytes FROM quarantine
+             WHERE id = $1 AND topic LIKE 'tracebond/v1/' || $2 || '/%'",
+        )
+        .bind(id.0.to_vec())
+        .bind(organisation.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(bytes,)| bytes))
     }
 
     async fn quarantine_by_code(&self) -> Stored<Vec<(String, u64)>> {

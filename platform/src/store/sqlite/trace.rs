@@ -10,8 +10,8 @@ use super::{
 };
 use crate::store::convert::slug;
 use crate::store::{
-    Anchor, ChainEvent, ChainLink, KeptEvent, KeptStatement, ScanCount, StoreError, Stored,
-    StoredEvent, Totals, TraceStore,
+    Anchor, ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, StoreError,
+    Stored, StoredEvent, Totals, TraceStore, Waiting,
 };
 
 #[derive(FromRow)]
@@ -425,6 +425,23 @@ impl TraceStore for SqliteStore {
         last.as_deref().map(instant).transpose()
     }
 
+    async fn waiting(&self) -> Stored<Waiting> {
+        let (statements, oldest, gaps): (i64, Option<String>, i64) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM batch_queue), (SELECT min(received) FROM batch_queue),
+                    (SELECT count(*) FROM chain_events o WHERE o.kind = 'gap-opened'
+                       AND NOT EXISTS (SELECT 1 FROM chain_events c WHERE c.device = o.device
+                         AND c.kind = 'gap-closed' AND c.epoch = o.epoch
+                         AND c.from_seq = o.from_seq AND c.to_seq = o.to_seq))",
+        )
+        .fetch_one(&self.reader)
+        .await?;
+        Ok(Waiting {
+            statements: unsigned(statements)?,
+            oldest: oldest.as_deref().map(instant).transpose()?,
+            gaps: unsigned(gaps)?,
+        })
+    }
+
     async fn totals(&self) -> Stored<Totals> {
         let row: (i64, i64, i64, i64, i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM statements),
@@ -447,6 +464,42 @@ impl TraceStore for SqliteStore {
             gaps: unsigned(row.5)?,
             log_size: unsigned(row.6)?,
         })
+    }
+
+    async fn quarantine_of(&self, organisation: &Slug, limit: u32) -> Stored<Vec<Quarantined>> {
+        let rows: Vec<(Vec<u8>, String, String, String, String, i64)> = sqlx::query_as(
+            "SELECT id, received, topic, code, detail, length(bytes) FROM quarantine
+             WHERE topic LIKE 'tracebond/v1/' || $1 || '/%'
+             ORDER BY received DESC, id LIMIT $2",
+        )
+        .bind(organisation.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter()
+            .map(|(id, received, topic, code, detail, size)| {
+                Ok(Quarantined {
+                    id: hash(&id)?,
+                    received: instant(&received)?,
+                    topic,
+                    code,
+                    detail,
+                    size: unsigned(size)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn quarantined_bytes(&self, organisation: &Slug, id: &Hash) -> Stored<Option<Vec<u8>>> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT bytes FROM quarantine
+             WHERE id = $1 AND topic LIKE 'tracebond/v1/' || $2 || '/%'",
+        )
+        .bind(id.0.to_vec())
+        .bind(organisation.as_str())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(row.map(|(bytes,)| bytes))
     }
 
     async fn quarantine_by_code(&self) -> Stored<Vec<(String, u64)>> {
