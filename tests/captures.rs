@@ -109,7 +109,7 @@ impl Stack {
             database: None,
             organisation: "operator".parse().unwrap(),
             public_url: None,
-            metrics: None,
+            metrics: Some(([127, 0, 0, 1], 0).into()),
             logs: Default::default(),
             listen: ([127, 0, 0, 1], 0).into(),
             tls: false,

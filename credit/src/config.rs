@@ -28,6 +28,10 @@ pub const LEAF: &str = "{leaf}";
 pub struct Config {
     /// Where it listens; port 0 for any.
     pub listen: SocketAddr,
+    /// Listener of `GET /metrics`, plain HTTP; without it nothing is counted.
+    pub metrics: Option<SocketAddr>,
+    /// Log lines on stderr: `human` or `json`.
+    pub logs: kit::telemetry::Lines,
     /// A SQLite file, or `postgres://user:password@host:port/database`. The program's environment
     /// variable `DATABASE_URL` goes before it.
     pub database: Database,
@@ -158,6 +162,10 @@ fn is_event_page(page: &str) -> bool {
 #[serde(deny_unknown_fields)]
 struct Raw {
     listen: SocketAddr,
+    #[serde(default)]
+    metrics: Option<SocketAddr>,
+    #[serde(default)]
+    logs: kit::telemetry::Lines,
     database: Database,
     policy: PathBuf,
     event_page: Option<String>,
@@ -182,6 +190,8 @@ impl Raw {
     ) -> Config {
         Config {
             listen: self.listen,
+            metrics: self.metrics,
+            logs: self.logs,
             database: self.database,
             policy: self.policy,
             event_page: self.event_page,

@@ -11,6 +11,7 @@
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
 //! | `GET /login` | everybody | log-in |
+//! | `GET /health/live`, `GET /health/ready` | everybody | whether it lives, whether its store answers |
 //!
 //! People log in ([`kit::people`]); a machine shows its bearer token. What people may do is decided
 //! in [`crate::desk`]; what goes wrong is a problem document for machines and a page for people.
@@ -18,6 +19,7 @@
 mod applications;
 mod decisions;
 mod desk;
+mod health;
 pub mod pages;
 mod problem_page;
 mod sandbox;
@@ -61,11 +63,13 @@ pub fn router(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Router 
         .protect(inside, Arc::new(desk::LogIn))
         .layer(from_fn_with_state(tokens, machine::recognise))
         .merge(kit::verifier::routes())
+        .merge(health::routes(Arc::clone(desk)))
         .route("/assets/credit.css", get(stylesheet))
         .route("/assets/desk.js", get(script))
         .layer(from_fn(problem_page::for_people))
         .layer(DefaultBodyLimit::max(REQUEST_MAX))
         .layer(map_response(kit::page::secure))
+        .layer(from_fn(kit::metrics::count))
 }
 
 /// What needs a person or a machine.

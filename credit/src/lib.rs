@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod facts;
 pub mod http;
 pub mod loan;
+pub mod metrics;
 pub mod money;
 mod rfc3339;
 mod run;

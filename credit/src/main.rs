@@ -73,8 +73,9 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Serve { config } => {
-            kit::telemetry::init(kit::telemetry::Lines::Human, "info")?;
-            serve(command::load(&config)?).await
+            let config = command::load(&config)?;
+            kit::telemetry::init(config.logs, "info")?;
+            serve(config).await
         }
         Command::Migrate { config } => command::migrate(&config).await,
         Command::VerifyDecision { file } => verify_decision(&file),

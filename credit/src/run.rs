@@ -67,6 +67,9 @@ pub enum StartError {
     /// The operating system has no randomness for accounts and sessions.
     #[error("accounts cannot be kept safely")]
     Accounts(#[from] PasswordError),
+    /// The listener of metrics.
+    #[error("metrics cannot be served")]
+    Metrics(#[from] kit::metrics::MetricsError),
     /// The address is taken.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -90,6 +93,9 @@ pub async fn run(
     let shared = Arc::clone(&store);
     let credit = Arc::new(Credit::new(terms, shared, evidence, Arc::clone(&clock)));
     let desk = Arc::new(Desk::new(Arc::clone(&credit), config.desk.clone(), clock));
+    if let Some(address) = config.metrics {
+        kit::metrics::listen(address, &crate::metrics::ALL, shutdown.clone()).await?;
+    }
     let router = http::router(&accounts, &desk, &config);
     let served = serve::serve(router, config.listen, None, shutdown).await?;
     let join = tokio::spawn(async move {

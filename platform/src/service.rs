@@ -97,6 +97,8 @@ pub struct Handle {
     pub address: SocketAddr,
     /// The same as a URL, without slash at the end.
     pub url: String,
+    /// Where `GET /metrics` is answered, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// Where gateways find the broker.
     pub broker: String,
     /// Policy in force.
@@ -187,11 +189,11 @@ pub async fn run(
     let served = listening.serve(router, shutdown.clone())?;
     let (address, url) = (served.address, served.url());
 
-    let mut tasks = Vec::new();
+    let (mut tasks, mut measured) = (Vec::new(), None);
     if let Some(metrics) = config.metrics {
         let all = &crate::metrics::ALL;
         let served = kit::metrics::listen(metrics, all, broker_shutdown.child_token()).await?;
-        tracing::info!(address = %served.address, "metrics");
+        measured = Some(served.address);
         let sampler = core.sampler(link.connected());
         tasks.push(("metrics", tokio::spawn(sampler.run(shutdown.clone()))));
     }
@@ -216,6 +218,7 @@ pub async fn run(
     Ok(Handle {
         address,
         url: public_url.unwrap_or(url),
+        metrics: measured,
         broker: broker.public,
         policy: core.policy.clone(),
         policy_entry,

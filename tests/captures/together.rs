@@ -59,6 +59,56 @@ async fn many_at_once_lose_and_double_nothing() {
     stack.anchored(80).await;
 }
 
+/// Whoever watches the platform sees what it did, by route template, and when it is not ready.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_health_tell_what_was_done() {
+    let stack = Stack::small().await;
+    let path = stack.capture(document(&[shipping(1)]).to_string()).await;
+    stack.job(&path).await;
+    stack.anchored(1).await;
+    for (path, member) in [
+        ("/health/live", "live"),
+        ("/health/ready", "ready"),
+        ("/health", "ready"),
+    ] {
+        let answer = stack.get("", path).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(json_of(answer).await[member], true);
+    }
+    let url = format!("http://{}/metrics", stack.handle().metrics.unwrap());
+    let lines = [
+        r#"tracebond_captures_total{outcome="captured"} 1"#,
+        "tracebond_captured_events_total 1",
+        r#"tracebond_http_answers_total{method="POST",route="/capture",status="202"} 1"#,
+        r#"tracebond_http_answers_total{method="GET",route="/capture/{id}",status="200"} 1"#,
+        r#"tracebond_database_seconds_count{call="capture"} 1"#,
+        r#"tracebond_witness_up{witness="w1.example"} 1"#,
+        "tracebond_link_up 1",
+        "tracebond_gaps_open 0",
+        "# TYPE tracebond_queue_oldest_seconds gauge",
+    ];
+    // Gauges are read every few seconds.
+    let until = std::time::Instant::now() + super::DEADLINE;
+    loop {
+        let text = stack
+            .http
+            .get(&url)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let missing: Vec<_> = lines.iter().filter(|line| !text.contains(**line)).collect();
+        if missing.is_empty() {
+            assert!(!text.contains(&path), "a stranger's path makes no series");
+            return;
+        }
+        assert!(std::time::Instant::now() < until, "{missing:?}\n{text}");
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_list_travels_in_statements_of_the_usual_size() {
     let stack = Stack::small().await;

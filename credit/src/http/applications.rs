@@ -66,10 +66,14 @@ pub(crate) async fn apply(
         .of_application(&id)
         .await
         .map_err(|error| internal(&error))?;
-    let record = credit
-        .apply(application)
-        .await
-        .map_err(|error| problem(&error))?;
+    let applied = credit.apply(application).await;
+    let outcome = if applied.is_ok() {
+        "decided"
+    } else {
+        "refused"
+    };
+    metrics::counter!("tracebond_decisions_total", "outcome" => outcome).increment(1);
+    let record = applied.map_err(|error| problem(&error))?;
     let status = if before.is_some() {
         StatusCode::OK
     } else {
