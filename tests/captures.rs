@@ -1,6 +1,7 @@
 //! Declared events over the EPCIS capture interface: the whole way of the published examples, what
 //! happens when something is sent twice or by several at once, and what is refused.
 
+mod checked;
 mod refused;
 mod story;
 mod together;

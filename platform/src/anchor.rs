@@ -32,7 +32,7 @@ use crate::metrics::timed;
 use crate::registry::{AdmitError, Gate, Snapshot};
 use crate::store::{Append, KeptCheckpoint, RegistryStore, Store, StoreError};
 
-pub use cosign::{Cosigner, CosignerError, WitnessState};
+pub use cosign::{Cosigner, CosignerError, Unfit, WitnessState};
 pub use tell::inclusion_of;
 
 /// Name of the lease.

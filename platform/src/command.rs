@@ -1,5 +1,6 @@
 //! What the `platform` program does: one module for each subcommand.
 
+pub mod check;
 pub mod fsck;
 pub mod init;
 pub mod verify;

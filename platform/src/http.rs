@@ -6,6 +6,7 @@ mod epcis;
 mod evidence;
 mod health;
 mod log;
+mod organisation;
 mod problem;
 mod product;
 mod registry;
@@ -18,6 +19,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post, put};
+use kit::people::People;
 use schemas::log::Policy;
 use schemas::statement::MESSAGE_MAX;
 use schemas::time::Clock;
@@ -46,6 +48,8 @@ pub struct App {
     pub registrar: Registrar,
     /// Write path.
     pub ingest: Arc<Ingest>,
+    /// Who reads an organisation's page.
+    pub people: People,
     /// Declared input.
     pub captures: Captures,
     /// Makes bundles.
@@ -136,6 +140,14 @@ pub fn router(app: Shared) -> Router {
     machines
         .merge(pages)
         .merge(kit::verifier::routes())
+        .with_state(Arc::clone(&app))
+        .merge(organisation(app))
         .layer(from_fn(kit::metrics::count))
-        .with_state(app)
+}
+
+/// What needs log-in: small forms only.
+fn organisation(app: Shared) -> Router {
+    organisation::routes(&app.people.clone(), app)
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .layer(map_response(kit::page::secure))
 }

@@ -24,6 +24,7 @@ pub mod link;
 pub mod metrics;
 pub mod mosquitto;
 pub mod operator;
+pub mod people;
 pub mod registry;
 pub mod report;
 pub mod service;

@@ -19,6 +19,7 @@
 
 mod connection;
 mod login;
+mod probe;
 mod window;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::tls::{self, TlsError};
 use connection::{Connection, Ended};
 pub use login::{Login, USERNAME};
+pub use probe::{ProbeError, probe};
 pub use window::AckTag;
 use window::Publications;
 

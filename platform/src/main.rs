@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{fsck, init, verify};
+use platform::command::{check, fsck, init, verify};
 use platform::config::Config;
 use platform::mosquitto;
 use platform::store;
@@ -40,6 +40,15 @@ enum Command {
         /// The operator's own organisation.
         #[arg(long)]
         organisation: Slug,
+    },
+    /// Test a configuration before the start; changes nothing.
+    Check {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// One JSON array instead of lines.
+        #[arg(long)]
+        json: bool,
     },
     /// Run the service.
     Serve {
@@ -138,6 +147,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             println!("configuration to fill in:   {}", made.config.display());
             println!("record for a registrar:     {}", made.draft.display());
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Check { config, json } => {
+            let report = check::check(&config, Arc::new(TokioClock)).await;
+            print!("{}", report.text(json));
+            Ok(if report.holds() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Command::Serve { config } => serve(&config).await,
         Command::Migrate { config } => migrate(&config).await,

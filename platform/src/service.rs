@@ -29,6 +29,8 @@ use crate::registry::AdmitError;
 use crate::store::{Store, StoreError};
 use crate::tls::{self, TlsError};
 use crate::web::Names;
+use kit::people::People;
+use kit::people::password::PasswordError;
 
 use core::Core;
 use doors::{Certificates, Listening, certificates, open_broker};
@@ -80,6 +82,9 @@ pub enum StartError {
     /// The listener of metrics.
     #[error("metrics cannot be served")]
     Metrics(#[from] kit::metrics::MetricsError),
+    /// Accounts cannot be kept safely.
+    #[error("accounts cannot be kept safely")]
+    Accounts(#[from] PasswordError),
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -173,6 +178,12 @@ pub async fn run(
 
     let listening = Listening::bind(&config, certificates.as_ref())?;
     let public_url = listening.public_url(&config);
+    let people = crate::people::people(
+        &config,
+        public_url.clone().unwrap_or_default(),
+        Arc::clone(&core.store) as _,
+        Arc::clone(&core.clock),
+    )?;
     let mut app = app(
         &core,
         &config,
@@ -181,6 +192,7 @@ pub async fn run(
         &ingest,
         &registrar,
         &shutdown,
+        people,
     );
     app.verifier = verifier;
     app.public_url = public_url.clone().unwrap_or_default();
@@ -243,12 +255,14 @@ fn app(
     ingest: &Arc<Ingest>,
     registrar: &Registrar,
     shutdown: &CancellationToken,
+    people: People,
 ) -> App {
     App {
         store: Arc::clone(&core.store),
         gate: Arc::clone(&core.gate),
         registrar: registrar.clone(),
         ingest: Arc::clone(ingest),
+        people,
         captures: core.captures(config),
         bundler: core.bundler(),
         policy: core.policy.clone(),

@@ -11,15 +11,18 @@ mod error;
 mod open;
 pub mod postgres;
 mod readers;
+mod schema;
 pub mod sqlite;
 pub mod tables;
 
 pub use error::{StoreError, Stored};
 pub use open::{FILE, migrate, open};
 pub use readers::ReaderStore;
+pub use schema::{Schema, schema};
 
 use async_trait::async_trait;
 use captures::CaptureStore;
+use kit::people::PeopleStore;
 use schemas::enrol::Verifier;
 use schemas::event::{Salt, Source};
 use schemas::hash::Hash;
@@ -547,11 +550,11 @@ pub trait TraceStore: Send + Sync {
 
 /// Everything.
 pub trait Store:
-    RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore
+    RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore + PeopleStore
 {
 }
 
-impl<T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore> Store
-    for T
+impl<T> Store for T where
+    T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore + PeopleStore
 {
 }

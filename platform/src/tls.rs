@@ -209,6 +209,49 @@ pub fn fingerprint(ca_pem: &str) -> Result<Hash, TlsError> {
     Ok(sha256(&der))
 }
 
+/// When the first certificate of a PEM ends (RFC 5280 section 4.1.2.5); none if it cannot be read.
+#[must_use]
+pub fn valid_until(pem: &str) -> Option<Instant> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let (_, certificate, _) = element(&der)?;
+    let (_, mut rest, _) = element(certificate)?;
+    // version (absent in version 1), serial number, algorithm, issuer, then the validity.
+    for _ in 0..if rest.first() == Some(&0xa0) { 4 } else { 3 } {
+        rest = element(rest)?.2;
+    }
+    let (_, validity, _) = element(rest)?;
+    let (_, _, end) = element(validity)?;
+    let (tag, end, _) = element(end)?;
+    let text = std::str::from_utf8(end).ok()?;
+    let format = match tag {
+        // UTCTime has two digits of the year, of 1950 to 2049.
+        0x17 => "%y%m%d%H%M%SZ",
+        0x18 => "%Y%m%d%H%M%SZ",
+        _ => return None,
+    };
+    let at = chrono::NaiveDateTime::parse_from_str(text, format).ok()?;
+    Some(Instant::from_seconds(at.and_utc().timestamp()))
+}
+
+/// (tag, content, what follows) of a DER element.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    let (first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(*first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            let length = digits
+                .iter()
+                .fold(0, |sum, digit| sum * 256 + usize::from(*digit));
+            (length, rest)
+        }
+        _ => return None,
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((*tag, content, rest))
+}
+
 /// A server's configuration from PEM files. `alpn` are the protocols offered: `http/1.1` for
 /// HTTP, none for MQTT.
 ///

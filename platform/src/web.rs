@@ -12,6 +12,7 @@
 pub mod assets;
 pub mod chart;
 pub mod format;
+pub mod organisation;
 pub mod pages;
 pub mod product;
 pub mod qr;

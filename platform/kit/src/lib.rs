@@ -6,6 +6,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`check`] | a configuration tested before the start |
 //! | [`clock`] | the one place where domain time meets the wall clock and tokio's timers |
 //! | [`config`] | reads a TOML file; errors name file, line and field |
 //! | [`metrics`] | what is counted, as Prometheus reads it, on a listener of its own |
@@ -20,6 +21,7 @@
 //! | [`text`] | texts of pages in two languages |
 //! | [`verifier`] | the script and page with which a reader checks a proof bundle |
 
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod metrics;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use schemas::b64;
+use schemas::key::PublicKey;
 use schemas::note::{Line, Note};
 
 use super::SharedTree;
@@ -46,6 +47,17 @@ pub enum CosignerError {
         #[source]
         source: TlsError,
     },
+}
+
+/// Why a witness would not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It cannot be reached; it may count later.
+    #[error("no usable answer: {0}")]
+    Silent(String),
+    /// It is another one than the configuration says, or knows another log.
+    #[error("{0}")]
+    Wrong(String),
 }
 
 /// What is known of a witness, for health pages.
@@ -130,6 +142,51 @@ impl Cosigner {
         note
     }
 
+    /// Whether each witness answers with its own key for this log, in words. Where a checkpoint was
+    /// published, it is asked to cosign that one again, which tells it nothing new; before the
+    /// first one only what it says of itself can be compared.
+    pub async fn probe(&self, published: Option<&[u8]>) -> Vec<(String, Result<String, Unfit>)> {
+        let note = published.and_then(|bytes| Note::parse(bytes).ok());
+        join_all(self.witnesses.iter().map(|witness| async {
+            let answer = match &note {
+                Some(note) => self.probe_published(witness, note).await,
+                None => probe_about(witness).await,
+            };
+            (witness.section.name.clone(), answer)
+        }))
+        .await
+    }
+
+    async fn probe_published(&self, witness: &Asked, note: &Note) -> Result<String, Unfit> {
+        let size = note.checkpoint.size;
+        let section = &witness.section;
+        let key = PublicKey::ed25519(&section.key.0).map_err(|error| Unfit::Wrong(error.to_string()))?;
+        let body = format!("old {size}\n\n{}", String::from_utf8_lossy(&note.encode()));
+        match post_to(witness, body).await {
+            Ok(lines) => {
+                let mut lines = lines.iter();
+                let own = |line: &Line| note.check_cosignature(line, &section.name, &key);
+                match lines.find_map(own) {
+                    Some(_) => Ok(format!("cosigns size {size} with the key named here")),
+                    None => Err(Unfit::Wrong(
+                        "its cosignature is not by the key and name given here".into(),
+                    )),
+                }
+            }
+            // A service that runs beside may be ahead of the checkpoint that was read here.
+            Err(Refusal::Knows(known)) if known != size => Ok(format!(
+                "answers; it knows size {known}, the checkpoint here has {size}"
+            )),
+            Err(Refusal::Refused(404)) => Err(Unfit::Wrong("it does not know this log".into())),
+            Err(Refusal::Refused(403)) => {
+                let why = "it knows this log under another key";
+                Err(Unfit::Wrong(why.into()))
+            }
+            Err(Refusal::Silent(why)) => Err(Unfit::Silent(why)),
+            Err(refusal) => Err(Unfit::Wrong(refusal.to_string())),
+        }
+    }
+
     fn remember(&self, name: &str, note: &Note, answer: &Result<Vec<Line>, Refusal>) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let state = states
@@ -193,21 +250,51 @@ impl Cosigner {
         }
         body.push('\n');
         body.push_str(&String::from_utf8_lossy(&note.encode()));
-        let url = format!(
-            "{}/add-checkpoint",
-            witness.section.url.trim_end_matches('/')
-        );
-        let silent = |error: reqwest::Error| Refusal::Silent(error.to_string());
-        let answer = witness
-            .client
-            .post(url)
-            .body(body)
-            .send()
-            .await
-            .map_err(silent)?;
-        let status = answer.status().as_u16();
-        let text = answer.text().await.map_err(silent)?;
-        read_answer(status, &text)
+        post_to(witness, body).await
+    }
+}
+
+async fn post_to(witness: &Asked, body: String) -> Result<Vec<Line>, Refusal> {
+    let url = format!(
+        "{}/add-checkpoint",
+        witness.section.url.trim_end_matches('/')
+    );
+    let silent = |error: reqwest::Error| Refusal::Silent(error.to_string());
+    let answer = witness
+        .client
+        .post(url)
+        .body(body)
+        .send()
+        .await
+        .map_err(silent)?;
+    let status = answer.status().as_u16();
+    let text = answer.text().await.map_err(silent)?;
+    read_answer(status, &text)
+}
+
+/// What a witness of our kind says of itself: `witness NAME KEY`.
+async fn probe_about(witness: &Asked) -> Result<String, Unfit> {
+    let section = &witness.section;
+    let silent = |error: reqwest::Error| Unfit::Silent(error.to_string());
+    let answer = witness
+        .client
+        .get(&section.url)
+        .send()
+        .await
+        .map_err(silent)?;
+    let text = answer.text().await.map_err(silent)?;
+    let mut words = text.lines().next().unwrap_or_default().split(' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some("witness"), Some(name), Some(key)) => {
+            let key: Option<schemas::hash::Hash> = key.parse().ok();
+            if name == section.name && key == Some(section.key) {
+                Ok("answers with the name and key given here".into())
+            } else {
+                let why = format!("it is `{name}`, or has another key than given here");
+                Err(Unfit::Wrong(why))
+            }
+        }
+        _ => Ok("answers; its key can be compared once there is a checkpoint".into()),
     }
 }
 

@@ -9,6 +9,7 @@
 mod captures;
 mod ingest;
 mod log;
+mod people;
 mod readers;
 mod registry;
 mod trace;
@@ -53,6 +54,25 @@ impl PostgresStore {
     pub async fn migrate(owner: &DatabaseUrl, role: Option<&str>) -> Stored<()> {
         let role = role.map(|role| (role, &PRIVILEGES));
         Ok(kit::postgres::migrate(owner, &migrator(), role).await?)
+    }
+
+    /// The version of the schema that is there, or what is wrong with it and whether this role may
+    /// mend that. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be entered.
+    pub async fn schema(
+        url: &DatabaseUrl,
+    ) -> Stored<Result<i64, (bool, kit::postgres::SchemaError)>> {
+        let mut connection = kit::postgres::connect_once(url).await?;
+        let owner = kit::postgres::is_owner(&mut connection).await?;
+        let found = kit::postgres::verify(&mut connection, &migrator()).await;
+        sqlx::Connection::close(connection).await?;
+        let newest = migrator().iter().map(|one| one.version).max();
+        Ok(match found {
+            Ok(()) => Ok(newest.unwrap_or(0)),
+            Err(error) => Err((owner, error)),
+        })
     }
 
     /// Closes every session; what was acknowledged is on disk already.

@@ -3,6 +3,7 @@
 mod captures;
 mod ingest;
 mod log;
+mod people;
 mod readers;
 mod registry;
 mod trace;

@@ -29,7 +29,7 @@ pub const APPEND_ONLY: [&str; 19] = [
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 10] = [
+pub const CHANGEABLE: [(&str, &[&str]); 12] = [
     ("credentials", &["UPDATE"]),
     ("enrolments", &["UPDATE"]),
     ("batch_queue", &["DELETE"]),
@@ -37,6 +37,8 @@ pub const CHANGEABLE: [(&str, &[&str]); 10] = [
     ("leases", &["UPDATE"]),
     ("chain_heads", &["UPDATE"]),
     ("capture_chains", &["UPDATE"]),
+    ("people", &["UPDATE"]),
+    ("sessions", &["UPDATE", "DELETE"]),
     ("scans", &["UPDATE"]),
     ("report_contacts", &["DELETE"]),
     ("unknown_scans", &["UPDATE"]),

@@ -95,3 +95,15 @@ async fn a_client_that_trusts_the_authority_reaches_the_server_and_no_other_does
     shutdown.cancel();
     served.task.await.unwrap().unwrap();
 }
+
+#[test]
+fn the_end_of_a_certificate_is_read() {
+    let dir = made();
+    for (file, days) in [("ca.pem", AUTHORITY_DAYS), ("server.pem", SERVER_DAYS)] {
+        let pem = read(&dir.path().join(file)).unwrap();
+        let until = valid_until(&pem).unwrap();
+        let left = (until.as_seconds() - now().as_seconds()) / 86_400;
+        assert!((days - 2..=days).contains(&left), "{file}: {left}");
+    }
+    assert_eq!(valid_until("no certificate"), None);
+}

@@ -5,7 +5,7 @@ use schemas::statement::Position;
 use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::ingest::insert_statement;
-use super::{SqliteStore, hash, instant, signed, unsigned};
+use super::{BEGIN, SqliteStore, hash, instant, signed, unsigned};
 use crate::store::captures::{CaptureStore, CapturedEvent, ChainMove, KeptCapture, NewCapture};
 use crate::store::{StoreError, Stored};
 
@@ -50,7 +50,7 @@ impl CaptureRow {
 #[async_trait]
 impl CaptureStore for SqliteStore {
     async fn add_capture(&self, capture: &NewCapture) -> Stored<bool> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.writer.begin_with(BEGIN).await?;
         if !insert_job(&mut transaction, capture).await? {
             return Ok(false);
         }
