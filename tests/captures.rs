@@ -2,6 +2,7 @@
 //! happens when something is sent twice or by several at once, and what is refused.
 
 mod checked;
+mod people;
 mod refused;
 mod story;
 mod together;

@@ -9,6 +9,7 @@ use schemas::time::Instant;
 
 use crate::config::Config;
 use crate::evidence::verify::TrustedPolicy;
+use crate::store::Database;
 
 /// How long the evidence service may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ pub async fn check(file: &Path, now: Instant) -> Report {
     };
     report.ok("configuration", file.display().to_string());
     check::clock(&mut report, now);
-    database(&mut report, &config);
+    database(&mut report, &config).await;
     policy(&mut report, &config);
     check::port(&mut report, "listen", config.listen);
     if let Some(metrics) = config.metrics {
@@ -35,9 +36,23 @@ pub async fn check(file: &Path, now: Instant) -> Report {
     report
 }
 
-fn database(report: &mut Report, config: &Config) {
-    let folder = config.database.parent().filter(|folder| !folder.as_os_str().is_empty());
-    check::folder(report, "database", folder.unwrap_or(Path::new(".")));
+async fn database(report: &mut Report, config: &Config) {
+    let what = "database";
+    match &config.database {
+        Database::File(file) => {
+            let folder = file
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            check::folder(report, what, folder.unwrap_or(Path::new(".")));
+        }
+        Database::Postgres(url) => match kit::postgres::connect_once(url).await {
+            Ok(_) => report.ok(what, format!("{url} lets us in")),
+            Err(error) => {
+                let todo = "start the server, or mend `database`";
+                report.fail(what, causes(&error), todo);
+            }
+        },
+    }
 }
 
 fn policy(report: &mut Report, config: &Config) {
@@ -121,6 +136,10 @@ turnover_multiple = "0.6"
         assert_eq!(state("evidence"), State::Warn);
         std::fs::write(&file, TEXT.replace("version = 1", "version = one")).unwrap();
         let broken = check(&file, now).await;
-        assert!(broken.0[0].seen.contains("credit.toml:9"), "{}", broken.text(false));
+        assert!(
+            broken.0[0].seen.contains("credit.toml:9"),
+            "{}",
+            broken.text(false)
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod check;
 pub mod config;
 pub mod desk;
 pub mod evidence;

@@ -47,6 +47,15 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Tests a configuration before the start; changes nothing.
+    Check {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// One JSON array instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
     /// Decides again from what a decision was made from, and compares. FILE is the answer of
     /// `GET /v1/decisions/{id}`.
     VerifyDecision {
@@ -78,6 +87,13 @@ async fn main() -> anyhow::Result<()> {
             serve(config).await
         }
         Command::Migrate { config } => command::migrate(&config).await,
+        Command::Check { config, json } => {
+            let now = schemas::time::Clock::now(&kit::clock::TokioClock);
+            let report = credit::check::check(&config, now).await;
+            print!("{}", report.text(json));
+            anyhow::ensure!(report.holds(), "the configuration would not work");
+            Ok(())
+        }
         Command::VerifyDecision { file } => verify_decision(&file),
         Command::User { what } => command::user(what).await,
         Command::Audit { config, head } => command::audit(&config, head).await,

@@ -3,4 +3,5 @@
 pub mod check;
 pub mod fsck;
 pub mod init;
+pub mod user;
 pub mod verify;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{check, fsck, init, verify};
+use platform::command::{check, fsck, init, user, verify};
 use platform::config::Config;
 use platform::mosquitto;
 use platform::store;
@@ -49,6 +49,14 @@ enum Command {
         /// One JSON array instead of lines.
         #[arg(long)]
         json: bool,
+    },
+    /// Accounts of people who read their organisation's page.
+    User {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        #[command(subcommand)]
+        what: UserCommand,
     },
     /// Run the service.
     Serve {
@@ -115,6 +123,61 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum UserCommand {
+    /// Make an account; the password is one line of standard input.
+    Add {
+        /// Unique on this platform.
+        #[arg(long)]
+        name: Slug,
+        /// Whose page the person may read.
+        #[arg(long)]
+        organisation: Slug,
+    },
+    /// Give an account another password (one line of standard input).
+    Password {
+        /// Whose.
+        #[arg(long)]
+        name: Slug,
+    },
+    /// Close an account.
+    Close {
+        /// Whose.
+        #[arg(long)]
+        name: Slug,
+    },
+    /// Open a closed account again.
+    Open {
+        /// Whose.
+        #[arg(long)]
+        name: Slug,
+    },
+    /// List all accounts.
+    List,
+}
+
+impl UserCommand {
+    fn act(self) -> anyhow::Result<user::Act> {
+        Ok(match self {
+            Self::Add { name, organisation } => user::Act::Add {
+                name,
+                organisation,
+                password: user::password()?,
+            },
+            Self::Password { name } => user::Act::Password {
+                name,
+                password: user::password()?,
+            },
+            Self::Close { name } => user::Act::Close { name, closed: true },
+            Self::Open { name } => user::Act::Close {
+                name,
+                closed: false,
+            },
+            Self::List => user::Act::List,
+        })
+    }
+}
+
+#[derive(Subcommand)]
 enum LogCommand {
     /// Rebuild every root and read the log as a monitor would.
     Fsck {
@@ -156,6 +219,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             } else {
                 ExitCode::FAILURE
             })
+        }
+        Command::User { config, what } => {
+            println!("{}", user::run(&load(&config)?, what.act()?).await?);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Serve { config } => serve(&config).await,
         Command::Migrate { config } => migrate(&config).await,

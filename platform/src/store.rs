@@ -555,6 +555,12 @@ pub trait Store:
 }
 
 impl<T> Store for T where
-    T: RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore + PeopleStore
+    T: RegistryStore
+        + IngestStore
+        + LogStore
+        + TraceStore
+        + CaptureStore
+        + ReaderStore
+        + PeopleStore
 {
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kit::people::{People, Settings};
 use platform::anchor::tiles::Tiles;
 use platform::anchor::{self, Cosigner};
 use platform::capture::Captures;
@@ -49,6 +50,20 @@ fn names() -> Names {
     }
 }
 
+fn people(world: &World) -> People {
+    let settings = Settings {
+        organisation: "operator".parse().unwrap(),
+        origin: None,
+        cookie: "tracebond-platform",
+    };
+    People::new(
+        settings,
+        Arc::clone(&world.store) as _,
+        Arc::clone(&world.clock) as _,
+    )
+    .unwrap()
+}
+
 impl World {
     /// Serves pages and machines as the platform does. Records are not admitted through it: the
     /// world's own notary does that.
@@ -78,6 +93,7 @@ impl World {
                 &self.policy,
                 &self.clock,
             )),
+            people: people(self),
             captures: Captures {
                 store: Arc::clone(&self.store) as Arc<dyn Store>,
                 gate: Arc::clone(&self.gate),

@@ -160,7 +160,8 @@ impl Cosigner {
     async fn probe_published(&self, witness: &Asked, note: &Note) -> Result<String, Unfit> {
         let size = note.checkpoint.size;
         let section = &witness.section;
-        let key = PublicKey::ed25519(&section.key.0).map_err(|error| Unfit::Wrong(error.to_string()))?;
+        let key =
+            PublicKey::ed25519(&section.key.0).map_err(|error| Unfit::Wrong(error.to_string()))?;
         let body = format!("old {size}\n\n{}", String::from_utf8_lossy(&note.encode()));
         match post_to(witness, body).await {
             Ok(lines) => {

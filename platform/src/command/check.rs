@@ -183,7 +183,11 @@ async fn witnesses(report: &mut Report, config: &Config) {
             // One may be down, or wrong; the quorum is looked at below.
             Err(unfit) => {
                 silent += u64::from(matches!(unfit, Unfit::Silent(_)));
-                report.warn(what, unfit.to_string(), "ask its owner, or mend the section");
+                report.warn(
+                    what,
+                    unfit.to_string(),
+                    "ask its owner, or mend the section",
+                );
             }
         }
     }

@@ -14,8 +14,8 @@ use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::registry::{Role, State as KeyState};
 
-use super::product::{Failed, error_page, failed_page, html};
 use super::Shared;
+use super::product::{Failed, error_page, failed_page, html};
 use crate::store::StoreError;
 use crate::web::organisation::{
     DeviceView, OrganisationView, ROWS_MAX, render_log_in, render_organisation,
@@ -41,12 +41,7 @@ impl LogInPage for Door {
 }
 
 /// `GET /organisation`: devices, chains, quarantine of the person's organisation.
-async fn page(
-    State(app): State<Shared>,
-    person: Person,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
+async fn page(State(app): State<Shared>, person: Person, uri: Uri, headers: HeaderMap) -> Response {
     let lang = Lang::of(&uri, &headers);
     match view(&app, &person).await {
         Ok(view) => {

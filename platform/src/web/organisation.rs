@@ -5,11 +5,11 @@ use askama::Template;
 use kit::people::{LogInProblem, LogInView};
 use schemas::time::Instant;
 
+use super::format::{iso, utc};
 use super::pages::Shell;
 use super::text::Text;
-use super::{Lang, Names, RenderError};
-use super::format::{iso, utc};
 use super::text::choose;
+use super::{Lang, Names, RenderError};
 use crate::store::{ChainEvent, Quarantined};
 
 /// Rows of a table that are shown; the rest is counted.
@@ -93,8 +93,17 @@ pub fn render_organisation(view: &OrganisationView, lang: Lang) -> Result<String
         t,
         name: name.unwrap_or(view.organisation.as_str()).to_owned(),
         devices: view.devices.iter().map(|one| device(t, one)).collect(),
-        chains: view.chains.iter().take(ROWS_MAX).map(|one| chain(t, one)).collect(),
-        quarantine: view.quarantine.iter().map(|one| quarantined(t, one)).collect(),
+        chains: view
+            .chains
+            .iter()
+            .take(ROWS_MAX)
+            .map(|one| chain(t, one))
+            .collect(),
+        quarantine: view
+            .quarantine
+            .iter()
+            .map(|one| quarantined(t, one))
+            .collect(),
         view,
     };
     Ok(page.render()?)
@@ -104,10 +113,14 @@ fn device(t: Text, one: &DeviceView) -> Row {
     let tone = if one.state == "active" { "ok" } else { "warn" };
     Row {
         tone,
-        when: one.heard.map_or_else(|| t.get("organisation.never").to_owned(), utc),
+        when: one
+            .heard
+            .map_or_else(|| t.get("organisation.never").to_owned(), utc),
         iso: one.heard.map(iso).unwrap_or_default(),
         subject: one.address.clone(),
-        what: t.get(&format!("organisation.state.{}", one.state)).to_owned(),
+        what: t
+            .get(&format!("organisation.state.{}", one.state))
+            .to_owned(),
         todo: String::new(),
         detail: String::new(),
         id: String::new(),
@@ -116,7 +129,10 @@ fn device(t: Text, one: &DeviceView) -> Row {
 
 fn chain(t: Text, one: &ChainEvent) -> Row {
     let known = ["gap-opened", "gap-closed", "fork", "silent"];
-    let kind = known.into_iter().find(|kind| *kind == one.kind).unwrap_or("other");
+    let kind = known
+        .into_iter()
+        .find(|kind| *kind == one.kind)
+        .unwrap_or("other");
     let place = if one.from_seq == one.to_seq {
         format!("{}:{}", one.epoch, one.from_seq)
     } else {

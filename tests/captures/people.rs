@@ -1,0 +1,169 @@
+//! The page of an organisation's own people: log-in, its own messages and gaps, nobody else's.
+
+use kit::people::Account;
+use platform::command::user;
+use platform::ingest::check::QUARANTINE_BYTES;
+use reqwest::{Client, Response};
+use schemas::hash::sha256;
+
+use super::Stack;
+
+const PASSWORD: &str = "a long enough password of a test";
+
+/// A browser: it keeps cookies and follows no redirect.
+struct Browser<'s> {
+    stack: &'s Stack,
+    http: Client,
+    cookies: std::collections::BTreeMap<String, String>,
+}
+
+impl<'s> Browser<'s> {
+    fn new(stack: &'s Stack) -> Self {
+        let none = reqwest::redirect::Policy::none();
+        let http = Client::builder().redirect(none).build().unwrap();
+        let cookies = std::collections::BTreeMap::new();
+        Self {
+            stack,
+            http,
+            cookies,
+        }
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Response {
+        let jar: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        let request = request
+            .header("cookie", jar.join("; "))
+            .header("accept", "text/html");
+        let answer = request.send().await.unwrap();
+        for cookie in answer.headers().get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = cookie.split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        answer
+    }
+
+    async fn get(&mut self, path: &str) -> Response {
+        self.send(self.http.get(self.stack.url(path))).await
+    }
+
+    async fn log_in(&mut self, name: &str, password: &str) -> Response {
+        let page = self.get("/login").await.text().await.unwrap();
+        let csrf = page.split_once("name=\"csrf\" value=\"").unwrap().1;
+        let csrf = csrf.split_once('"').unwrap().0.to_owned();
+        let body = format!(
+            "csrf={csrf}&next=%2Forganisation&name={name}&password={}",
+            password.replace(' ', "+")
+        );
+        let request = self.http.post(self.stack.url("/login")).body(body);
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", self.stack.url(""));
+        self.send(request).await
+    }
+
+    async fn page(&mut self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        answer.text().await.unwrap()
+    }
+}
+
+async fn account(stack: &Stack, name: &str, organisation: &str) {
+    let act = user::Act::Add {
+        name: name.parse().unwrap(),
+        organisation: organisation.parse().unwrap(),
+        password: PASSWORD.to_owned(),
+    };
+    user::run(&stack.config(), act).await.unwrap();
+    let kept: Option<Account> = kit::people::PeopleStore::account(
+        &*stack.handle().store,
+        &"operator".parse().unwrap(),
+        &name.parse().unwrap(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(kept.unwrap().role.as_str(), organisation);
+}
+
+/// A message of this device that cannot be verified.
+async fn quarantined(stack: &Stack, device: &str, bytes: &[u8]) -> String {
+    let message = platform::store::NewQuarantine {
+        id: sha256(bytes),
+        received: schemas::time::Clock::now(&*stack.clock),
+        topic: format!("tracebond/v1/{device}/capture"),
+        code: "bad-signature".into(),
+        detail: "<script>alert(1)</script>".into(),
+        bytes: bytes[..bytes.len().min(QUARANTINE_BYTES)].to_vec(),
+    };
+    stack.handle().store.commit(&[], &[message]).await.unwrap();
+    sha256(bytes).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_sees_its_own_and_nobody_elses() {
+    let stack = Stack::small().await;
+    account(&stack, "li-wei", "qinghe").await;
+    account(&stack, "zhang-min", "other").await;
+    let own = quarantined(&stack, "qinghe/line-1", b"a message of qinghe").await;
+    let foreign = quarantined(&stack, "other/line-1", b"a message of another").await;
+
+    let mut stranger = Browser::new(&stack);
+    for path in [
+        "/organisation".to_owned(),
+        format!("/organisation/quarantine/{own}"),
+    ] {
+        let answer = stranger.get(&path).await;
+        assert_eq!(answer.status(), 303, "{path}");
+        let to = answer.headers()["location"].to_str().unwrap().to_owned();
+        assert!(to.starts_with("/login"), "{to}");
+    }
+    let wrong = stranger
+        .log_in("li-wei", "not the password of anybody")
+        .await;
+    assert!(!wrong.status().is_redirection());
+    assert!(wrong.text().await.unwrap().contains("class=\"bad\""));
+
+    let mut browser = Browser::new(&stack);
+    let entered = browser.log_in("li-wei", PASSWORD).await;
+    assert_eq!(entered.status(), 303, "{}", entered.text().await.unwrap());
+    for (lang, word) in [
+        ("en", "The signature does not hold"),
+        ("zh-CN", "签名不成立"),
+    ] {
+        let page = browser.page(&format!("/organisation?lang={lang}")).await;
+        assert!(page.contains(word), "{page}");
+        assert!(page.contains("qinghe/line-1") && page.contains(&own));
+        assert!(!page.contains("other/line-1") && !page.contains(&foreign));
+        assert!(
+            !page.contains("<script>alert"),
+            "a stranger's text is escaped"
+        );
+    }
+    let path = format!("/organisation/quarantine/{own}");
+    let bytes = browser.get(&path).await.bytes().await.unwrap();
+    assert_eq!(&bytes[..], b"a message of qinghe");
+    for unknown in [foreign.as_str(), &"0".repeat(64), "x"] {
+        let answer = browser
+            .get(&format!("/organisation/quarantine/{unknown}"))
+            .await;
+        assert_eq!(answer.status(), 404, "{unknown}");
+    }
+
+    // What cannot be read is an error, never an empty page.
+    let act = user::Act::Close {
+        name: "li-wei".parse().unwrap(),
+        closed: true,
+    };
+    user::run(&stack.config(), act).await.unwrap();
+    assert_eq!(browser.get("/organisation").await.status(), 303);
+    let mut other = Browser::new(&stack);
+    other.log_in("zhang-min", PASSWORD).await;
+    let page = other.page("/organisation").await;
+    assert!(page.contains(&foreign) && !page.contains(&own));
+}
