@@ -21,9 +21,9 @@ pub const APPEND_ONLY: [&str; 19] = [
     "captures",
     "capture_events",
     "capture_statements",
-    "capture_documents",
     "reports",
     "report_steps",
+    "capture_documents",
     "event_contents",
     "event_items",
 ];
