@@ -65,7 +65,9 @@ impl PostgresStore {
         url: &DatabaseUrl,
     ) -> Stored<Result<i64, (bool, kit::postgres::SchemaError)>> {
         let mut connection = kit::postgres::connect_once(url).await?;
-        let owner = kit::postgres::is_owner(&mut connection).await?;
+        let owner = kit::postgres::is_owner(&mut connection)
+            .await
+            .map_err(StoreError::Schema)?;
         let found = kit::postgres::verify(&mut connection, &migrator()).await;
         sqlx::Connection::close(connection).await?;
         let newest = migrator().iter().map(|one| one.version).max();
