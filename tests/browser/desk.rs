@@ -438,13 +438,7 @@ async fn queue_is_worked_by_keyboard_alone() -> Result<()> {
         height.is_some_and(|height| (36.0..=38.0).contains(&height)),
         "{height:?}"
     );
-    let focused = || async {
-        Ok::<Value, anyhow::Error>(
-            browser
-                .run("return document.activeElement.textContent;")
-                .await?,
-        )
-    };
+    let focused = || browser.run("return document.activeElement.textContent;");
     let body = browser.client.find(Locator::Css("body")).await?;
     for (key, row) in [
         ("j", "A-1"),

@@ -103,7 +103,11 @@ pub async fn steps_of_many_officers_at_once_have_one_winner(bank: &Bank) {
     begin(&*stores[0], &[&one]).await;
     let officers = (0..8).map(|n: usize| {
         let store = Arc::clone(&stores[n % 2]);
-        let act = if n % 3 == 0 { Act::Refuse } else { Act::Accept };
+        let act = if n.is_multiple_of(3) {
+            Act::Refuse
+        } else {
+            Act::Accept
+        };
         let step = step(&one, 1, &format!("officer-{n}"), act, true);
         async move { review(&*store, &step).await }
     });
