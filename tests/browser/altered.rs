@@ -127,6 +127,10 @@ async fn one_altered_byte_fails_exactly_its_event() -> Result<()> {
         assert_eq!(browser.text(".verdict .word").await?, "Doubtful");
         let reason = browser.text(".verdict .reason").await?;
         assert!(reason.contains("disagrees with the platform's"), "{reason}");
+        let aloud =
+            "return document.querySelector('.verdict [data-say]')?.dataset.say ?? 'Doubtful';";
+        let aloud = browser.run(aloud).await?;
+        assert!(aloud.as_str().unwrap().starts_with("Doubtful"), "{aloud}");
         pinned += 1;
         if turn == 5 {
             browser.shot("altered-390").await?;

@@ -241,6 +241,8 @@ function doubt(section) {
   word.replaceChildren(...(icon ? [icon] : []), say('doubtful'));
   const reason = section.querySelector('.reason');
   if (reason) reason.textContent = say('disagrees');
+  const aloud = section.querySelector('[data-say]');
+  if (aloud) aloud.dataset.say = `${say('doubtful')}. ${say('disagrees')}`;
 }
 
 function judge(section, cards, report) {
