@@ -11,7 +11,7 @@ use fantoccini::Locator;
 use schemas::ids::Slug;
 use schemas::log::PolicyFile;
 use schemas::registry::Record;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Browser, DESK, PHONE};
