@@ -37,6 +37,8 @@ pub struct Config {
     pub database: Database,
     /// The policy file that the bank trusts.
     pub policy: PathBuf,
+    /// The bank's own points table; the built-in one if there is none.
+    pub scorecard: Option<PathBuf>,
     /// Address of the platform's page of an event, with [`LEAF`] where its leaf goes.
     pub event_page: Option<String>,
     /// Where evidence is asked for over HTTP; not needed when it comes from within the process.
@@ -113,6 +115,8 @@ impl Config {
             *file = folder.join(&*file);
         }
         config.policy = folder.join(&config.policy);
+        let scorecard = config.scorecard.take();
+        config.scorecard = scorecard.map(|file| folder.join(file));
         let token = config.evidence.token_file.take();
         config.evidence.token_file = token.map(|file| folder.join(file));
         Ok(config)
@@ -168,6 +172,7 @@ struct Raw {
     logs: kit::telemetry::Lines,
     database: Database,
     policy: PathBuf,
+    scorecard: Option<PathBuf>,
     event_page: Option<String>,
     #[serde(default)]
     evidence: RawEvidence,
@@ -194,6 +199,7 @@ impl Raw {
             logs: self.logs,
             database: self.database,
             policy: self.policy,
+            scorecard: self.scorecard,
             event_page: self.event_page,
             evidence: self.evidence.read(),
             rules: self.facts.read(),

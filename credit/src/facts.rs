@@ -24,6 +24,7 @@ use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Gap, VerifiedEvidence, chain};
+use crate::lateness::{self, Artefact, ArtefactError, Promises};
 use crate::money::{Currency, MoneyError};
 use cold_chain::{ColdChain, Episode};
 use event::Observation;
@@ -38,6 +39,9 @@ pub enum FactsError {
     /// Confirmed amounts of one currency do not fit together.
     #[error("the confirmed amounts cannot be added")]
     Money(#[from] MoneyError),
+    /// The model of late delivery cannot be used.
+    #[error("the model of late delivery is refused")]
+    Model(#[from] ArtefactError),
     /// Packing so deep or so wide that no real one is like it.
     #[error("the packing of the goods is too large to be looked through")]
     TooMuch,
@@ -167,6 +171,9 @@ pub struct Facts {
     pub volume: Volume,
     /// What is missing in the supplier's chains.
     pub gaps: Vec<Gap>,
+    /// Promised orders and the probability of late delivery; absent if the supplier promised none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promises: Option<Promises>,
 }
 
 impl Facts {
@@ -191,6 +198,8 @@ impl Facts {
         let cold = cold_chain::cold_chain(&observations, supplier, &goods, &deliveries);
         let inspection = inspection(&observations, supplier, &goods);
         let volume = delivery::volume(&deliveries, &goods)?;
+        let orders = lateness::orders(&observations, supplier);
+        let promises = Promises::read(&orders, &Artefact::built_in()?, as_of)?;
         if goods.is_too_much() {
             return Err(FactsError::TooMuch);
         }
@@ -214,7 +223,21 @@ impl Facts {
             excursions: excursions(cold),
             volume: volume_of(volume),
             gaps: chain::gaps(evidence, supplier, as_of, rules.silence_grace),
+            promises,
         })
+    }
+
+    /// What others confirmed, in fen of a currency: invoiced shipments and promised orders; `None`
+    /// if nothing was.
+    #[must_use]
+    pub fn confirmed_fen(&self, currency: Currency) -> Option<i64> {
+        let shipped = self.volume.turnover_fen.get(&currency).copied();
+        let ordered = self.promises.as_ref();
+        let ordered = ordered.and_then(|one| one.confirmed_fen.get(&currency).copied());
+        match (shipped, ordered) {
+            (Some(shipped), Some(ordered)) => Some(shipped.saturating_add(ordered)),
+            (shipped, ordered) => shipped.or(ordered),
+        }
     }
 
     /// The canonical bytes: JSON without white space, members in the order of the type, maps and

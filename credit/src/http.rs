@@ -10,6 +10,7 @@
 //! | `GET /decisions/{id}` | people | an offer beside its evidence; `POST .../review` decides |
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
+//! | `GET /models/late-delivery` | people | the model of late delivery, its figures and how good they were; `GET /v1/models/late-delivery` for both |
 //! | `GET /login` | everybody | log-in |
 //! | `GET /health/live`, `GET /health/ready` | everybody | whether it lives, whether its store answers |
 //!
@@ -20,6 +21,7 @@ mod applications;
 mod decisions;
 mod desk;
 mod health;
+mod late_delivery;
 pub mod pages;
 mod problem_page;
 mod sandbox;
@@ -93,6 +95,8 @@ fn inside() -> Router<App> {
         .route("/v1/decisions", get(decisions::list))
         .route("/v1/decisions/{id}", get(decisions::lookup))
         .route("/v1/sandbox", get(sandbox::show))
+        .route("/models/late-delivery", get(late_delivery::page))
+        .route("/v1/models/late-delivery", get(late_delivery::json))
 }
 
 async fn missing() -> Problem {

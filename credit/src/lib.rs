@@ -8,6 +8,7 @@ pub mod desk;
 pub mod evidence;
 pub mod facts;
 pub mod http;
+pub mod lateness;
 pub mod loan;
 pub mod metrics;
 pub mod money;

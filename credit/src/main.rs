@@ -61,6 +61,9 @@ enum Command {
     VerifyDecision {
         /// The file.
         file: PathBuf,
+        /// The bank's own points table, if it does not use the built-in one.
+        #[arg(long)]
+        table: Option<PathBuf>,
     },
     /// Accounts of the bank's people.
     User {
@@ -94,7 +97,7 @@ async fn main() -> anyhow::Result<()> {
             anyhow::ensure!(report.holds(), "the configuration would not work");
             Ok(())
         }
-        Command::VerifyDecision { file } => verify_decision(&file),
+        Command::VerifyDecision { file, table } => verify_decision(&file, table.as_deref()),
         Command::User { what } => command::user(what).await,
         Command::Audit { config, head } => command::audit(&config, head).await,
     }
@@ -108,7 +111,7 @@ struct Kept {
     facts: Facts,
 }
 
-fn verify_decision(file: &Path) -> anyhow::Result<()> {
+fn verify_decision(file: &Path, table: Option<&Path>) -> anyhow::Result<()> {
     let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let kept: Kept = serde_json::from_slice(&text).context("this is no kept decision")?;
     let record = Record {
@@ -116,7 +119,14 @@ fn verify_decision(file: &Path) -> anyhow::Result<()> {
         inputs: serde_json::to_vec(&kept.inputs)?,
         facts: kept.facts.to_bytes()?,
     };
-    record.explain(&Model::built_in()?)?;
+    let model = match table {
+        Some(table) => Model::parse(
+            &table.display().to_string(),
+            &std::fs::read_to_string(table)?,
+        )?,
+        None => Model::built_in()?,
+    };
+    record.explain(&model)?;
     println!(
         "decision {} follows from its inputs and facts",
         record.decision.decision_id

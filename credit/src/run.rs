@@ -57,6 +57,15 @@ pub enum StartError {
         #[source]
         source: EntryError,
     },
+    /// The points table cannot be read.
+    #[error("cannot read the points table {file}")]
+    TableFile {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The points table is wrong.
     #[error("the points table is refused")]
     Model(#[from] ModelError),
@@ -127,6 +136,18 @@ fn terms(config: &Config) -> Result<Terms, StartError> {
         evidence_max_age: config.evidence.max_age,
         products: config.products.clone(),
         sandbox: config.sandbox.id.clone(),
-        model: Model::built_in()?,
+        model: table(config.scorecard.as_ref())?,
     })
+}
+
+fn table(file: Option<&PathBuf>) -> Result<Model, StartError> {
+    let Some(file) = file else {
+        return Ok(Model::built_in()?);
+    };
+    let unread = |source| StartError::TableFile {
+        file: file.clone(),
+        source,
+    };
+    let text = std::fs::read_to_string(file).map_err(unread)?;
+    Ok(Model::parse(&file.display().to_string(), &text)?)
 }

@@ -41,11 +41,15 @@ pub enum FactName {
     ConfirmedTurnover,
     /// Own events.
     Events,
+    /// Promised orders whose receipt by others is known.
+    KnownDeliveries,
+    /// Probability of late delivery, 0 to 1; missing for insufficient evidence.
+    LateDeliveryProbability,
 }
 
 impl FactName {
     /// Every name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::OnTimeShare,
         Self::InspectionPassShare,
         Self::LongestExcursionMinutes,
@@ -55,6 +59,8 @@ impl FactName {
         Self::ConfirmedDeliveries,
         Self::ConfirmedTurnover,
         Self::Events,
+        Self::KnownDeliveries,
+        Self::LateDeliveryProbability,
     ];
 }
 
@@ -145,7 +151,8 @@ pub struct Score {
 pub fn measures(facts: &Facts, currency: Currency) -> Measures {
     let excursions = &facts.excursions;
     let judged = |minutes: u64| (excursions.readings > 0).then(|| Decimal::from(minutes));
-    let turnover_fen = facts.volume.turnover_fen.get(&currency).copied();
+    let turnover_fen = facts.confirmed_fen(currency);
+    let promises = facts.promises.as_ref();
     let value = |name| match name {
         FactName::OnTimeShare => facts.on_time.share,
         FactName::InspectionPassShare => facts.inspection.share,
@@ -156,6 +163,8 @@ pub fn measures(facts: &Facts, currency: Currency) -> Measures {
         FactName::ConfirmedDeliveries => Some(Decimal::from(facts.volume.deliveries)),
         FactName::ConfirmedTurnover => turnover_fen.map(|fen| Decimal::new(fen, 2)),
         FactName::Events => Some(Decimal::from(facts.events)),
+        FactName::KnownDeliveries => promises.map(|one| Decimal::from(one.known)),
+        FactName::LateDeliveryProbability => promises.and_then(|one| one.probability),
     };
     FactName::ALL
         .into_iter()

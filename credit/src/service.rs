@@ -1,7 +1,9 @@
 //! The use case: an application in, a decision out, everything in between verified.
 
+mod late_deliveries;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use schemas::hash::{Hash, sha256};
@@ -12,11 +14,14 @@ use tokio::sync::Semaphore;
 use crate::evidence::verify::{Refused, TrustedPolicy, verify};
 use crate::evidence::{EvidenceError, EvidencePack, EvidencePort, VerifiedEvidence};
 use crate::facts::{Facts, FactsError, Rules};
+use crate::lateness::Evaluation;
 use crate::loan::decision::DecideError;
 use crate::loan::{Application, ApplicationError, Product, Proven, Record, decide};
 use crate::sandbox::Sandbox;
 use crate::score::Model;
 use crate::store::{Recorded, Refusal, StoreError, Tables};
+
+pub use late_deliveries::LateDeliveries;
 
 /// Applications whose evidence is verified at once; a pack may have 32 MiB.
 const APPLICATIONS_AT_ONCE: usize = 4;
@@ -94,6 +99,7 @@ pub struct Credit {
     evidence: Arc<dyn EvidencePort>,
     clock: Arc<dyn Clock>,
     room: Semaphore,
+    evaluated: RwLock<Option<Arc<Evaluation>>>,
 }
 
 impl Credit {
@@ -111,6 +117,7 @@ impl Credit {
             evidence,
             clock,
             room,
+            evaluated: RwLock::new(None),
         }
     }
 

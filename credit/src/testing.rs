@@ -454,6 +454,7 @@ fn record(
         "accepting",
         "commissioning",
         "inspecting",
+        "other",
         "packing",
         "receiving",
         "shipping",

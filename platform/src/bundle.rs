@@ -75,9 +75,11 @@ impl Choice {
 }
 
 /// Members that the public does not see: the parties' business.
-pub const PRIVATE_MEMBERS: [&str; 5] = [
+pub const PRIVATE_MEMBERS: [&str; 7] = [
     "tb:invoiceAmount",
     "tb:invoiceCurrency",
+    "tb:orderAmount",
+    "tb:orderCurrency",
     "bizTransactionList",
     "sourceList",
     "destinationList",

@@ -7,10 +7,12 @@
 
 mod chain;
 mod claim;
+mod deliveries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use credit::lateness::Evaluation;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::log::{EntryError, PolicyFile};
@@ -23,6 +25,7 @@ use crate::series::Stamps;
 
 pub use chain::Chains;
 pub use claim::Claim;
+use deliveries::Book;
 
 /// Why there is no outcome at all.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,9 @@ pub struct Outcome {
     pub offers: Vec<Decision>,
     /// Suppliers without.
     pub declined: Vec<Decision>,
+    /// Probability of late delivery, where orders were promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_delivery: Option<Evaluation>,
     /// What the stamps of a replayed series are like, as proven.
     pub stamps: Option<Stamps>,
     /// Log origin.
@@ -104,6 +110,8 @@ struct Proven {
     refusals: Vec<String>,
     /// Every chain that evidence shows.
     chains: Chains,
+    /// What the evidence of replayed deliveries tells.
+    book: Book,
     /// Leaves that products show, and how many of each product's events.
     products: Vec<(String, Vec<Hash>)>,
 }
@@ -118,10 +126,18 @@ pub fn check(folder: &RunFolder) -> Result<Outcome, CheckError> {
     let (entry, policy) = PolicyFile::parse(&folder.read(Path::new("policy.json"))?)?;
     let note = Note::parse(&folder.read(Path::new("checkpoint"))?)?;
     let witnessed = note.check_served(&policy)?;
+    let trusted = folder.read(Path::new("policy.json"))?;
+    let deliveries = matches!(expected.played, Played::Deliveries { .. });
     let mut proven = Proven::default();
     for evidence in &expected.evidence {
         if let Some(report) = proven.read(folder, &evidence.file, &entry)? {
             proven.chains.add(&report);
+            if deliveries {
+                let bundle = folder.read(&evidence.file)?;
+                proven
+                    .book
+                    .add(&report, &evidence.organisation, &bundle, &trusted);
+            }
         }
     }
     for product in &expected.products {
@@ -206,11 +222,13 @@ fn outcome(mut expected: Expected, proven: Proven, witnessed: &Witnessed, policy
     let rows = proven.chains.rows();
     let stamps = match expected.played {
         Played::Series { .. } => Some(Stamps::count(rows.iter().map(|row| row.time))),
-        Played::Story { .. } => None,
+        _ => None,
     };
     let claims = claim::claims(&expected, &proven, &balance, witnessed, &rows);
-    if let Played::Series { rows, .. } = &mut expected.played {
-        rows.clear();
+    match &mut expected.played {
+        Played::Story { .. } => {}
+        Played::Series { rows, .. } => rows.clear(),
+        Played::Deliveries { replayed, .. } => replayed.clear(),
     }
     let score = |one: &Decision| (one.supplier.clone(), one.score);
     let (offers, declined): (Vec<_>, Vec<_>) = expected
@@ -236,6 +254,7 @@ fn outcome(mut expected: Expected, proven: Proven, witnessed: &Witnessed, policy
         scores: expected.decisions.iter().map(score).collect(),
         offers,
         declined,
+        late_delivery: expected.late_delivery,
         stamps,
         log_origin: witnessed.checkpoint.origin.to_string(),
         log_size: witnessed.checkpoint.size,

@@ -6,13 +6,16 @@
 //! | `checkpoint` | the newest witnessed checkpoint, as served |
 //! | `products/*.json` | one proof bundle for each product |
 //! | `evidence/*.json` | proof bundles with the whole chains of one organisation's gateways |
+//! | `late-delivery.csv` | where orders were promised: every delivery of the test with its prediction |
 //! | `expected.json` | what the gateways made, what the platform and the bank say: [`Expected`] |
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use credit::lateness::Evaluation;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
+use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::series::{Row, Stamps};
@@ -58,6 +61,9 @@ pub struct Expected {
     pub platform: Stored,
     /// What the bank decided about each supplier, in the order of the world.
     pub decisions: Vec<Decision>,
+    /// The bank's evaluation of its model of late delivery, where orders were promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_delivery: Option<Evaluation>,
     /// Bundles of products.
     pub products: Vec<ProductFile>,
     /// Bundles of chains.
@@ -87,6 +93,48 @@ pub enum Played {
         /// What it does not state.
         assumption: String,
     },
+    /// Real deliveries.
+    Deliveries {
+        /// Name of their file.
+        file: String,
+        /// Lines of the file that were replayed.
+        lines: u64,
+        /// What the file does not state.
+        assumptions: Vec<String>,
+        /// Every line, in the order of the file; left out of an outcome.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        replayed: Vec<Replayed>,
+    },
+}
+
+/// What must be proven of a line of a file of deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replayed {
+    /// Number of the line.
+    pub line: u32,
+    /// Organisation that promised.
+    pub vendor: String,
+    /// Organisation that received.
+    pub client: String,
+    /// Digital Link URI of the goods.
+    pub goods: String,
+    /// What was promised.
+    pub promised: Promise,
+    /// When it was received.
+    pub delivered: Instant,
+    /// From when on anybody but vendor and client could know of it.
+    pub known: Instant,
+}
+
+/// What an order confirmation says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// Until when it is to be delivered.
+    pub due: Instant,
+    /// Packs.
+    pub quantity: u64,
+    /// Value as a decimal with two places.
+    pub value: String,
 }
 
 /// What one gateway made, from the auditor's copy of its outbox.

@@ -105,6 +105,17 @@ impl GatewayFolder {
         file.write_all(format!("{line}\n").as_bytes())
     }
 
+    /// An export: lines at the end of the same file, which another system writes.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn export(&self, lines: &[String]) -> io::Result<()> {
+        let mut file = OpenOptions::new().append(true).open(self.scans())?;
+        let mut text = lines.join("\n");
+        text.push('\n');
+        file.write_all(text.as_bytes())
+    }
+
     /// Writes the configuration file.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub mod banner;
 pub mod check;
 pub mod clock;
+pub mod deliveries;
 pub mod device;
 pub mod folder;
 pub mod gateway;

@@ -343,7 +343,7 @@ fn device_record(organisation: &Slug, gateway: &Gateway, request: &Request) -> R
             .iter()
             .map(|step| (*step).to_owned())
             .collect(),
-        sources: sources.map(|source| source.number().into()).collect(),
+        sources: sources.map(Source::number).collect(),
         heartbeat: gateway.heartbeat_seconds,
         state: State::Active,
         prev: Hash::ZERO,

@@ -107,6 +107,8 @@ pub struct Action {
 pub enum Deed {
     /// Somebody scans: one JSON line, without its line end, is appended to the scan file.
     Scan(String),
+    /// Another system exports: each text is a line that is appended to the gateway's file.
+    Export(Vec<String>),
     /// The network between gateway and broker fails.
     Cut,
     /// The network works again.

@@ -1,4 +1,4 @@
-//! What a run plays: the story of a seed, or a measured series.
+//! What a run plays: the story of a seed, a measured series, or a file of deliveries.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,11 +8,13 @@ use schemas::ids::{DeviceAddress, Origin};
 use schemas::time::Instant;
 use serde_json::json;
 
+use crate::deliveries::{self, Deliveries};
 use crate::folder::Played;
 use crate::scenario::{self, Action, Conduct, DAYS, Deed, Organisation, Role, Scenario, gtin};
 use crate::series::{ASSUMPTION, SLOT, Series};
+use crate::stack::bank::{self, Lending};
 use crate::stack::equipment;
-use crate::stack::play::STEP;
+use crate::stack::play::{Rhythm, STEP};
 use crate::stack::post::Equipment;
 use crate::summary::grouped;
 
@@ -20,6 +22,13 @@ use crate::summary::grouped;
 const STORY_ORIGIN: &str = "demo.tracebond.example/replay";
 /// Origin of the log of a replayed series.
 const SERIES_ORIGIN: &str = "series.tracebond.example/replay";
+/// Origin of the log of replayed deliveries.
+const DELIVERIES_ORIGIN: &str = "deliveries.tracebond.example/replay";
+
+/// Time between batches: a run waits for each, so they are made as soon as something waits.
+const BATCH_MILLISECONDS: u64 = 40;
+/// The same where a run waits thousands of times for one event or two.
+const SMALL_BATCH_MILLISECONDS: u64 = 5;
 
 /// How long before its first reading a world is set up.
 const BEFORE: Duration = Duration::from_secs(90);
@@ -30,6 +39,8 @@ pub enum Script {
     Story(Box<Scenario>),
     /// A measured series.
     Series(Box<Replay>),
+    /// Real deliveries.
+    Deliveries(Box<deliveries::Replay>),
 }
 
 /// A replayed series with the world that it is shown in.
@@ -65,11 +76,30 @@ impl Script {
         Ok(Script::Series(Box::new(Replay::new(series, file)?)))
     }
 
+    /// The deliveries in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a line is none.
+    pub fn deliveries(path: &Path) -> anyhow::Result<Script> {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        Script::delivered(&Deliveries::load(path)?, file.into_owned())
+    }
+
+    /// Deliveries that are there already; `file` is what they are called.
+    ///
+    /// # Errors
+    /// When there are more parties than identifiers.
+    pub fn delivered(deliveries: &Deliveries, file: String) -> anyhow::Result<Script> {
+        let replay = deliveries::Replay::new(deliveries, file)?;
+        Ok(Script::Deliveries(Box::new(replay)))
+    }
+
     /// Everybody in it.
     pub fn organisations(&self) -> &[Organisation] {
         match self {
             Script::Story(scenario) => &scenario.organisations,
             Script::Series(replay) => &replay.organisations,
+            Script::Deliveries(replay) => &replay.organisations,
         }
     }
 
@@ -78,6 +108,7 @@ impl Script {
         match self {
             Script::Story(scenario) => equipment::of_story(scenario),
             Script::Series(replay) => vec![replay.equipment.clone()],
+            Script::Deliveries(replay) => replay.equipment.clone(),
         }
     }
 
@@ -86,6 +117,7 @@ impl Script {
         match self {
             Script::Story(scenario) => &scenario.actions,
             Script::Series(replay) => &replay.actions,
+            Script::Deliveries(replay) => &replay.actions,
         }
     }
 
@@ -97,6 +129,7 @@ impl Script {
         let origin = match self {
             Script::Story(_) => STORY_ORIGIN,
             Script::Series(_) => SERIES_ORIGIN,
+            Script::Deliveries(_) => DELIVERIES_ORIGIN,
         };
         Ok(origin.parse()?)
     }
@@ -106,6 +139,7 @@ impl Script {
         match self {
             Script::Story(scenario) => scenario.start - BEFORE,
             Script::Series(replay) => replay.series.slot(0) - BEFORE,
+            Script::Deliveries(replay) => replay.start(),
         }
     }
 
@@ -118,6 +152,7 @@ impl Script {
                 let rows = replay.series.rows().len();
                 replay.series.slot(rows) - Duration::from_secs(1)
             }
+            Script::Deliveries(replay) => replay.end(),
         }
     }
 
@@ -136,14 +171,32 @@ impl Script {
                     replay.machine.clone(),
                 )
             }
+            Script::Deliveries(replay) => replay.first_receipt(),
         }
     }
 
-    /// Simulated time between two hand-overs.
-    pub fn step(&self) -> Duration {
+    /// When gateways hand over.
+    pub fn rhythm(&self) -> Rhythm {
         match self {
-            Script::Story(_) => STEP,
-            Script::Series(_) => STEP * 4,
+            Script::Story(_) => Rhythm::Every(STEP),
+            Script::Series(_) => Rhythm::Every(STEP * 4),
+            Script::Deliveries(_) => Rhythm::AfterActions,
+        }
+    }
+
+    /// What the bank lends.
+    pub fn lending(&self) -> Lending {
+        match self {
+            Script::Deliveries(_) => bank::ORDERS,
+            _ => bank::RECEIVABLES,
+        }
+    }
+
+    /// Time between batches in milliseconds of real time.
+    pub fn batch_milliseconds(&self) -> u64 {
+        match self {
+            Script::Deliveries(_) => SMALL_BATCH_MILLISECONDS,
+            _ => BATCH_MILLISECONDS,
         }
     }
 
@@ -159,6 +212,7 @@ impl Script {
                 let row = now.since(replay.series.slot(0)).as_secs() / SLOT.as_secs() + 1;
                 format!("row {} of {}", grouped(row.min(rows)), grouped(rows))
             }
+            Script::Deliveries(_) => now.utc().format("%Y-%m-%d").to_string(),
         }
     }
 
@@ -175,14 +229,21 @@ impl Script {
                 rows: replay.series.rows().to_vec(),
                 assumption: ASSUMPTION.to_owned(),
             },
+            Script::Deliveries(replay) => Played::Deliveries {
+                file: replay.file.clone(),
+                lines: replay.replayed.len() as u64,
+                assumptions: deliveries::assumptions(),
+                replayed: replay.replayed.clone(),
+            },
         }
     }
 
-    /// Digital Link URIs of everything that has a page.
+    /// Digital Link URIs of everything that has a page, or of some of it where it is thousands.
     pub fn products(&self) -> Vec<String> {
         match self {
             Script::Story(scenario) => scenario.lots.iter().map(|lot| lot.uri.clone()).collect(),
             Script::Series(replay) => vec![replay.machine.clone()],
+            Script::Deliveries(replay) => replay.samples(),
         }
     }
 
@@ -194,7 +255,7 @@ impl Script {
                 .into_iter()
                 .map(|(what, lot)| (what, lot.uri.clone()))
                 .collect(),
-            Script::Series(_) => Vec::new(),
+            Script::Series(_) | Script::Deliveries(_) => Vec::new(),
         }
     }
 

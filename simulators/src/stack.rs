@@ -21,13 +21,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use futures_util::future::{join_all, try_join_all};
+use credit::service::LateDeliveries;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use reqwest::Client;
 use schemas::ids::{DeviceAddress, Slug};
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
-use self::bank::Bank;
+use self::bank::{Bank, Lending};
 use self::door::{Door, Open};
 use self::engines::{Databases, Engines};
 use self::operator::{Operator, Setup, platform_tls};
@@ -37,6 +39,9 @@ use crate::folder::Decision;
 use crate::organisation::{Organisation, Registrar};
 use crate::scenario::{self, Role};
 use crate::script::Script;
+
+/// Organisations and gateways that are set up at the same time.
+const AT_ONCE: usize = 16;
 
 /// Everything that runs.
 pub struct Stack {
@@ -87,7 +92,15 @@ impl Stack {
         let posts = set_up(root, script, &operator, &owners, &clock).await?;
         let bank_shutdown = CancellationToken::new();
         let own = databases.make("credit").await?;
-        let bank = open_bank(root, &operator, own, clock, bank_shutdown.clone()).await?;
+        let bank = open_bank(
+            root,
+            &operator,
+            own,
+            script.lending(),
+            clock,
+            bank_shutdown.clone(),
+        )
+        .await?;
         Ok(Stack {
             operator,
             posts,
@@ -118,6 +131,20 @@ impl Stack {
             decisions.push(self.bank.apply(supplier, conduct).await?);
         }
         Ok(decisions)
+    }
+
+    /// The bank evaluates its model of late delivery over everybody who wants credit; `None` where
+    /// the script has no promised orders.
+    ///
+    /// # Errors
+    /// When evidence is refused or cannot be had.
+    pub async fn late_deliveries(&self, script: &Script) -> anyhow::Result<Option<LateDeliveries>> {
+        if !matches!(script, Script::Deliveries(_)) {
+            return Ok(None);
+        }
+        let suppliers = script.applicants().into_iter();
+        let suppliers: Vec<Slug> = suppliers.map(|(one, _)| one.slug.clone()).collect();
+        Ok(Some(self.bank.evaluate(&suppliers).await?))
     }
 
     /// Ends everything in order, each part with what it still holds.
@@ -174,7 +201,11 @@ async fn admit(
         let owner = Organisation::new(one.slug.clone(), operator.identity()?, http.clone())?;
         owners.insert(one.slug.clone(), owner);
     }
-    try_join_all(owners.values().map(|owner| owner.join(registrar))).await?;
+    let joining = stream::iter(owners.values().map(|owner| owner.join(registrar)));
+    joining
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     Ok(owners)
 }
 
@@ -193,13 +224,17 @@ async fn set_up(
         let post = Post::set_up(root, one, owner, broker, clock.clone()).await?;
         anyhow::Ok((one.address.clone(), post))
     });
-    Ok(try_join_all(each).await?.into_iter().collect())
+    stream::iter(each)
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 async fn open_bank(
     root: &Path,
     operator: &Operator,
     database: Option<String>,
+    lending: Lending,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<Bank> {
@@ -210,5 +245,13 @@ async fn open_bank(
     std::fs::write(&policy, operator.policy_file()?)?;
     let evidence = Arc::new(operator.evidence_port());
     let database = database.unwrap_or_else(|| "credit.sqlite".to_owned());
-    Bank::start(&folder, (&policy, &database), evidence, clock, shutdown).await
+    Bank::start(
+        &folder,
+        (&policy, &database),
+        lending,
+        evidence,
+        clock,
+        shutdown,
+    )
+    .await
 }

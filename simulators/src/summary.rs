@@ -1,5 +1,7 @@
 //! The end of a run in words.
 
+mod late;
+
 use std::fmt::Write as _;
 
 use crate::check::Outcome;
@@ -12,7 +14,10 @@ pub fn text(outcome: &Outcome, colour: bool) -> String {
     for part in [
         head(outcome),
         events(outcome),
-        suppliers(outcome, paint),
+        match &outcome.late_delivery {
+            Some(evaluation) => late::text(evaluation, outcome),
+            None => suppliers(outcome, paint),
+        },
         log(outcome),
         claims(outcome, paint),
     ] {
@@ -53,6 +58,18 @@ fn head(outcome: &Outcome) -> String {
             file, assumption, ..
         } => {
             format!("Historical replay of {file}\n  assumed: {assumption}\n")
+        }
+        Played::Deliveries {
+            file,
+            lines,
+            assumptions,
+            ..
+        } => {
+            let mut text = format!("Historical replay of {} lines of {file}\n", grouped(*lines));
+            for assumption in assumptions {
+                let _ = writeln!(text, "  assumed: {assumption}");
+            }
+            text
         }
     }
 }

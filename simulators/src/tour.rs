@@ -6,6 +6,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 
 use anyhow::Context;
+use credit::lateness::Evaluation;
+use credit::service::LateDeliveries;
 use schemas::note::Note;
 use schemas::time::Instant;
 use tempfile::TempDir;
@@ -20,10 +22,7 @@ use crate::stack::Stack;
 use crate::stack::door::Door;
 use crate::stack::engines::Engines;
 use crate::stack::play::Play;
-use crate::summary;
-
-/// Time between batches: a run waits for each, so they are made as soon as something waits.
-const BATCH_MILLISECONDS: u64 = 40;
+use crate::summary::{self, grouped};
 
 /// What a run is asked for.
 #[derive(Debug, Clone)]
@@ -57,9 +56,9 @@ pub async fn once(
     let folder = RunFolder::create(&folder)?;
     let played = shutdown.run_until_cancelled(async {
         tour.play_until(script.end(), &mut progress).await?;
-        let decisions = tour.stack.applications(script).await?;
+        let decided = tour.decide(&mut progress).await?;
         progress.done("everything is played and decided; writing proofs");
-        tour.leave(&folder, decisions).await
+        tour.leave(&folder, decided).await
     });
     let played = played.await;
     tour.stop().await?;
@@ -84,6 +83,14 @@ pub async fn live(script: &Script, wish: &Wish, shutdown: CancellationToken) -> 
     tour.stop().await?;
     progress.done("everything has ended");
     outcome.unwrap_or(Ok(()))
+}
+
+/// What the bank made of a run.
+pub struct Decided {
+    /// Its model of late delivery, where orders were promised.
+    pub late_delivery: Option<LateDeliveries>,
+    /// Its decisions, in the order of the world.
+    pub decisions: Vec<Decision>,
 }
 
 /// A run under way.
@@ -115,7 +122,7 @@ impl<'a> Tour<'a> {
             script,
             door,
             engines,
-            BATCH_MILLISECONDS,
+            script.batch_milliseconds(),
             Arc::new(clock.clone()),
         );
         let stack = stack.await?;
@@ -148,7 +155,7 @@ impl<'a> Tour<'a> {
             clock: &self.clock,
             posts: &mut self.stack.posts,
             actions,
-            step: script.step(),
+            rhythm: script.rhythm(),
             caption: &caption,
         };
         let played = play.until(end, progress).await;
@@ -168,14 +175,18 @@ impl<'a> Tour<'a> {
         let colour = std::io::stdout().is_terminal();
         println!("{}", banner::text(&self.addresses(&item), colour));
         self.play_until(self.script.end(), progress).await?;
-        let decisions = self.stack.applications(self.script).await?;
+        let decided = self.decide(progress).await?;
         progress.done("the story is played to its end; time now goes on by itself");
-        println!("{}", summary::decisions(&decisions));
+        println!("{}", summary::decisions(&decided.decisions));
+        if decided.late_delivery.is_some() {
+            let bank = self.stack.bank_page();
+            println!("Probability of late delivery        {bank}models/late-delivery");
+        }
         for (what, item) in self.script.sights() {
             println!("{what:<34}{}", self.page(&item));
         }
         if let Some(keep) = &wish.keep {
-            self.leave(&RunFolder::create(keep)?, decisions).await?;
+            self.leave(&RunFolder::create(keep)?, decided).await?;
         }
         self.clock.go_live(shutdown.clone());
         tokio::select! {
@@ -200,11 +211,32 @@ impl<'a> Tour<'a> {
         item.replacen("https://id.gs1.org", self.stack.operator.url(), 1)
     }
 
+    /// The bank evaluates its model where there is one to evaluate, and everybody applies.
+    ///
+    /// # Errors
+    /// When evidence is refused or cannot be had.
+    pub async fn decide(&self, progress: &mut Progress) -> anyhow::Result<Decided> {
+        let began = std::time::Instant::now();
+        let late_delivery = self.stack.late_deliveries(self.script).await?;
+        if let Some(found) = &late_delivery {
+            progress.done(&format!(
+                "the bank has verified {} bundles ({} kB) and evaluated its model in {:.1} s",
+                found.evaluation.suppliers.len(),
+                grouped(found.evidence_bytes / 1_000),
+                began.elapsed().as_secs_f64()
+            ));
+        }
+        Ok(Decided {
+            late_delivery,
+            decisions: self.stack.applications(self.script).await?,
+        })
+    }
+
     /// Writes everything that a stranger needs into the folder.
     ///
     /// # Errors
     /// When the platform does not answer or the folder cannot be written.
-    pub async fn leave(&self, folder: &RunFolder, decisions: Vec<Decision>) -> anyhow::Result<()> {
+    pub async fn leave(&self, folder: &RunFolder, decided: Decided) -> anyhow::Result<()> {
         let operator = &self.stack.operator;
         let note = operator.checkpoint().await?;
         let head = Note::parse(&note)?.checkpoint;
@@ -221,7 +253,8 @@ impl<'a> Tour<'a> {
             log_root: head.root,
             gateways,
             platform: operator.stored().await?,
-            decisions,
+            decisions: decided.decisions,
+            late_delivery: leave_scored(folder, decided.late_delivery)?,
             products: self.leave_products(folder).await?,
             evidence: self.leave_evidence(folder).await?,
         })?;
@@ -270,6 +303,20 @@ impl<'a> Tour<'a> {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stack.stop().await
     }
+}
+
+/// Writes what the bank predicted, line by line; answers with its figures.
+fn leave_scored(
+    folder: &RunFolder,
+    found: Option<LateDeliveries>,
+) -> anyhow::Result<Option<Evaluation>> {
+    let Some(found) = found else { return Ok(None) };
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    for one in &found.scored {
+        csv.serialize(one)?;
+    }
+    folder.write(Path::new("late-delivery.csv"), &csv.into_inner()?)?;
+    Ok(Some(Evaluation::clone(&found.evaluation)))
 }
 
 /// The check of a folder by a process of its own, which prints what it finds.

@@ -21,8 +21,8 @@ async fn played(engines: &Engines) -> Result<Outcome> {
     let mut progress = Progress::new(true);
     let mut tour = Tour::start(&script, Door::any(), engines, &mut progress).await?;
     tour.play_until(script.end(), &mut progress).await?;
-    let decisions = tour.stack.applications(&script).await?;
-    tour.leave(&folder, decisions).await?;
+    let decided = tour.decide(&mut progress).await?;
+    tour.leave(&folder, decided).await?;
     tour.stop().await?;
     Ok(check(&folder)?)
 }

@@ -362,3 +362,31 @@ async fn bad_applications_are_problems_that_say_what_is_wrong() {
     assert_eq!(bank.get("/v1/decisions/nothing").await.0, 404);
     bank.close().await;
 }
+
+#[tokio::test]
+async fn the_model_of_late_delivery_is_shown_inside_only() {
+    let bank = Bank::open(journey(&COLD)).await;
+    let mut li = bank.person("li-wei").await;
+    let before = li.get("/models/late-delivery").await;
+    assert!(before.status == 200 && before.has("was not evaluated"));
+    assert_eq!(bank.get("/v1/models/late-delivery").await.0, 404);
+    let suppliers = [slug("qinghe")];
+    let found = bank
+        .handle
+        .credit
+        .evaluate_late_deliveries(&suppliers)
+        .await;
+    assert_eq!(found.unwrap().evaluation.suppliers[0].at_end.known, 0);
+    let shown = bank.json("/v1/models/late-delivery").await;
+    assert_eq!(shown["suppliers"][0]["supplier"], "qinghe");
+    let after = li.get("/models/late-delivery").await;
+    assert!(after.has("qinghe") && after.has("Insufficient evidence"));
+    let stranger = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let url = format!("{}/models/late-delivery", bank.base);
+    let answer = stranger.get(url).send().await.unwrap();
+    assert!(!answer.status().is_success());
+    bank.close().await;
+}

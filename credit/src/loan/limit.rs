@@ -54,12 +54,7 @@ pub struct Part {
 /// not fit.
 pub fn limit(facts: &Facts, product: &Product, sandbox: &Sandbox) -> Result<Limit, MoneyError> {
     let currency = product.cap.currency();
-    let turnover_fen = facts
-        .volume
-        .turnover_fen
-        .get(&currency)
-        .copied()
-        .unwrap_or(0);
+    let turnover_fen = facts.confirmed_fen(currency).unwrap_or(0);
     let turnover =
         Money::from_fen(turnover_fen, currency)?.times_floor(product.turnover_multiple)?;
     let parts = vec![

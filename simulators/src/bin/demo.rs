@@ -63,6 +63,9 @@ struct Run {
     /// Replay a measured series (`timestamp,value` rows) instead of the story.
     #[arg(long, value_name = "FILE.csv")]
     series: Option<PathBuf>,
+    /// Replay real deliveries (USAID's SCMS delivery history) instead of the story.
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "series")]
+    deliveries: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -100,9 +103,10 @@ fn main() -> anyhow::Result<ExitCode> {
 async fn run(run: Run) -> anyhow::Result<ExitCode> {
     kit::telemetry::init(kit::telemetry::Lines::Human, LOG)?;
     let shutdown = kit::shutdown::on_signals()?;
-    let script = match &run.series {
-        Some(file) => Script::series(file)?,
-        None => Script::story(run.seed),
+    let script = match (&run.series, &run.deliveries) {
+        (Some(file), _) => Script::series(file)?,
+        (None, Some(file)) => Script::deliveries(file)?,
+        (None, None) => Script::story(run.seed),
     };
     let wish = Wish {
         keep: run.keep,

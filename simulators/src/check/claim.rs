@@ -37,14 +37,18 @@ pub(super) fn claims(
     match &expected.played {
         Played::Story { .. } => claims.about_story(expected, proven, balance),
         Played::Series { rows: of_file, .. } => claims.about_series(of_file, rows),
+        Played::Deliveries { replayed, .. } => {
+            claims.about_deliveries(expected, replayed, &proven.book);
+        }
     }
     claims.0
 }
 
-struct Claims(Vec<Claim>);
+/// Claims under construction.
+pub(super) struct Claims(Vec<Claim>);
 
 impl Claims {
-    fn add(&mut self, claim: &str, holds: bool, found: impl Into<String>) {
+    pub(super) fn add(&mut self, claim: &str, holds: bool, found: impl Into<String>) {
         self.0.push(Claim {
             claim: claim.to_owned(),
             holds,

@@ -9,6 +9,7 @@ use credit::desk::Role;
 use credit::evidence::EvidencePort;
 use credit::loan::{Application, Outcome, Record};
 use credit::money::{Currency, Money};
+use credit::service::LateDeliveries;
 use schemas::ids::Slug;
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
@@ -17,14 +18,58 @@ use crate::banner::LogIn;
 use crate::folder::Decision;
 use crate::scenario::{Conduct, Organisation};
 
-/// What the bank lends.
-const PRODUCT: &str = "receivable-90";
+/// What a bank lends, to whom, and how it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lending {
+    /// The product.
+    pub product: &'static str,
+    /// Currency of the trial, ISO 4217.
+    pub currency: &'static str,
+    /// What every supplier asks for.
+    pub requested: &'static str,
+    /// Least amount that is lent.
+    pub minimum: &'static str,
+    /// Most of a product.
+    pub cap: &'static str,
+    /// Share of what others confirmed that may be lent.
+    pub turnover_multiple: &'static str,
+    /// Most of one loan.
+    pub per_loan: &'static str,
+    /// Most of all loans.
+    pub outstanding: &'static str,
+    /// The bank's own points table, if it does not use the built-in one.
+    pub scorecard: Option<&'static str>,
+}
 
-/// What every supplier asks for.
-const REQUESTED: &str = "120000.00";
+/// Invoices of goods on their way, by the built-in scorecard.
+pub const RECEIVABLES: Lending = Lending {
+    product: "receivable-90",
+    currency: "CNY",
+    requested: "120000.00",
+    minimum: "1000.00",
+    cap: "150000.00",
+    turnover_multiple: "0.6",
+    per_loan: "200000.00",
+    outstanding: "500000.00",
+    scorecard: None,
+};
 
-/// Currency of the trial.
-const CURRENCY: &str = "CNY";
+/// Orders of vendors, by the probability of late delivery. Every number is an assumption of this
+/// replay: no bank has lent by it.
+pub const ORDERS: Lending = Lending {
+    product: "order-90",
+    currency: "USD",
+    requested: "250000.00",
+    minimum: "1000.00",
+    cap: "250000.00",
+    turnover_multiple: "0.2",
+    per_loan: "250000.00",
+    outstanding: "5000000.00",
+    scorecard: Some(include_str!("bank/late-delivery-offer-1.toml")),
+};
+
+/// Name of the bank's own points table in its folder.
+const SCORECARD: &str = "scorecard.toml";
 
 /// The bank's people: two who decide, one who looks after them.
 const PEOPLE: [(&str, Role); 3] = [
@@ -37,6 +82,7 @@ const PEOPLE: [(&str, Role); 3] = [
 pub struct Bank {
     handle: credit::Handle,
     people: Vec<LogIn>,
+    lending: Lending,
 }
 
 impl Bank {
@@ -48,17 +94,25 @@ impl Bank {
     pub async fn start(
         folder: &Path,
         (policy, database): (&Path, &str),
+        lending: Lending,
         evidence: Arc<dyn EvidencePort>,
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Bank> {
         std::fs::create_dir_all(folder)?;
         let file = folder.join("credit.toml");
-        std::fs::write(&file, configuration(policy, database))?;
+        std::fs::write(&file, configuration(policy, database, lending))?;
+        if let Some(table) = lending.scorecard {
+            std::fs::write(folder.join(SCORECARD), table)?;
+        }
         let config = credit::Config::load(&file)?;
         let handle = credit::run(config, evidence, clock, shutdown).await?;
         let people = hire(&handle.accounts).await?;
-        Ok(Bank { handle, people })
+        Ok(Bank {
+            handle,
+            people,
+            lending,
+        })
     }
 
     /// Who may log in.
@@ -87,16 +141,26 @@ impl Bank {
         supplier: &Organisation,
         conduct: Option<Conduct>,
     ) -> anyhow::Result<Decision> {
-        let currency: Currency = CURRENCY.parse()?;
+        let lending = self.lending;
+        let currency: Currency = lending.currency.parse()?;
         let application = Application {
             application_id: format!("{}-1", supplier.slug).parse()?,
             supplier: supplier.slug.clone(),
-            product: PRODUCT.parse::<Slug>()?,
-            requested: Money::parse(REQUESTED, currency)?,
+            product: lending.product.parse::<Slug>()?,
+            requested: Money::parse(lending.requested, currency)?,
         };
         let record = self.handle.credit.apply(application).await;
         let record = record.with_context(|| format!("application of {}", supplier.slug))?;
         Ok(decision(supplier, conduct, &record))
+    }
+
+    /// Verifies the evidence of all these suppliers and evaluates the model of late delivery.
+    ///
+    /// # Errors
+    /// When evidence is refused or cannot be had.
+    pub async fn evaluate(&self, suppliers: &[Slug]) -> anyhow::Result<LateDeliveries> {
+        let found = self.handle.credit.evaluate_late_deliveries(suppliers).await;
+        found.context("the model of late delivery")
     }
 }
 
@@ -143,7 +207,7 @@ fn decision(supplier: &Organisation, conduct: Option<Conduct>, record: &Record) 
         conduct: conduct.to_owned(),
         score: i64::from(decided.score.total),
         offer_fen,
-        currency: CURRENCY.to_owned(),
+        currency: decided.application.requested.currency().to_string(),
         reasons: codes(record),
     }
 }
@@ -160,31 +224,45 @@ fn codes(record: &Record) -> Vec<String> {
     codes
 }
 
-fn configuration(policy: &Path, database: &str) -> String {
+fn configuration(policy: &Path, database: &str, lending: Lending) -> String {
     let database = toml::Value::String(database.to_owned());
     let policy = toml::Value::String(policy.display().to_string());
+    let scorecard = lending
+        .scorecard
+        .map(|_| format!("scorecard = \"{SCORECARD}\"\n"));
+    let scorecard = scorecard.unwrap_or_default();
+    let Lending {
+        product,
+        currency,
+        minimum,
+        cap,
+        turnover_multiple,
+        per_loan,
+        outstanding,
+        ..
+    } = lending;
     format!(
         "# Written by the simulator.
 listen = \"127.0.0.1:0\"
 database = {database}
 policy = {policy}
-
+{scorecard}
 [sandbox]
 id = \"trial-1\"
 version = 1
-currency = \"{CURRENCY}\"
-per_loan = \"200000.00\"
-outstanding = \"500000.00\"
+currency = \"{currency}\"
+per_loan = \"{per_loan}\"
+outstanding = \"{outstanding}\"
 
 [desk]
-second_officer_above = {{ amount = \"100000.00\", currency = \"{CURRENCY}\" }}
+second_officer_above = {{ amount = \"100000.00\", currency = \"{currency}\" }}
 
 [[products]]
-id = \"{PRODUCT}\"
-currency = \"{CURRENCY}\"
-minimum = \"1000.00\"
-cap = \"150000.00\"
-turnover_multiple = \"0.6\"
+id = \"{product}\"
+currency = \"{currency}\"
+minimum = \"{minimum}\"
+cap = \"{cap}\"
+turnover_multiple = \"{turnover_multiple}\"
 "
     )
 }
@@ -195,7 +273,12 @@ mod tests {
 
     #[test]
     fn the_bank_accepts_its_configuration() {
-        let text = configuration(Path::new("/tmp/policy.json"), "credit.sqlite");
-        credit::Config::parse("credit.toml", &text).unwrap();
+        for lending in [RECEIVABLES, ORDERS] {
+            let text = configuration(Path::new("/tmp/policy.json"), "credit.sqlite", lending);
+            credit::Config::parse("credit.toml", &text).unwrap();
+            if let Some(table) = lending.scorecard {
+                credit::score::Model::parse(SCORECARD, table).unwrap();
+            }
+        }
     }
 }

@@ -22,6 +22,15 @@ pub const STEP: Duration = Duration::from_secs(6 * 3_600);
 /// How long agents may take, in real time, to lie down.
 const ASSEMBLY: Duration = Duration::from_secs(20);
 
+/// When gateways hand over what they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rhythm {
+    /// Everybody, each time that this much simulated time has passed.
+    Every(Duration),
+    /// Whoever has something, after every action.
+    AfterActions,
+}
+
 /// A world that is being played.
 pub struct Play<'a> {
     /// Its time.
@@ -30,8 +39,8 @@ pub struct Play<'a> {
     pub posts: &'a mut BTreeMap<DeviceAddress, Post>,
     /// What is still to be done, in order.
     pub actions: &'a [Action],
-    /// Simulated time between two hand-overs.
-    pub step: Duration,
+    /// When gateways hand over.
+    pub rhythm: Rhythm,
     /// What the line of progress calls the present; given the time.
     pub caption: &'a (dyn Fn(Instant) -> String + Send + Sync),
 }
@@ -42,23 +51,30 @@ impl Play<'_> {
     /// # Errors
     /// When the clock stalls, an action fails, or something is not handed over.
     pub async fn until(&mut self, end: Instant, progress: &mut Progress) -> anyhow::Result<()> {
-        let mut hand_over = self.clock.now() + self.step;
+        let mut hand_over = self.next_hand_over();
         while self.clock.now() < end {
             let action = self.actions.first().map_or(end, |action| action.at);
-            let stop = action.min(hand_over).min(end);
+            let stop = hand_over.map_or(action, |at| action.min(at)).min(end);
             self.assemble().await?;
             self.clock.advance(stop).await?;
             self.act(stop).await?;
             if stop == end {
                 try_join_all(self.posts.values().map(Post::close)).await?;
             }
-            if stop == hand_over || stop == end {
+            if hand_over.is_none_or(|at| at == stop) || stop == end {
                 self.hand_over().await?;
-                hand_over = stop + self.step;
+                hand_over = self.next_hand_over();
             }
             progress.step(|| self.line());
         }
         Ok(())
+    }
+
+    fn next_hand_over(&self) -> Option<Instant> {
+        match self.rhythm {
+            Rhythm::Every(step) => Some(self.clock.now() + step),
+            Rhythm::AfterActions => None,
+        }
     }
 
     /// Waits until every timer of every agent sleeps on the clock. An agent that has just started,
@@ -80,24 +96,36 @@ impl Play<'_> {
 
     /// Carries out everything that is due.
     async fn act(&mut self, now: Instant) -> anyhow::Result<()> {
-        while let Some((action, rest)) = self.actions.split_first() {
-            if action.at > now {
-                break;
-            }
-            self.actions = rest;
+        let due = self.actions.partition_point(|action| action.at <= now);
+        let (due, rest) = self.actions.split_at(due);
+        self.actions = rest;
+        for action in due {
             let post = self.posts.get_mut(&action.gateway);
             let post = post.with_context(|| format!("there is no {}", action.gateway))?;
             perform(post, &action.deed)
                 .await
                 .with_context(|| format!("at {now}"))?;
         }
-        Ok(())
+        self.export(due).await.with_context(|| format!("at {now}"))
     }
 
-    /// Everybody whose network works hands over.
+    /// Systems do not wait for each other: every export of an instant at once.
+    async fn export(&self, due: &[Action]) -> anyhow::Result<()> {
+        let exports = due.iter().filter_map(|action| match &action.deed {
+            Deed::Export(lines) => Some((self.posts.get(&action.gateway)?, lines)),
+            _ => None,
+        });
+        let each = exports.map(|(post, lines)| post.export(lines));
+        try_join_all(each).await.map(drop)
+    }
+
+    /// Everybody whose network works hands over, or only who has something.
     async fn hand_over(&self) -> anyhow::Result<()> {
-        let reachable = self.posts.values().filter(|post| post.is_reachable());
-        try_join_all(reachable.map(Post::hand_over)).await.map(drop)
+        let everybody = self.rhythm != Rhythm::AfterActions;
+        let wanted =
+            |post: &&Post| post.is_reachable() && (everybody || !post.status().is_drained());
+        let posts = self.posts.values().filter(wanted);
+        try_join_all(posts.map(Post::hand_over)).await.map(drop)
     }
 
     fn line(&self) -> String {
@@ -123,6 +151,8 @@ impl Play<'_> {
 async fn perform(post: &mut Post, deed: &Deed) -> anyhow::Result<()> {
     match deed {
         Deed::Scan(line) => post.scan(line).await,
+        // All of an instant at once, see `Play::export`.
+        Deed::Export(_) => Ok(()),
         Deed::Cut => {
             // What was said before is sent before, so that what is deleted later does not depend
             // on how fast this machine is.

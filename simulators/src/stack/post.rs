@@ -191,6 +191,24 @@ impl Post {
         Ok(())
     }
 
+    /// Another system exports: returns when every line is durable in the outbox.
+    ///
+    /// # Errors
+    /// When the agent refuses a line or cannot store one.
+    pub async fn export(&self, lines: &[String]) -> anyhow::Result<()> {
+        let before = self.status().bad_lines;
+        self.folder.export(lines)?;
+        self.agent()?.handle.flush().await?;
+        let refused = self.status().bad_lines - before;
+        ensure!(
+            refused == 0,
+            "{} refused {refused} of {} lines",
+            self.address(),
+            lines.len()
+        );
+        Ok(())
+    }
+
     /// Somebody scans `count` lines and nobody hurries the agent: returns when it has verified by
     /// itself that all of it is included in a witnessed checkpoint.
     ///

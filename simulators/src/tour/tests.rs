@@ -31,9 +31,9 @@ async fn played(folder: &Path, engines: &Engines) -> RunFolder {
         .await
         .unwrap();
     tour.play_until(script.end(), &mut progress).await.unwrap();
-    let decisions = tour.stack.applications(&script).await.unwrap();
+    let decided = tour.decide(&mut progress).await.unwrap();
     let folder = RunFolder::create(folder).unwrap();
-    tour.leave(&folder, decisions).await.unwrap();
+    tour.leave(&folder, decided).await.unwrap();
     tour.stop().await.unwrap();
     folder
 }

@@ -11,6 +11,7 @@ use schemas::time::Instant;
 
 use super::words::{self, Words};
 use crate::facts::Facts;
+use crate::lateness::Promises;
 use crate::loan::{Decision, Limit, Outcome};
 use crate::money::Money;
 use crate::sandbox::Sandbox;
@@ -304,6 +305,8 @@ pub fn fact_key(name: FactName) -> &'static str {
         FactName::ConfirmedDeliveries => "deliveries",
         FactName::ConfirmedTurnover => "turnover",
         FactName::Events => "events",
+        FactName::KnownDeliveries => "known-deliveries",
+        FactName::LateDeliveryProbability => "late-delivery",
     }
 }
 
@@ -325,13 +328,21 @@ pub fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
                 outside
             }
         }
-        FactName::ConfirmedDeliveries | FactName::ConfirmedTurnover => facts.volume.leaves.clone(),
+        FactName::ConfirmedDeliveries => facts.volume.leaves.clone(),
+        FactName::ConfirmedTurnover => {
+            let ordered = facts.promises.iter().flat_map(Promises::leaves);
+            facts.volume.leaves.iter().copied().chain(ordered).collect()
+        }
         FactName::MeasuredShare => facts.measured.leaves.clone(),
         FactName::Events => facts
             .sources
             .values()
             .flat_map(|share| share.leaves.iter().copied())
             .collect(),
+        FactName::KnownDeliveries | FactName::LateDeliveryProbability => {
+            let promises = facts.promises.as_ref();
+            promises.map_or_else(BTreeSet::new, Promises::leaves)
+        }
         FactName::Gaps => BTreeSet::new(),
     }
 }
@@ -345,6 +356,7 @@ fn value(points: &Points, facts: &Facts, words: &Words) -> String {
         FactName::OnTimeShare => of(facts.on_time.part, facts.on_time.whole),
         FactName::InspectionPassShare => of(facts.inspection.part, facts.inspection.whole),
         FactName::MeasuredShare => of(facts.measured.part, facts.measured.whole),
+        FactName::LateDeliveryProbability => format!("{} %", hundredfold(value)),
         FactName::LongestExcursionMinutes | FactName::ExcursionMinutes => {
             minutes(value, words.language)
         }

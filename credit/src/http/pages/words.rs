@@ -270,6 +270,8 @@ pub fn fact(name: FactName, language: Language) -> &'static str {
         FactName::ConfirmedDeliveries => ("Confirmed deliveries", "经确认的交付"),
         FactName::ConfirmedTurnover => ("Confirmed turnover", "经确认的营业额"),
         FactName::Events => ("Own events", "自有事件数"),
+        FactName::KnownDeliveries => ("Known deliveries", "已知交付"),
+        FactName::LateDeliveryProbability => ("Probability of late delivery", "迟交概率"),
     };
     pick(language, en, zh)
 }
