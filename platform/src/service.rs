@@ -184,18 +184,15 @@ pub async fn run(
         Arc::clone(&core.store) as _,
         Arc::clone(&core.clock),
     )?;
-    let mut app = app(
-        &core,
-        &config,
-        certificates.as_ref(),
-        &broker.public,
-        &ingest,
-        &registrar,
-        &shutdown,
+    let around = Around {
+        certificates: certificates.as_ref(),
+        broker: &broker.public,
+        public_url: public_url.clone().unwrap_or_default(),
+        verifier,
         people,
-    );
-    app.verifier = verifier;
-    app.public_url = public_url.clone().unwrap_or_default();
+        shutdown: &shutdown,
+    };
+    let app = app(&core, &config, &ingest, &registrar, around);
     let (operator, policy_entry) = (app.operator.clone(), app.policy_entry.clone());
     let router = http::router(Arc::new(app));
     let served = listening.serve(router, shutdown.clone())?;
@@ -246,23 +243,31 @@ pub async fn run(
     })
 }
 
+/// What was opened around the core, for the routes.
+struct Around<'a> {
+    certificates: Option<&'a Certificates>,
+    broker: &'a str,
+    public_url: String,
+    /// Place in the log of the verifier's hash.
+    verifier: u64,
+    people: People,
+    shutdown: &'a CancellationToken,
+}
+
 /// What the routes work with.
 fn app(
     core: &Core,
     config: &Config,
-    certificates: Option<&Certificates>,
-    broker: &str,
     ingest: &Arc<Ingest>,
     registrar: &Registrar,
-    shutdown: &CancellationToken,
-    people: People,
+    around: Around<'_>,
 ) -> App {
     App {
         store: Arc::clone(&core.store),
         gate: Arc::clone(&core.gate),
         registrar: registrar.clone(),
         ingest: Arc::clone(ingest),
-        people,
+        people: around.people,
         captures: core.captures(config),
         bundler: core.bundler(),
         policy: core.policy.clone(),
@@ -270,15 +275,15 @@ fn app(
         clock: Arc::clone(&core.clock),
         tiles: core.tiles.clone(),
         cosigner: Arc::clone(&core.cosigner),
-        ca_pem: certificates.map_or_else(String::new, |certificates| certificates.ca_pem.clone()),
-        broker: broker.to_owned(),
+        ca_pem: (around.certificates).map_or_else(String::new, |kept| kept.ca_pem.clone()),
+        broker: around.broker.to_owned(),
         witnesses: config.witnesses.clone(),
         names: names_on_pages(config),
         readers: config.readers.clone(),
-        verifier: 0,
+        verifier: around.verifier,
         operator: core.operator(config),
-        public_url: String::new(),
-        shutdown: shutdown.clone(),
+        public_url: around.public_url,
+        shutdown: around.shutdown.clone(),
     }
 }
 

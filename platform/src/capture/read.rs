@@ -1,6 +1,7 @@
 //! What was captured, read back.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use schemas::epcis;
 use schemas::hash::Hash;
@@ -80,12 +81,13 @@ impl Captures {
         let mut statements: BTreeMap<Hash, Vec<KeptEvent>> = BTreeMap::new();
         let mut found = Vec::new();
         for row in self.store.capture_events(&kept.capturer, &kept.id).await? {
-            if !statements.contains_key(&row.statement) {
-                let events = self.store.events_of_statement(&row.statement).await?;
-                statements.insert(row.statement, events);
-            }
-            let all = statements.get(&row.statement).into_iter().flatten();
-            let kept = all.into_iter().find(|one| one.position == row.position);
+            let all = match statements.entry(row.statement) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(self.store.events_of_statement(&row.statement).await?)
+                }
+            };
+            let kept = all.iter().find(|one| one.position == row.position);
             let Some(kept) = kept else {
                 return Err(StoreError::Corrupt("captured event"));
             };
