@@ -78,6 +78,8 @@ async fn evidence(report: &mut Report, config: &Config) {
         return report.fail(what, "`evidence.base` is not set", todo);
     };
     let url = format!("{}/v1/policy", base.trim_end_matches('/'));
+    // Fails only if a provider is there already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().timeout(PATIENCE).build();
     let answer = match client {
         Ok(client) => client.get(&url).send().await,

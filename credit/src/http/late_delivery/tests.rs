@@ -37,7 +37,7 @@ fn the_page_has_every_figure_in_both_languages() {
                 && page.contains("<desc id=\"chart-description\">")
         );
         assert_eq!(
-            page.matches("<circle").count(),
+            page.matches("<circle class=\"point\"").count(),
             evaluation.quality.calibration.len()
         );
         assert!(!page.contains("NaN") && !page.contains("style="));
