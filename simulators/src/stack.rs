@@ -71,7 +71,7 @@ impl Stack {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Stack> {
         let folder = root.join("operator");
-        let door = Open::open(door, &platform_tls(&folder), &folder.join("witnesses/tls"))?;
+        let door = Open::through(door, &platform_tls(&folder), &folder.join("witnesses/tls"))?;
         let http = client(door.ca_pem())?;
         let registrar = Registrar::new(slug_of(script, Role::Registrar)?)?;
         let mut databases = Databases::open(&engines.database)?;

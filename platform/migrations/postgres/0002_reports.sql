@@ -1,5 +1,5 @@
--- What readers leave: reports of problems, and look-ups of codes that nobody has made. Reports and
--- their steps are append-only. A contact stands apart and can be erased by who gave it. Nothing here
+-- What readers leave: reports of problems, and look-ups of codes that nobody has made. reports and
+-- report_steps are append-only. A contact stands apart and can be erased by who gave it. Nothing here
 -- identifies a reader. Everything of a report is spread by its number.
 
 CREATE TABLE reports ( -- spread by number

@@ -1,6 +1,7 @@
 -- What came over the EPCIS capture interface: documents as they were sent, jobs, and where each
--- event went. Append-only but capture_chains, which moves with the last statement that the platform
--- has signed for a caller. Documents hold event content and may be erased one day.
+-- event went. captures, capture_documents, capture_events and capture_statements are append-only;
+-- capture_chains moves with the last statement that the platform has signed for a caller. Documents
+-- hold event content and may be erased one day.
 
 CREATE TABLE capture_documents ( -- spread by capturer
   capturer TEXT COLLATE "C" NOT NULL,

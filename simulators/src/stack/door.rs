@@ -115,7 +115,7 @@ impl Open {
     ///
     /// # Errors
     /// When a certificate cannot be made or written.
-    pub fn open(door: Door, platform: &Path, witnesses: &Path) -> anyhow::Result<Open> {
+    pub fn through(door: Door, platform: &Path, witnesses: &Path) -> anyhow::Result<Open> {
         let local = "127.0.0.1".to_owned();
         match door {
             Door::Loopback(listen) => Ok(Open {
