@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-/// Tries of the migrations: another process may be at it, and each of its steps can beat one of
-/// ours.
-const TRIES: u32 = 5;
+/// Tries of the migrations beyond one for each: another process may be at it, and each of its steps
+/// can beat one of ours.
+const SPARE_TRIES: usize = 5;
 
 /// What the role of a service may do to the tables. Reading and adding is allowed everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ pub async fn bring_up(
         locking: false,
         ..Migrator::DEFAULT
     };
-    let mut tries = TRIES;
+    let mut tries = SPARE_TRIES + migrator.iter().count();
     loop {
         tries -= 1;
         let outcome = alone.run_direct(None, connection, false).await;
