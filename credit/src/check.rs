@@ -139,7 +139,7 @@ turnover_multiple = "0.6"
         std::fs::write(&file, TEXT.replace("version = 1", "version = one")).unwrap();
         let broken = check(&file, now).await;
         assert!(
-            broken.0[0].seen.contains("credit.toml:9"),
+            broken.0[0].seen.contains("credit.toml:10"),
             "{}",
             broken.text(false)
         );
