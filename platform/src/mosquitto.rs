@@ -83,7 +83,7 @@ pub mod file {
 }
 
 /// Writes everything but the devices' passwords, and an empty file for these where there is none;
-/// the files in the order of [`file`]. With `tls`, the platform's certificate is made where there
+/// the files in the order of [`mod@file`]. With `tls`, the platform's certificate is made where there
 /// is none; `now` is the wall clock's.
 ///
 /// # Errors
