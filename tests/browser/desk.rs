@@ -345,6 +345,11 @@ async fn officers_browser_checks_an_event_itself() -> Result<()> {
         browser.open_page(link).await?;
         assert_eq!(browser.checked().await?, "ok");
         assert_eq!(browser.cards().await?, ["ok"]);
+        // A mark stands beside its words, in a line of text.
+        let tallest = "return Math.max(...[...document.querySelectorAll('svg.i')]\
+            .map((mark) => mark.getBoundingClientRect().height));";
+        let tallest = browser.run(tallest).await?;
+        assert!(tallest.as_f64().context("no mark")? <= 28.0, "{tallest}");
     }
     browser.is_quiet().await?;
     // What the server says of itself stays; the browser finds an altered value by itself.
