@@ -167,3 +167,45 @@ async fn an_organisation_sees_its_own_and_nobody_elses() {
     let page = other.page("/organisation").await;
     assert!(page.contains(&foreign) && !page.contains(&own));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_of_an_organisation_is_for_everybody() -> anyhow::Result<()> {
+    use crate::browser::{Browser, DESK, PHONE};
+    let Some(browser) = Browser::start().await else {
+        return Ok(());
+    };
+    let stack = Stack::small().await;
+    account(&stack, "li-wei", "qinghe").await;
+    quarantined(&stack, "qinghe/line-1", b"a message of qinghe").await;
+    browser
+        .open_page(&stack.url("/login?next=%2Forganisation"))
+        .await?;
+    let fill = format!(
+        "document.querySelector('[name=name]').value = 'li-wei'; \
+         document.querySelector('[name=password]').value = '{PASSWORD}'; \
+         document.querySelector('[name=password]').form.submit();"
+    );
+    browser.run(&fill).await?;
+    let there = "location.pathname === '/organisation'";
+    browser
+        .until("the organisation's page opens", there)
+        .await?;
+    for (lang, size, dark) in [
+        ("en", DESK, false),
+        ("zh-CN", PHONE, false),
+        ("en", PHONE, true),
+        ("zh-CN", DESK, true),
+    ] {
+        browser.resize(size).await?;
+        browser.theme(dark).await?;
+        let page = stack.url(&format!("/organisation?lang={lang}"));
+        browser.open_page(&page).await?;
+        let wide = "return document.documentElement.scrollWidth - window.innerWidth;";
+        assert!(browser.run(wide).await?.as_i64() <= Some(0), "{lang}");
+        browser.is_accessible().await?;
+        browser.is_quiet().await?;
+        let name = format!("organisation-{lang}-{}-{dark}", size.0);
+        browser.shot(&name).await?;
+    }
+    Ok(())
+}
