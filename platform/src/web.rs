@@ -1,7 +1,8 @@
 //! Pages of the platform: pure functions from what was read to HTML.
 //!
 //! No page needs a script, and none carries an inline script or style, so that the content security
-//! policy of `kit::page` holds. Texts are in `web/i18n`, templates in `web/templates`, looks in
+//! policy of `kit::page` holds; but the product page carries the whole style sheet, named by its hash
+//! ([`assets::POLICY`]), since one round trip is what its reader would wait for. Texts are in `web/i18n`, templates in `web/templates`, looks in
 //! `web/assets/tracebond.css`. Callers are the HTTP routes; everything that a page says comes in
 //! through its view, the time included.
 //!

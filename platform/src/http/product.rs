@@ -167,6 +167,10 @@ pub(super) async fn page(
     match made {
         Ok((status, page)) => {
             let mut response = html(status, page, &uri, lang);
+            if let Ok(policy) = HeaderValue::from_str(&web::assets::POLICY) {
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
             if counts {
                 remember(&mut response, &app, &uri);
             }

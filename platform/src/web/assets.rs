@@ -20,6 +20,14 @@ pub(super) static SPEAK_HREF: LazyLock<String> = LazyLock::new(|| href("speak.js
 /// The same for the icon.
 pub(super) static ICON_HREF: LazyLock<String> = LazyLock::new(|| href("icon.svg"));
 
+/// The content security policy of a page that carries the style sheet in itself: nothing else
+/// inline, only what has its very hash (CSP level 3, section 2.3.1).
+pub static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = schemas::b64::encode(&sha256(CSS.as_bytes()).0);
+    let own = format!("style-src 'self' 'sha256-{hash}'");
+    kit::page::POLICY.replace("style-src 'self'", &own)
+});
+
 static ALL: LazyLock<[Asset; 3]> = LazyLock::new(|| {
     [
         Asset::new("tracebond.css", "text/css; charset=utf-8", CSS),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::assets::{CSS_HREF, ICON_HREF};
+use super::assets::{CSS_HREF, ICON_HREF, css};
 use super::format::{iso, local};
 use super::text::{Text, choose};
 use super::view::{ByLanguage, Scans};
@@ -18,6 +18,8 @@ pub(super) struct Shell {
     pub(super) query: String,
     pub(super) title: String,
     pub(super) css: &'static str,
+    /// The style sheet itself, where a page must not wait for another answer.
+    pub(super) style: Option<&'static str>,
     pub(super) icon: &'static str,
     pub(super) is_replay: bool,
 }
@@ -30,8 +32,18 @@ impl Shell {
             query: String::new(),
             title: title.to_owned(),
             css: &CSS_HREF,
+            style: None,
             icon: &ICON_HREF,
             is_replay,
+        }
+    }
+
+    /// Carries its style sheet: who scans a code sees one page, over a slow line. Its answer needs
+    /// [`super::assets::POLICY`].
+    pub(super) fn with_its_style(self) -> Self {
+        Self {
+            style: Some(css()),
+            ..self
         }
     }
 }

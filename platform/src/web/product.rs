@@ -137,7 +137,7 @@ impl<'v> Scene<'v> {
         let replay = view.proof.as_ref().is_some_and(|proof| proof.is_replay());
         let reason = self.reason_line(finding);
         ProductPage {
-            shell: Shell::new(text, &format!("{name} · {word}"), replay),
+            shell: Shell::new(text, &format!("{name} · {word}"), replay).with_its_style(),
             t: text,
             name,
             gtin: journey.item.gtin(),

@@ -357,6 +357,7 @@ fn samples_can_be_looked_at() {
             for (name, page) in pages(lang) {
                 let href = format!("href=\"{theme}.css");
                 let page = page.replace("href=\"/assets/tracebond.css", &href);
+                let page = page.replace("(prefers-color-scheme: dark)", query);
                 std::fs::write(
                     folder.join(format!("{name}.{}.{theme}.html", lang.tag())),
                     page,
