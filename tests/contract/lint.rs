@@ -75,13 +75,16 @@ impl Service {
         schema
     }
 
-    /// Rust sources of an adapter: the module and what is below it.
+    /// Rust sources of an adapter: the module, what is below it, and what the kit does for it.
     fn adapter(&self, engine: &str) -> BTreeMap<PathBuf, String> {
         let store = root().join(self.folder).join("src/store");
+        let people = root().join("platform/kit/src/people/tables");
         let mut found = files(&store.join(engine), ".rs");
-        let module = store.join(format!("{engine}.rs"));
-        let text = std::fs::read_to_string(&module).unwrap();
-        found.insert(module, text);
+        for folder in [store, people] {
+            let module = folder.join(format!("{engine}.rs"));
+            let text = std::fs::read_to_string(&module).unwrap();
+            found.insert(module, text);
+        }
         found.retain(|path, _| !path.ends_with("tests.rs"));
         found
     }

@@ -8,8 +8,8 @@ CREATE TABLE people ( -- spread by organisation
     name             TEXT COLLATE "C" NOT NULL,
     role             TEXT COLLATE "C" NOT NULL,
     password_hash    TEXT COLLATE "C" NOT NULL,
-    created_at       TIMESTAMPTZ NOT NULL,
-    disabled_at      TIMESTAMPTZ,
+    created          TIMESTAMPTZ NOT NULL,
+    disabled         TIMESTAMPTZ,
     PRIMARY KEY (organisation, name)
 );
 
@@ -17,8 +17,8 @@ CREATE TABLE people ( -- spread by organisation
 CREATE TABLE sessions ( -- spread by token
     token            BYTEA NOT NULL PRIMARY KEY CHECK (length(token) = 32),
     data             TEXT COLLATE "C" NOT NULL,
-    created_at       TIMESTAMPTZ NOT NULL,
-    seen_at          TIMESTAMPTZ NOT NULL
+    created          TIMESTAMPTZ NOT NULL,
+    seen             TIMESTAMPTZ NOT NULL
 );
 
 -- The bundles that decisions were made from, by their hash.

@@ -8,8 +8,8 @@ CREATE TABLE people (
     name             TEXT    NOT NULL,
     role             TEXT    NOT NULL,
     password_hash    TEXT    NOT NULL,
-    created_at       TEXT    NOT NULL,
-    disabled_at      TEXT,
+    created          TEXT    NOT NULL,
+    disabled         TEXT,
     PRIMARY KEY (organisation, name)
 ) STRICT;
 
@@ -17,8 +17,8 @@ CREATE TABLE people (
 CREATE TABLE sessions (
     token            BLOB    NOT NULL PRIMARY KEY CHECK (length(token) = 32),
     data             TEXT    NOT NULL,
-    created_at       TEXT    NOT NULL,
-    seen_at          TEXT    NOT NULL
+    created          TEXT    NOT NULL,
+    seen             TEXT    NOT NULL
 ) STRICT;
 
 -- The bundles that decisions were made from, by their hash.

@@ -1,6 +1,7 @@
 //! People of one organisation: accounts, log-in, sessions, and forms that only they can send.
 //!
-//! Each service keeps accounts and sessions in its own database behind [`PeopleStore`] and mounts
+//! Each service keeps accounts and sessions in its own database behind [`PeopleStore`] (the SQL is in
+//! [`tables`]) and mounts
 //! its routes through [`People::protect`]:
 //!
 //! ```text
@@ -29,6 +30,7 @@ pub mod limit;
 pub mod machine;
 pub mod password;
 pub mod session;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -9,11 +9,11 @@
 mod captures;
 mod ingest;
 mod log;
-mod people;
 mod readers;
 mod registry;
 mod trace;
 
+use kit::people::tables::{KeepsPeople, PostgresPeople};
 use kit::postgres::{Attempts, DatabaseUrl, Timestamp};
 use schemas::time::Instant;
 use sqlx::PgPool;
@@ -80,6 +80,14 @@ impl PostgresStore {
     /// Closes every session; what was acknowledged is on disk already.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+impl KeepsPeople for PostgresStore {
+    type Tables = PostgresPeople;
+
+    fn tables(&self) -> PostgresPeople {
+        PostgresPeople(self.pool.clone())
     }
 }
 

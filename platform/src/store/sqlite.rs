@@ -3,7 +3,6 @@
 mod captures;
 mod ingest;
 mod log;
-mod people;
 mod readers;
 mod registry;
 mod trace;
@@ -11,6 +10,7 @@ mod trace;
 use std::path::Path;
 use std::time::Duration;
 
+use kit::people::tables::{KeepsPeople, SqlitePeople};
 use schemas::time::Instant;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -61,6 +61,15 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
+    }
+}
+
+impl KeepsPeople for SqliteStore {
+    type Tables = SqlitePeople;
+
+    fn tables(&self) -> SqlitePeople {
+        let (reader, writer) = (self.reader.clone(), self.writer.clone());
+        SqlitePeople { reader, writer }
     }
 }
 

@@ -1,19 +1,25 @@
-//! Accounts and sessions of people.
+//! The tables on SQLite: one writer, a pool of readers (they may be the same).
 
 use async_trait::async_trait;
-use kit::people::{Account, KeptSession, PeopleStore, StoreFailed};
-use kit::postgres::Timestamp;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
-use sqlx::FromRow;
+use sqlx::{FromRow, SqlitePool};
 
-use super::{PostgresStore, at};
-use crate::store::convert::slug;
-use crate::store::{StoreError, Stored};
+use super::super::{Account, KeptSession, PeopleStore, StoreFailed};
+use super::{Unreadable, failed, slug};
 
-fn failed(error: impl Into<StoreError>) -> StoreFailed {
-    StoreFailed(Box::new(error.into()))
+/// Accounts and sessions in a SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqlitePeople {
+    /// Where is read.
+    pub reader: SqlitePool,
+    /// Where is written.
+    pub writer: SqlitePool,
+}
+
+fn instant(text: &str) -> Result<Instant, StoreFailed> {
+    Instant::parse_rfc3339(text).ok_or_else(|| failed(Unreadable("instant")))
 }
 
 #[derive(FromRow)]
@@ -22,25 +28,25 @@ struct AccountRow {
     name: String,
     role: String,
     password_hash: String,
-    created: Timestamp,
-    disabled: Option<Timestamp>,
+    created: String,
+    disabled: Option<String>,
 }
 
 impl AccountRow {
-    fn account(self) -> Stored<Account> {
+    fn account(self) -> Result<Account, StoreFailed> {
         Ok(Account {
             organisation: slug(&self.organisation)?,
             name: slug(&self.name)?,
             role: slug(&self.role)?,
             password_hash: self.password_hash,
-            created: self.created.0,
-            disabled: self.disabled.map(|at| at.0),
+            created: instant(&self.created)?,
+            disabled: self.disabled.as_deref().map(instant).transpose()?,
         })
     }
 }
 
 #[async_trait]
-impl PeopleStore for PostgresStore {
+impl PeopleStore for SqlitePeople {
     async fn add_account(&self, account: &Account) -> Result<bool, StoreFailed> {
         let new: Option<(String,)> = sqlx::query_as(
             "INSERT INTO people (organisation, name, role, password_hash, created, disabled)
@@ -51,9 +57,9 @@ impl PeopleStore for PostgresStore {
         .bind(account.name.as_str())
         .bind(account.role.as_str())
         .bind(&account.password_hash)
-        .bind(at(account.created))
-        .bind(account.disabled.map(at))
-        .fetch_optional(&self.pool)
+        .bind(Instant::to_rfc3339(account.created))
+        .bind(account.disabled.map(Instant::to_rfc3339))
+        .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;
         Ok(new.is_some())
@@ -70,10 +76,10 @@ impl PeopleStore for PostgresStore {
         )
         .bind(organisation.as_str())
         .bind(name.as_str())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.reader)
         .await
         .map_err(failed)?;
-        row.map(AccountRow::account).transpose().map_err(failed)
+        row.map(AccountRow::account).transpose()
     }
 
     async fn accounts(&self, organisation: &Slug) -> Result<Vec<Account>, StoreFailed> {
@@ -82,11 +88,10 @@ impl PeopleStore for PostgresStore {
              WHERE organisation = $1 ORDER BY name",
         )
         .bind(organisation.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reader)
         .await
         .map_err(failed)?;
-        let accounts = rows.into_iter().map(AccountRow::account);
-        accounts.collect::<Stored<_>>().map_err(failed)
+        rows.into_iter().map(AccountRow::account).collect()
     }
 
     async fn set_password(
@@ -102,7 +107,7 @@ impl PeopleStore for PostgresStore {
         .bind(organisation.as_str())
         .bind(name.as_str())
         .bind(hash)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;
         Ok(changed.is_some())
@@ -120,18 +125,18 @@ impl PeopleStore for PostgresStore {
         )
         .bind(organisation.as_str())
         .bind(name.as_str())
-        .bind(since.map(at))
-        .fetch_optional(&self.pool)
+        .bind(since.map(Instant::to_rfc3339))
+        .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;
         Ok(changed.is_some())
     }
 
     async fn session(&self, token: &Hash) -> Result<Option<KeptSession>, StoreFailed> {
-        let row: Option<(String, Timestamp, Timestamp)> =
+        let row: Option<(String, String, String)> =
             sqlx::query_as("SELECT data, created, seen FROM sessions WHERE token = $1")
                 .bind(token.0.to_vec())
-                .fetch_optional(&self.pool)
+                .fetch_optional(&self.reader)
                 .await
                 .map_err(failed)?;
         let Some((data, created, seen)) = row else {
@@ -140,8 +145,8 @@ impl PeopleStore for PostgresStore {
         Ok(Some(KeptSession {
             token: *token,
             data,
-            created: created.0,
-            seen: seen.0,
+            created: instant(&created)?,
+            seen: instant(&seen)?,
         }))
     }
 
@@ -149,9 +154,9 @@ impl PeopleStore for PostgresStore {
         sqlx::query("INSERT INTO sessions (token, data, created, seen) VALUES ($1, $2, $3, $4)")
             .bind(session.token.0.to_vec())
             .bind(&session.data)
-            .bind(at(session.created))
-            .bind(at(session.seen))
-            .execute(&self.pool)
+            .bind(Instant::to_rfc3339(session.created))
+            .bind(Instant::to_rfc3339(session.seen))
+            .execute(&self.writer)
             .await
             .map_err(failed)?;
         Ok(())
@@ -161,7 +166,7 @@ impl PeopleStore for PostgresStore {
         sqlx::query("UPDATE sessions SET data = $2 WHERE token = $1")
             .bind(token.0.to_vec())
             .bind(data)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await
             .map_err(failed)?;
         Ok(())
@@ -170,8 +175,8 @@ impl PeopleStore for PostgresStore {
     async fn touch_session(&self, token: &Hash, seen: Instant) -> Result<(), StoreFailed> {
         sqlx::query("UPDATE sessions SET seen = $2 WHERE token = $1")
             .bind(token.0.to_vec())
-            .bind(at(seen))
-            .execute(&self.pool)
+            .bind(Instant::to_rfc3339(seen))
+            .execute(&self.writer)
             .await
             .map_err(failed)?;
         Ok(())
@@ -180,7 +185,7 @@ impl PeopleStore for PostgresStore {
     async fn end_session(&self, token: &Hash) -> Result<(), StoreFailed> {
         sqlx::query("DELETE FROM sessions WHERE token = $1")
             .bind(token.0.to_vec())
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await
             .map_err(failed)?;
         Ok(())
@@ -188,9 +193,9 @@ impl PeopleStore for PostgresStore {
 
     async fn end_sessions(&self, created: Instant, seen: Instant) -> Result<(), StoreFailed> {
         sqlx::query("DELETE FROM sessions WHERE created < $1 OR seen < $2")
-            .bind(at(created))
-            .bind(at(seen))
-            .execute(&self.pool)
+            .bind(Instant::to_rfc3339(created))
+            .bind(Instant::to_rfc3339(seen))
+            .execute(&self.writer)
             .await
             .map_err(failed)?;
         Ok(())

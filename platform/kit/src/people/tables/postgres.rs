@@ -1,19 +1,18 @@
-//! Accounts and sessions of people.
+//! The tables on PostgreSQL.
 
 use async_trait::async_trait;
-use kit::people::{Account, KeptSession, PeopleStore, StoreFailed};
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgPool};
 
-use super::{SqliteStore, instant};
-use crate::store::convert::slug;
-use crate::store::{StoreError, Stored};
+use super::super::{Account, KeptSession, PeopleStore, StoreFailed};
+use super::{failed, slug};
+use crate::postgres::Timestamp;
 
-fn failed(error: impl Into<StoreError>) -> StoreFailed {
-    StoreFailed(Box::new(error.into()))
-}
+/// Accounts and sessions in a PostgreSQL database.
+#[derive(Clone, Debug)]
+pub struct PostgresPeople(pub PgPool);
 
 #[derive(FromRow)]
 struct AccountRow {
@@ -21,25 +20,25 @@ struct AccountRow {
     name: String,
     role: String,
     password_hash: String,
-    created: String,
-    disabled: Option<String>,
+    created: Timestamp,
+    disabled: Option<Timestamp>,
 }
 
 impl AccountRow {
-    fn account(self) -> Stored<Account> {
+    fn account(self) -> Result<Account, StoreFailed> {
         Ok(Account {
             organisation: slug(&self.organisation)?,
             name: slug(&self.name)?,
             role: slug(&self.role)?,
             password_hash: self.password_hash,
-            created: instant(&self.created)?,
-            disabled: self.disabled.as_deref().map(instant).transpose()?,
+            created: self.created.0,
+            disabled: self.disabled.map(|since| since.0),
         })
     }
 }
 
 #[async_trait]
-impl PeopleStore for SqliteStore {
+impl PeopleStore for PostgresPeople {
     async fn add_account(&self, account: &Account) -> Result<bool, StoreFailed> {
         let new: Option<(String,)> = sqlx::query_as(
             "INSERT INTO people (organisation, name, role, password_hash, created, disabled)
@@ -50,9 +49,9 @@ impl PeopleStore for SqliteStore {
         .bind(account.name.as_str())
         .bind(account.role.as_str())
         .bind(&account.password_hash)
-        .bind(Instant::to_rfc3339(account.created))
-        .bind(account.disabled.map(Instant::to_rfc3339))
-        .fetch_optional(&self.writer)
+        .bind(Timestamp(account.created))
+        .bind(account.disabled.map(Timestamp))
+        .fetch_optional(&self.0)
         .await
         .map_err(failed)?;
         Ok(new.is_some())
@@ -69,10 +68,10 @@ impl PeopleStore for SqliteStore {
         )
         .bind(organisation.as_str())
         .bind(name.as_str())
-        .fetch_optional(&self.reader)
+        .fetch_optional(&self.0)
         .await
         .map_err(failed)?;
-        row.map(AccountRow::account).transpose().map_err(failed)
+        row.map(AccountRow::account).transpose()
     }
 
     async fn accounts(&self, organisation: &Slug) -> Result<Vec<Account>, StoreFailed> {
@@ -81,11 +80,10 @@ impl PeopleStore for SqliteStore {
              WHERE organisation = $1 ORDER BY name",
         )
         .bind(organisation.as_str())
-        .fetch_all(&self.reader)
+        .fetch_all(&self.0)
         .await
         .map_err(failed)?;
-        let accounts = rows.into_iter().map(AccountRow::account);
-        accounts.collect::<Stored<_>>().map_err(failed)
+        rows.into_iter().map(AccountRow::account).collect()
     }
 
     async fn set_password(
@@ -101,7 +99,7 @@ impl PeopleStore for SqliteStore {
         .bind(organisation.as_str())
         .bind(name.as_str())
         .bind(hash)
-        .fetch_optional(&self.writer)
+        .fetch_optional(&self.0)
         .await
         .map_err(failed)?;
         Ok(changed.is_some())
@@ -119,18 +117,18 @@ impl PeopleStore for SqliteStore {
         )
         .bind(organisation.as_str())
         .bind(name.as_str())
-        .bind(since.map(Instant::to_rfc3339))
-        .fetch_optional(&self.writer)
+        .bind(since.map(Timestamp))
+        .fetch_optional(&self.0)
         .await
         .map_err(failed)?;
         Ok(changed.is_some())
     }
 
     async fn session(&self, token: &Hash) -> Result<Option<KeptSession>, StoreFailed> {
-        let row: Option<(String, String, String)> =
+        let row: Option<(String, Timestamp, Timestamp)> =
             sqlx::query_as("SELECT data, created, seen FROM sessions WHERE token = $1")
                 .bind(token.0.to_vec())
-                .fetch_optional(&self.reader)
+                .fetch_optional(&self.0)
                 .await
                 .map_err(failed)?;
         let Some((data, created, seen)) = row else {
@@ -139,8 +137,8 @@ impl PeopleStore for SqliteStore {
         Ok(Some(KeptSession {
             token: *token,
             data,
-            created: instant(&created).map_err(failed)?,
-            seen: instant(&seen).map_err(failed)?,
+            created: created.0,
+            seen: seen.0,
         }))
     }
 
@@ -148,9 +146,9 @@ impl PeopleStore for SqliteStore {
         sqlx::query("INSERT INTO sessions (token, data, created, seen) VALUES ($1, $2, $3, $4)")
             .bind(session.token.0.to_vec())
             .bind(&session.data)
-            .bind(Instant::to_rfc3339(session.created))
-            .bind(Instant::to_rfc3339(session.seen))
-            .execute(&self.writer)
+            .bind(Timestamp(session.created))
+            .bind(Timestamp(session.seen))
+            .execute(&self.0)
             .await
             .map_err(failed)?;
         Ok(())
@@ -160,7 +158,7 @@ impl PeopleStore for SqliteStore {
         sqlx::query("UPDATE sessions SET data = $2 WHERE token = $1")
             .bind(token.0.to_vec())
             .bind(data)
-            .execute(&self.writer)
+            .execute(&self.0)
             .await
             .map_err(failed)?;
         Ok(())
@@ -169,8 +167,8 @@ impl PeopleStore for SqliteStore {
     async fn touch_session(&self, token: &Hash, seen: Instant) -> Result<(), StoreFailed> {
         sqlx::query("UPDATE sessions SET seen = $2 WHERE token = $1")
             .bind(token.0.to_vec())
-            .bind(Instant::to_rfc3339(seen))
-            .execute(&self.writer)
+            .bind(Timestamp(seen))
+            .execute(&self.0)
             .await
             .map_err(failed)?;
         Ok(())
@@ -179,7 +177,7 @@ impl PeopleStore for SqliteStore {
     async fn end_session(&self, token: &Hash) -> Result<(), StoreFailed> {
         sqlx::query("DELETE FROM sessions WHERE token = $1")
             .bind(token.0.to_vec())
-            .execute(&self.writer)
+            .execute(&self.0)
             .await
             .map_err(failed)?;
         Ok(())
@@ -187,9 +185,9 @@ impl PeopleStore for SqliteStore {
 
     async fn end_sessions(&self, created: Instant, seen: Instant) -> Result<(), StoreFailed> {
         sqlx::query("DELETE FROM sessions WHERE created < $1 OR seen < $2")
-            .bind(Instant::to_rfc3339(created))
-            .bind(Instant::to_rfc3339(seen))
-            .execute(&self.writer)
+            .bind(Timestamp(created))
+            .bind(Timestamp(seen))
+            .execute(&self.0)
             .await
             .map_err(failed)?;
         Ok(())
