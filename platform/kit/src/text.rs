@@ -88,9 +88,22 @@ impl Text {
     /// references, code numbers.
     #[must_use]
     pub fn count(&self, key: &str, count: impl Borrow<usize>) -> String {
-        let count = *count.borrow();
+        self.count_with(key, *count.borrow(), &[])
+    }
+
+    /// [`Self::count`] with further values.
+    #[must_use]
+    pub fn count_with(&self, key: &str, count: usize, values: &[(&str, &str)]) -> String {
         let form = if count == 1 { "one" } else { "other" };
-        self.fill(&format!("{key}.{form}"), &[("count", &count.to_string())])
+        let number = count.to_string();
+        let mut all = vec![("count", number.as_str())];
+        all.extend_from_slice(values);
+        self.fill(&format!("{key}.{form}"), &all)
+    }
+
+    /// All keys in order, for tests.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.table.keys().copied()
     }
 }
 

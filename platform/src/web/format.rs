@@ -87,9 +87,8 @@ pub fn length(text: &Text, length: Duration) -> String {
         ("length.second", seconds % 60),
     ];
     let first = parts.iter().position(|(_, count)| *count > 0).unwrap_or(3);
-    let word = |(key, count): (&str, u64)| {
-        text.count(key, usize::try_from(count).unwrap_or(usize::MAX), &[])
-    };
+    let word =
+        |(key, count): (&str, u64)| text.count(key, usize::try_from(count).unwrap_or(usize::MAX));
     let long = word(parts[first]);
     match parts.get(first + 1) {
         Some(&(key, count)) if count > 0 => text.fill(
@@ -147,7 +146,7 @@ pub fn quantity(text: &Text, thing: &Thing) -> Option<String> {
     let amount = amount.strip_suffix(".0").unwrap_or(amount);
     Some(match thing.uom.as_deref() {
         Some(uom) if !matches!(uom, "H87" | "EA" | "C62") => format!("{amount} {}", unit(uom)),
-        _ if amount == "1" => text.count("unit.pieces", 1, &[]),
+        _ if amount == "1" => text.count("unit.pieces", 1),
         _ => text.fill("unit.pieces.other", &[("count", amount)]),
     })
 }
@@ -217,10 +216,11 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::web::Lang;
+    use crate::web::text;
 
     #[test]
     fn lengths_are_words() {
-        let (en, zh) = (Text::of(Lang::En), Text::of(Lang::ZhCn));
+        let (en, zh) = (text::of(Lang::En), text::of(Lang::ZhCn));
         let of = |seconds| length(&en, Duration::from_secs(seconds));
         assert_eq!(of(0), "0 seconds");
         assert_eq!(of(2_400), "40 minutes");
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn identifiers_read_as_people_know_them() {
-        let en = Text::of(Lang::En);
+        let en = text::of(Lang::En);
         let of = |uri| identifier(&en, uri);
         assert_eq!(
             of("https://id.gs1.org/01/09521001000017/10/L1"),
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn amounts_read_as_people_write_them() {
-        let en = Text::of(Lang::En);
+        let en = text::of(Lang::En);
         let of = |quantity: &str, uom: Option<&str>| {
             let thing = Thing {
                 item: String::new(),

@@ -7,8 +7,7 @@ use schemas::time::Instant;
 
 use super::format::{iso, utc};
 use super::pages::Shell;
-use super::text::Text;
-use super::text::choose;
+use super::text::{self, Text, choose};
 use super::{Lang, Names, RenderError};
 use crate::store::{ChainEvent, Quarantined};
 
@@ -85,7 +84,7 @@ struct LogInPage<'v> {
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_organisation(view: &OrganisationView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let named = view.names.organisations.get(&view.organisation);
     let name = named.and_then(|names| choose(names, lang));
     let page = OrganisationPage {
@@ -173,7 +172,7 @@ fn quarantined(t: Text, one: &Quarantined) -> Row {
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_log_in(view: &LogInView) -> Result<String, RenderError> {
-    let t = Text::of(view.language);
+    let t = text::of(view.language);
     let problem = view.problem.map(|problem| {
         t.get(match problem {
             LogInProblem::Wrong => "login.wrong",

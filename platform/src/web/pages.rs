@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::assets::{CSS_HREF, ICON_HREF, css};
 use super::format::{iso, local};
-use super::text::{Text, choose};
+use super::text::{self, Text, choose};
 use super::view::{ByLanguage, Scans};
 use super::{Lang, RenderError};
 use crate::trace::event::clip;
@@ -27,8 +27,8 @@ pub(super) struct Shell {
 impl Shell {
     pub(super) fn new(text: Text, title: &str, is_replay: bool) -> Self {
         Self {
-            lang: text.lang.tag(),
-            other: text.lang.other().tag(),
+            lang: text.language.tag(),
+            other: text.language.other().tag(),
             query: String::new(),
             title: title.to_owned(),
             css: &CSS_HREF,
@@ -169,7 +169,7 @@ struct ErrorPage<'v> {
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_home(view: &HomeView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let named = |one: &'_ Example| {
         choose(&one.names, lang)
             .map(str::to_owned)
@@ -194,7 +194,7 @@ pub fn render_home(view: &HomeView, lang: Lang) -> Result<String, RenderError> {
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_unknown(view: &UnknownView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let shell = Shell::new(t, t.get("state.unknown"), view.is_replay);
     Ok(UnknownPage {
         shell,
@@ -211,7 +211,7 @@ pub fn render_unknown(view: &UnknownView, lang: Lang) -> Result<String, RenderEr
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_error(view: &ErrorView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let (what, next) = match view.kind {
         ErrorKind::BadRequest => (t.get("error.bad_request"), t.get("error.bad_request.next")),
         ErrorKind::Forbidden => (t.get("error.forbidden"), t.get("error.forbidden.next")),

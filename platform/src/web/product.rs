@@ -10,7 +10,7 @@ use super::assets::SPEAK_HREF;
 use super::format::{identifier, local};
 use super::pages::{ScanLine, Shell};
 use super::qr::qr_svg;
-use super::text::{Text, choose};
+use super::text::{self, Text, choose};
 use super::view::ProductView;
 use super::{Lang, RenderError, format};
 use crate::trace::gap::during;
@@ -117,7 +117,7 @@ struct ProductPage<'v> {
 pub fn render_product(view: &ProductView, lang: Lang) -> Result<String, RenderError> {
     let scene = Scene {
         view,
-        text: Text::of(lang),
+        text: text::of(lang),
     };
     Ok(scene.page(&view.finding()).render()?)
 }
@@ -132,7 +132,7 @@ impl<'v> Scene<'v> {
     fn page(&self, finding: &Finding) -> ProductPage<'v> {
         let (view, text) = (self.view, self.text);
         let journey = &view.journey;
-        let name = choose(&journey.names, text.lang).unwrap_or(text.get("product.unnamed"));
+        let name = choose(&journey.names, text.language).unwrap_or(text.get("product.unnamed"));
         let (tone, word) = word(&text, finding.verdict);
         let replay = view.proof.as_ref().is_some_and(|proof| proof.is_replay());
         let reason = self.reason_line(finding);
@@ -260,7 +260,7 @@ impl<'v> Scene<'v> {
     fn materials(&self) -> Vec<Material> {
         let of = |ancestor: &crate::trace::Ancestor| {
             let id = identifier(&self.text, &ancestor.thing.item);
-            let named = choose(&ancestor.names, self.text.lang).map(str::to_owned);
+            let named = choose(&ancestor.names, self.text.language).map(str::to_owned);
             let by = ancestor.organisation.as_ref().map(|slug| {
                 let organisation = self.organisation(slug);
                 self.text
@@ -308,7 +308,7 @@ impl<'v> Scene<'v> {
 
     fn organisation(&self, slug: &Slug) -> String {
         let named = self.view.names.organisations.get(slug);
-        let name = named.and_then(|names| choose(names, self.text.lang));
+        let name = named.and_then(|names| choose(names, self.text.language));
         name.unwrap_or(slug.as_str()).to_owned()
     }
 
@@ -317,7 +317,7 @@ impl<'v> Scene<'v> {
             return self.text.get("curve.nowhere").to_owned();
         };
         let named = self.view.names.places.get(uri);
-        let name = named.and_then(|names| choose(names, self.text.lang));
+        let name = named.and_then(|names| choose(names, self.text.language));
         name.map_or_else(|| identifier(&self.text, uri), str::to_owned)
     }
 

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::format::{iso, local, percent};
 use super::pages::Shell;
-use super::text::{Text, choose};
+use super::text::{self, Text, choose};
 use super::view::ByLanguage;
 use super::{Lang, RenderError};
 use crate::report::{
@@ -118,7 +118,7 @@ struct LookUpPage {
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_form(view: &FormView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let has = |wanted: fn(&Fault) -> bool| match &view.trouble {
         Trouble::Faults(faults) => faults.iter().any(wanted),
         _ => false,
@@ -191,7 +191,7 @@ fn state_word(t: Text, state: State) -> &'static str {
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_report(view: &ReportView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let report = &view.report;
     let at = |instant| {
         let shown = local(Stated {
@@ -232,7 +232,7 @@ pub fn render_report(view: &ReportView, lang: Lang) -> Result<String, RenderErro
 /// # Errors
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_look_up(view: &LookUpView, lang: Lang) -> Result<String, RenderError> {
-    let t = Text::of(lang);
+    let t = text::of(lang);
     let problem = match (&view.entered, view.problem) {
         (None, _) => "",
         (Some(_), Some(NumberError::Form)) => t.get("report.number.form"),

@@ -113,7 +113,7 @@ fn reasons_name_the_actor() {
 fn a_report_is_asked_for_and_its_words_are_shown_to_nobody_else() {
     for lang in Lang::ALL {
         let pages = BTreeMap::from_iter(pages(lang));
-        let text = text::Text::of(lang);
+        let text = text::of(lang);
         let again = &pages["report-faults"];
         for key in ["report.fault.kind", "report.fault.words"] {
             assert!(again.contains(text.get(key)), "{key}");
@@ -307,8 +307,7 @@ fn a_page_stays_small() {
 /// The reader's own check compares a card's words with its own table: both say the same.
 #[test]
 fn the_check_knows_the_words_of_steps_sources_and_classes() {
-    use super::text::Text;
-    let (en, zh) = (Text::of(Lang::En), Text::of(Lang::ZhCn));
+    let (en, zh) = (text::of(Lang::En), text::of(Lang::ZhCn));
     let told = ["word.", "source.", "class."];
     let keys = en
         .keys()

@@ -1,72 +1,23 @@
-//! Texts in two languages: `web/i18n/{en,zh-CN}.txt`, one `key = text` a line.
+//! The texts of the platform's pages: `web/i18n/{en,zh-CN}.txt`, read by [`kit::text`].
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+pub use kit::text::Text;
+use kit::text::Texts;
+
 use super::Lang;
 
-type Table = BTreeMap<&'static str, &'static str>;
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(
+        include_str!("../../web/i18n/en.txt"),
+        include_str!("../../web/i18n/zh-CN.txt"),
+    )
+});
 
-static EN: LazyLock<Table> = LazyLock::new(|| table(include_str!("../../web/i18n/en.txt")));
-static ZH_CN: LazyLock<Table> = LazyLock::new(|| table(include_str!("../../web/i18n/zh-CN.txt")));
-
-/// The texts of one language.
-#[derive(Debug, Clone, Copy)]
-pub struct Text {
-    /// The language.
-    pub lang: Lang,
-    table: &'static Table,
-}
-
-impl Text {
-    /// The texts of a language.
-    pub fn of(lang: Lang) -> Self {
-        let table = match lang {
-            Lang::En => &*EN,
-            Lang::ZhCn => &*ZH_CN,
-        };
-        Self { lang, table }
-    }
-
-    /// The text of a key. An unknown key is shown as it is: a test finds it before a reader does.
-    pub fn get<'k>(&self, key: &'k str) -> &'k str {
-        self.find(key).unwrap_or(key)
-    }
-
-    /// The text of a key that may be missing, for words that strangers send.
-    pub fn find(&self, key: &str) -> Option<&'static str> {
-        self.table.get(key).copied()
-    }
-
-    /// The text of a key with `{name}` filled in. Values are taken as they are: braces in them are
-    /// never filled again.
-    pub fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
-        let mut rest = self.get(key);
-        let mut out = String::with_capacity(rest.len() + 32);
-        while let Some((before, after)) = rest.split_once('{') {
-            out.push_str(before);
-            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
-            let value = values.iter().find(|(known, _)| *known == name);
-            out.push_str(value.map_or("", |(_, value)| value));
-            rest = tail;
-        }
-        out.push_str(rest);
-        out
-    }
-
-    /// [`Self::fill`] of `key.one` or `key.other`, with `{count}` filled in too.
-    pub fn count(&self, key: &str, count: usize, values: &[(&str, &str)]) -> String {
-        let form = if count == 1 { "one" } else { "other" };
-        let number = count.to_string();
-        let mut all = vec![("count", number.as_str())];
-        all.extend_from_slice(values);
-        self.fill(&format!("{key}.{form}"), &all)
-    }
-
-    /// All keys, for tests.
-    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
-        self.table.keys().copied()
-    }
+/// The texts of a language.
+pub fn of(lang: Lang) -> Text {
+    TEXTS.of(lang)
 }
 
 /// The best of several spellings of a name: this language, a variant of it, any.
@@ -84,20 +35,13 @@ pub fn choose(names: &BTreeMap<String, String>, lang: Lang) -> Option<&str> {
         .map(String::as_str)
 }
 
-fn table(file: &'static str) -> Table {
-    file.lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(" = "))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn values_are_filled_once() {
-        let text = Text::of(Lang::En);
+        let text = of(Lang::En);
         assert_eq!(text.fill("class.format", &[]), "form of the bundle");
         let filled = text.fill(
             "product.made_from.by",
@@ -108,9 +52,9 @@ mod tests {
 
     #[test]
     fn one_and_many_differ() {
-        let text = Text::of(Lang::En);
-        assert_eq!(text.count("length.hour", 1, &[]), "1 hour");
-        assert_eq!(text.count("length.hour", 2, &[]), "2 hours");
+        let text = of(Lang::En);
+        assert_eq!(text.count("length.hour", 1), "1 hour");
+        assert_eq!(text.count("length.hour", 2), "2 hours");
     }
 
     #[test]
@@ -130,7 +74,7 @@ mod tests {
 
     #[test]
     fn every_key_stands_in_both_languages_once() {
-        let keys = |lang| Text::of(lang).keys().collect::<Vec<_>>();
+        let keys = |lang| of(lang).keys().collect::<Vec<_>>();
         assert_eq!(keys(Lang::En), keys(Lang::ZhCn));
         for file in [
             include_str!("../../web/i18n/en.txt"),
@@ -149,7 +93,7 @@ mod tests {
 
     #[test]
     fn both_languages_fill_in_the_same_names() {
-        let (en, zh) = (Text::of(Lang::En), Text::of(Lang::ZhCn));
+        let (en, zh) = (of(Lang::En), of(Lang::ZhCn));
         for key in en.keys() {
             let names = |text: Text| {
                 let parts = text
@@ -169,10 +113,17 @@ mod tests {
     /// Every literal key in the sources and templates is written down.
     #[test]
     fn every_key_that_is_used_exists() {
-        let text = Text::of(Lang::En);
+        let text = of(Lang::En);
         let mut used = 0;
         for file in files() {
-            for call in ["get(\"", "fill(\"", "count(\"", "fill(\n", "count(\n"] {
+            for call in [
+                "get(\"",
+                "fill(\"",
+                "count(\"",
+                "count_with(\"",
+                "fill(\n",
+                "count(\n",
+            ] {
                 for after in file.split(call).skip(1) {
                     let after = after.trim_start().trim_start_matches('"');
                     let Some((key, _)) = after.split_once('"') else {

@@ -143,7 +143,7 @@ impl Scene<'_> {
             if count > 0 {
                 signs.push(Sign {
                     tone: "warn",
-                    text: text.count(key, count, &[]),
+                    text: text.count(key, count),
                 });
             }
         }
@@ -154,7 +154,7 @@ impl Scene<'_> {
         let more = count.checked_sub(MAX_NAMED).filter(|more| *more > 0)?;
         Some(Sign {
             tone,
-            text: self.text.count(key, more, &[]),
+            text: self.text.count(key, more),
         })
     }
 

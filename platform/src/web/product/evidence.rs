@@ -80,11 +80,9 @@ impl<'v> Scene<'v> {
             .checked_sub(MAX_STATEMENTS)
             .filter(|more| *more > 0)
         {
-            values.push(Value::Text(self.text.count(
-                "evidence.statement.more",
-                more,
-                &[],
-            )));
+            values.push(Value::Text(
+                self.text.count("evidence.statement.more", more),
+            ));
         }
         values
     }

@@ -20,7 +20,7 @@ impl Scene<'_> {
                     .to_string();
                 let count = self.view.journey.entries().count();
                 self.text
-                    .count("reason.verified", count, &[("quorum", &quorum)])
+                    .count_with("reason.verified", count, &[("quorum", &quorum)])
             }
         }
     }
@@ -52,7 +52,7 @@ impl Scene<'_> {
                 )
             }
             Reason::ProofRefused { class, entries } => {
-                text.count("reason.refused", *entries, &[("class", &self.class(class))])
+                text.count_with("reason.refused", *entries, &[("class", &self.class(class))])
             }
             Reason::SeveralMakers(makers) => {
                 let names: Vec<String> = makers.iter().map(|one| self.organisation(one)).collect();
@@ -60,12 +60,12 @@ impl Scene<'_> {
             }
             Reason::Excursion { spot, count } => self.excursion(spot, *count),
             Reason::Gap { first, count } => self.gap(first, *count),
-            Reason::Late { entries } => text.count("reason.late", *entries, &[]),
-            Reason::Withheld { entries } => text.count("reason.withheld", *entries, &[]),
+            Reason::Late { entries } => text.count("reason.late", *entries),
+            Reason::Withheld { entries } => text.count("reason.withheld", *entries),
             Reason::Truncated => text.get("reason.truncated").to_owned(),
             Reason::NotChecked { entries } => self.unchecked(*entries),
-            Reason::Declared { entries } => text.count("reason.declared", *entries, &[]),
-            Reason::NotWitnessed { entries } => text.count("reason.unwitnessed", *entries, &[]),
+            Reason::Declared { entries } => text.count("reason.declared", *entries),
+            Reason::NotWitnessed { entries } => text.count("reason.unwitnessed", *entries),
         }
     }
 
@@ -73,7 +73,7 @@ impl Scene<'_> {
         if entries == self.view.journey.entries().count() {
             self.text.get("reason.unchecked.all").to_owned()
         } else {
-            self.text.count("reason.unchecked", entries, &[])
+            self.text.count("reason.unchecked", entries)
         }
     }
 
@@ -138,7 +138,7 @@ impl Scene<'_> {
     fn with_more(&self, key: &str, sentence: String, count: usize) -> String {
         match count.saturating_sub(1) {
             0 => sentence,
-            more => self.text.count(key, more, &[("sentence", &sentence)]),
+            more => self.text.count_with(key, more, &[("sentence", &sentence)]),
         }
     }
 

@@ -135,7 +135,7 @@ impl Scene<'_> {
         };
         let mut facts: Vec<Fact> = things.iter().take(MAX_LISTED).map(one).collect();
         if things.len() > MAX_LISTED {
-            let more = self.text.count("step.more", things.len() - MAX_LISTED, &[]);
+            let more = self.text.count("step.more", things.len() - MAX_LISTED);
             facts.push(Fact::new(label, more));
         }
         facts
@@ -153,7 +153,7 @@ impl Scene<'_> {
     fn known_as(&self, uri: &str) -> Option<String> {
         let mut ancestors = self.view.journey.ancestors.iter();
         let ancestor = ancestors.find(|one| one.thing.item == uri)?;
-        choose(&ancestor.names, self.text.lang).map(str::to_owned)
+        choose(&ancestor.names, self.text.language).map(str::to_owned)
     }
 
     fn signs(&self, step: &Step) -> Vec<Sign> {
