@@ -150,6 +150,25 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// The suppliers with the most probable to be late at the end first; those without a figure
+    /// last, then by name.
+    #[must_use]
+    pub fn by_probability(&self) -> Vec<&SupplierFigures> {
+        let mut suppliers: Vec<_> = self.suppliers.iter().collect();
+        suppliers.sort_by(|one, other| {
+            let order = |standing: &Standing| {
+                (
+                    standing.probability.is_none(),
+                    standing.probability.map(|p| -p),
+                )
+            };
+            order(&one.at_end)
+                .cmp(&order(&other.at_end))
+                .then(one.supplier.cmp(&other.supplier))
+        });
+        suppliers
+    }
+
     /// True if any evidence is of a replay.
     #[must_use]
     pub fn is_replay(&self) -> bool {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kit::postgres::{DatabaseUrl, DatabaseUrlError};
+use kit::postgres::{DatabaseUrl, DatabaseUrlError, Migration};
 use serde::Deserialize;
 
 use super::{Postgres, Sqlite, Store as _, StoreError, Tables};
@@ -74,18 +74,9 @@ pub async fn migrate(
         }
         Database::Postgres(url) => url,
     };
-    let Some(owner) = owner.filter(|owner| owner.user() != url.user()) else {
-        Postgres::migrate(url, None).await?;
-        return Ok(format!(
-            "{url} is up to date; the service's role owns the tables, so the database does not \
-             keep it from changing what is append-only"
-        ));
-    };
-    let role = url.user();
-    Postgres::migrate(owner, Some(role)).await?;
-    Ok(format!(
-        "{owner} is up to date; `{role}` may read and add, and change only what is not append-only"
-    ))
+    let migration = Migration::new(url, owner);
+    Postgres::migrate(migration.owner, migration.role).await?;
+    Ok(migration.done)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! durable and bounded, instants to the microsecond, tries that a distributed PostgreSQL asks for,
 //! and the schema with its service role.
 //!
-//! [`open`] and [`migrate`] are what a service calls. Nothing here knows a table of either service: they hand in their migrations and their
-//! [`Privileges`].
+//! [`open`] and [`migrate`] are what a service calls. Nothing here knows a table of either service:
+//! they hand in their migrations and their [`Privileges`].
 
 mod connect;
 mod open;
@@ -13,7 +13,7 @@ mod timestamp;
 mod url;
 
 pub use connect::{CONNECTIONS, ConnectError, connect, connect_once, text};
-pub use open::{OpenError, WrongVariable, address_in, migrate, open};
+pub use open::{Migration, OpenError, WrongVariable, address_in, migrate, open};
 pub use retry::{Attempts, is_retriable};
 pub use schema::{Privileges, SchemaError, bring_up, grant, is_owner, verify};
 pub use timestamp::Timestamp;

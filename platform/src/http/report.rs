@@ -164,12 +164,7 @@ pub(super) async fn send(
 ) -> Response {
     let lang = web::Lang::of(&uri, &headers);
     if !kit::page::is_from_own(&headers, &app.public_url) {
-        return error_page(
-            StatusCode::FORBIDDEN,
-            ErrorKind::Forbidden,
-            String::new(),
-            lang,
-        );
+        return forged(lang);
     }
     let fields = match form {
         Ok(Form(fields)) => fields,
@@ -268,12 +263,7 @@ pub(super) async fn forget(
 ) -> Response {
     let lang = web::Lang::of(&uri, &headers);
     if !kit::page::is_from_own(&headers, &app.public_url) {
-        return error_page(
-            StatusCode::FORBIDDEN,
-            ErrorKind::Forbidden,
-            String::new(),
-            lang,
-        );
+        return forged(lang);
     }
     let number = match number.parse::<Number>() {
         Ok(number) => number,
@@ -285,6 +275,12 @@ pub(super) async fn forget(
         Ok(_) => private(Redirect::to(&path(&number)).into_response()),
         Err(error) => failed_page(&Failed(causes(&error)), lang),
     }
+}
+
+/// What a form of another origin is answered.
+fn forged(lang: web::Lang) -> Response {
+    let (status, kind) = (StatusCode::FORBIDDEN, ErrorKind::Forbidden);
+    error_page(status, kind, String::new(), lang)
 }
 
 /// Nothing of a report is kept by a browser, found by a search engine, or told to other sites.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kit::postgres::Migration;
+
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{Store, Stored};
@@ -36,16 +38,7 @@ pub async fn migrate(
         SqliteStore::open(&file).await?.close().await;
         return Ok(format!("{} is up to date", file.display()));
     };
-    let Some(owner) = owner.filter(|owner| owner.user() != url.user()) else {
-        PostgresStore::migrate(url, None).await?;
-        return Ok(format!(
-            "{url} is up to date; the service's role owns the tables, so the database does not \
-             keep it from changing what is append-only"
-        ));
-    };
-    let role = url.user();
-    PostgresStore::migrate(owner, Some(role)).await?;
-    Ok(format!(
-        "{owner} is up to date; `{role}` may read and add, and change only what is not append-only"
-    ))
+    let migration = Migration::new(url, owner);
+    PostgresStore::migrate(migration.owner, migration.role).await?;
+    Ok(migration.done)
 }

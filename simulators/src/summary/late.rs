@@ -104,18 +104,7 @@ fn suppliers(evaluation: &Evaluation, outcome: &Outcome) -> String {
     let decisions = outcome.offers.iter().chain(&outcome.declined);
     let decided: BTreeMap<&str, &Decision> =
         decisions.map(|one| (one.supplier.as_str(), one)).collect();
-    let mut rows: Vec<_> = evaluation.suppliers.iter().collect();
-    rows.sort_by(|one, other| {
-        let order = |standing: &Standing| {
-            (
-                standing.probability.is_none(),
-                standing.probability.map(|p| -p),
-            )
-        };
-        order(&one.at_end)
-            .cmp(&order(&other.at_end))
-            .then(one.supplier.cmp(&other.supplier))
-    });
+    let rows = evaluation.by_probability();
     let mut text = format!(
         "Suppliers ({}), probability of late delivery (late / known)\n  {:<NAME_CHARS$}  {:<22}{:<22}offer\n",
         rows.len(),

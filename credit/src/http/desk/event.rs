@@ -1,6 +1,8 @@
 //! An event of the evidence and its proof: what the bank's server has checked, and a bundle of this
 //! one event that the officer's own browser checks.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -20,6 +22,7 @@ use crate::evidence::kept::{OpenError, Opened};
 use crate::evidence::{VerifiedEvent, VerifiedStatement};
 use crate::http::shell::{self, Shell};
 use crate::http::{App, internal};
+use crate::loan::Record;
 
 /// Longest value that is shown of a member, in characters; the bundle has all of it.
 const VALUE_SHOWN: usize = 2_000;
@@ -134,6 +137,14 @@ struct Page {
     script: &'static str,
 }
 
+/// A decision, and the evidence that was kept of it, verified again.
+async fn opened(app: &App, id: &str) -> Result<(Record, Arc<Opened>), Problem> {
+    let told = |error| super::problem(&error);
+    let record = app.desk.record(id).await.map_err(told)?;
+    let opened = app.desk.evidence(&record).await.map_err(told)?;
+    Ok((record, opened))
+}
+
 /// An event with its proof.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -144,16 +155,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let shell = Shell::new(&uri, language, &person, "offer")?;
     let leaf = parse(&leaf)?;
-    let record = app
-        .desk
-        .record(&id)
-        .await
-        .map_err(|error| super::problem(&error))?;
-    let opened = app
-        .desk
-        .evidence(&record)
-        .await
-        .map_err(|error| super::problem(&error))?;
+    let (record, opened) = opened(&app, &id).await?;
     let (event, statement) = opened.event(&leaf).ok_or_else(unknown)?;
     let statement_id = statement.id.to_string();
     let page = Page {
@@ -201,16 +203,7 @@ pub(crate) async fn bundle(
     _: Person,
 ) -> Result<Response, Problem> {
     let leaf = parse(&leaf)?;
-    let record = app
-        .desk
-        .record(&id)
-        .await
-        .map_err(|error| super::problem(&error))?;
-    let opened = app
-        .desk
-        .evidence(&record)
-        .await
-        .map_err(|error| super::problem(&error))?;
+    let (_, opened) = opened(&app, &id).await?;
     let work = tokio::task::spawn_blocking(move || opened.bundle_of(leaf));
     let selected = work
         .await

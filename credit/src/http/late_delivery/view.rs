@@ -99,18 +99,7 @@ impl View {
     pub fn of(evaluation: &Evaluation, texts: &'static Texts) -> Self {
         let quality = &evaluation.quality;
         let better = |one: &Alternative| evaluation.better.as_ref() == Some(&one.name);
-        let mut suppliers: Vec<_> = evaluation.suppliers.iter().collect();
-        suppliers.sort_by(|one, other| {
-            let order = |standing: &Standing| {
-                (
-                    standing.probability.is_none(),
-                    standing.probability.map(|p| -p),
-                )
-            };
-            order(&one.at_end)
-                .cmp(&order(&other.at_end))
-                .then(one.supplier.cmp(&other.supplier))
-        });
+        let suppliers = evaluation.by_probability();
         Self {
             replay: evaluation.is_replay(),
             origins: evaluation.origins.join(", "),

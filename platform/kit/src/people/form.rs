@@ -5,13 +5,14 @@ use std::fmt;
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use schemas::random::NoRandomness;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use super::gate::{Person, unknown};
+use crate::page;
 use crate::problem::Problem;
 
 /// Digits of a token.
@@ -110,25 +111,12 @@ pub(super) fn malformed(rejection: FormRejection) -> Problem {
 /// # Errors
 /// A 403 problem.
 pub(super) fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let fits = match text(header::ORIGIN) {
-        Some(origin) => own_origin(settings, headers).is_some_and(|own| own == origin),
-        // Not a browser's form, or an old browser's: the token decides.
-        None => text(FETCH_SITE).is_none_or(|site| site == "same-origin"),
-    };
-    if fits {
+    // What names no origin is no browser's form, or an old browser's: the token decides.
+    if page::is_from_own(headers, settings.origin.as_deref().unwrap_or_default()) {
         Ok(())
     } else {
         Err(forged("The form came from a page of another origin."))
     }
-}
-
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-fn own_origin(settings: &Settings, headers: &HeaderMap) -> Option<String> {
-    let host = || headers.get(header::HOST)?.to_str().ok();
-    let origin = settings.origin.clone();
-    origin.or_else(|| Some(format!("http://{}", host()?)))
 }
 
 pub(super) fn forged(detail: &str) -> Problem {
@@ -143,6 +131,8 @@ pub(super) fn forged(detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
 
     #[test]
@@ -164,7 +154,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "127.0.0.1:80".parse().unwrap());
         assert!(check_origin(&settings, &headers).is_ok());
-        headers.insert(FETCH_SITE, "cross-site".parse().unwrap());
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
         assert!(check_origin(&settings, &headers).is_err());
         for (origin, fits) in [
             ("http://127.0.0.1:80", true),

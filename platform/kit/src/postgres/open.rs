@@ -60,6 +60,43 @@ pub async fn migrate(
     Ok(connection.close().await?)
 }
 
+/// As whom the tables of a service are made, and for whom.
+#[derive(Debug)]
+pub struct Migration<'u> {
+    /// Who makes them.
+    pub owner: &'u DatabaseUrl,
+    /// The service's own role, if it is another one.
+    pub role: Option<&'u str>,
+    /// What to say when it is done.
+    pub done: String,
+}
+
+impl<'u> Migration<'u> {
+    /// Of the database that a service has, and its owner's address if that was given.
+    #[must_use]
+    pub fn new(service: &'u DatabaseUrl, owner: Option<&'u DatabaseUrl>) -> Self {
+        let role = service.user();
+        match owner.filter(|owner| owner.user() != role) {
+            Some(owner) => Self {
+                owner,
+                role: Some(role),
+                done: format!(
+                    "{owner} is up to date; `{role}` may read and add, and change only what is \
+                     not append-only"
+                ),
+            },
+            None => Self {
+                owner: service,
+                role: None,
+                done: format!(
+                    "{service} is up to date; the service's role owns the tables, so the database \
+                     does not keep it from changing what is append-only"
+                ),
+            },
+        }
+    }
+}
+
 /// An environment variable that is no address of a database; what it holds is not repeated.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem}")]
