@@ -5,10 +5,24 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use crate::negotiate::Language;
 
 type Table = BTreeMap<&'static str, &'static str>;
+
+/// What business steps are called on every page of both services.
+static STEPS: LazyLock<Texts> = LazyLock::new(|| {
+    let zh_cn = include_str!("../i18n/steps.zh-CN.txt");
+    Texts::new(include_str!("../i18n/steps.en.txt"), zh_cn)
+});
+
+/// The names of business steps (CBV 2.0 section 7.1, without the address) and, for events without
+/// one, of their types in small letters.
+#[must_use]
+pub fn steps(language: Language) -> Text {
+    STEPS.of(language)
+}
 
 /// The texts of a service.
 #[derive(Debug)]
@@ -117,8 +131,6 @@ fn table(file: &'static str) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
-
     use super::*;
 
     static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
@@ -137,6 +149,13 @@ mod tests {
         );
         assert_eq!(text.get("nothing"), "nothing");
         assert_eq!(TEXTS.of(Language::ZhCn).get("b"), "二");
+    }
+
+    #[test]
+    fn steps_have_a_name_in_both_languages() {
+        assert_eq!(STEPS.differences(), [""; 0]);
+        assert_eq!(steps(Language::En).get("inspecting"), "Inspected");
+        assert_eq!(steps(Language::ZhCn).get("inspecting"), "检验");
     }
 
     #[test]

@@ -61,7 +61,9 @@ fn line(event: &VerifiedEvent, statement: &VerifiedStatement, t: Text) -> EventL
     EventLine {
         leaf: event.leaf.to_string(),
         short: short(&event.leaf),
-        step: bare(&text_of(event, "bizStep")),
+        step: (kit::text::steps(t.language))
+            .get(&bare(&text_of(event, "bizStep")))
+            .to_owned(),
         time: text_of(event, "eventTime"),
         source,
         source_words: words.to_owned(),

@@ -72,10 +72,7 @@ impl Scene<'_> {
             Kind::Association => "association",
         };
         let key = step.step.as_deref().unwrap_or(kind);
-        self.text
-            .find(&format!("word.{key}"))
-            .unwrap_or(key)
-            .to_owned()
+        kit::text::steps(self.text.language).get(key).to_owned()
     }
 
     pub(super) fn source(&self, source: Source) -> (&'static str, &'static str) {
