@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use schemas::disclosure::{Audience, Disclosure, Rule, SignedDisclosure};
 use schemas::event::{Event, Salt, Source, field_hash, value_hash};
 use schemas::hash::Hash;
 use schemas::key::SecretKey;
@@ -19,6 +20,7 @@ use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
 use schemas::statement::{ClockState, Message, Payload, Position, Statement, WireEvent};
 use schemas::time::Instant;
 use schemas::tlog::LogTree;
+use schemas::tombstone::{TombstoneList, list_hash};
 
 const EVENT: &str = r#"{"type":"ObjectEvent","eventTime":"2026-11-22T08:00:00+08:00","eventTimeZoneOffset":"+08:00","action":"OBSERVE","bizStep":"storing","epcList":["https://id.gs1.org/00/095210010000000018"],"readPoint":{"id":"https://id.gs1.org/414/9521001000015"}}"#;
 
@@ -356,6 +358,66 @@ fn bundle_example(e: &Example) -> String {
     )
 }
 
+fn tombstone_example(e: &Example) -> String {
+    let list = TombstoneList {
+        log: e.policy.log,
+        made: at(3_600),
+        by: "tracebond_eraser".into(),
+        reason: "subject-request".into(),
+        leaves: vec![e.message.events[0].leaf()],
+    };
+    let bytes = list.encode().unwrap();
+    let entry = Entry::Tombstones {
+        hash: list_hash(&bytes),
+        count: 1,
+        time: at(3_601),
+    };
+    format!(
+        "## Example\nThe event of `statement.md`, erased an hour later.\n\n{}\nList hash `{}`.\n\n{}",
+        hex_block("List", &bytes),
+        list_hash(&bytes),
+        hex_block("Log entry", &entry.encode()),
+    )
+}
+
+fn disclosure_example(e: &Example) -> String {
+    let rule = |audience, step: &str, names: &[&str]| Rule {
+        audience,
+        step: step.to_owned(),
+        withheld: names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let document = Disclosure {
+        log: e.policy.log,
+        organisation: "qinghe".parse().unwrap(),
+        version: 1,
+        prev: Hash::ZERO,
+        made: at(20),
+        rules: vec![
+            rule(
+                Audience::Consumer,
+                "",
+                &["bizTransactionList", "tb:invoiceAmount"],
+            ),
+            rule(Audience::Consumer, "storing", &["epcList"]),
+            rule(Audience::Partner, "", &["tb:invoiceAmount"]),
+            rule(Audience::Bank, "", &[]),
+            rule(Audience::Regulator, "", &[]),
+        ],
+    };
+    let signed = SignedDisclosure::sign(&key(3), &document).unwrap();
+    let entry = Entry::Document {
+        kind: schemas::disclosure::KIND.into(),
+        hash: signed.hash(),
+        time: at(21),
+    };
+    format!(
+        "## Example\nSeed of the organisation 03. A consumer sees neither the business documents nor the amount, and of events of step `storing` not the items either.\n\n{}\n`prev` of the next document: `{}`.\n\n{}",
+        hex_block("Document", signed.bytes()),
+        signed.id(),
+        hex_block("Log entry", &entry.encode()),
+    )
+}
+
 fn compare(file: &str, example: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
@@ -382,6 +444,8 @@ fn examples_in_the_documents_are_what_the_code_makes() {
     compare("registry.md", &registry_example(&example));
     compare("log.md", &log_example(&example));
     compare("proof-bundle.md", &bundle_example(&example));
+    compare("tombstones.md", &tombstone_example(&example));
+    compare("disclosure.md", &disclosure_example(&example));
 }
 
 #[test]
