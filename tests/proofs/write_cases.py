@@ -1,8 +1,9 @@
 """Writes every bundle of the Python verifier's own tests, with what is to be said of it.
 
-    write_cases.py FOLDER
+    write_cases.py FOLDER [2]
 
-makes FOLDER/cases.json, an array of [file, name, verdict or class].
+makes FOLDER/cases.json, an array of [file, name, verdict or class]; with 2 those of
+version 2, each row with one member more: the marks of its events, or null if it is refused.
 """
 
 import json
@@ -11,26 +12,45 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "verifier"))
 
+import test_v2
 import test_verifier
 
 
-def main(folder):
-    cases = []
+class Writer:
+    """Files in a folder and the list of them."""
 
-    def write(name, said, raw):
-        file = f"{len(cases)}.json"
-        (folder / file).write_bytes(raw)
-        cases.append([file, name, said])
+    def __init__(self, folder):
+        self.folder = folder
+        self.cases = []
 
+    def write(self, name, raw, *said):
+        file = f"{len(self.cases)}.json"
+        (self.folder / file).write_bytes(raw)
+        self.cases.append([file, name, *said])
+
+
+def version_1(writer):
     for name, klass, world, edits in test_verifier.corruptions.ALL:
-        write(name, klass, world(edits=edits).build())
+        writer.write(name, world(edits=edits).build(), klass)
     p256 = test_verifier.World(device_alg=test_verifier.P256, org_alg=test_verifier.P256)
     chain = test_verifier.corruptions.VALID_CHAIN()
     for world in (test_verifier.World(), test_verifier.rich_world(), chain, p256):
         raw = world.build()
-        write("good", test_verifier.outcome(raw), raw)
-    (folder / "cases.json").write_text(json.dumps(cases))
+        writer.write("good", raw, test_verifier.outcome(raw))
+
+
+def version_2(writer):
+    for name, verdict, marks, world in test_v2.cases_v2.GOOD:
+        writer.write(name, world().build(), verdict, marks)
+    for name, klass, world, edits in test_v2.cases_v2.BROKEN:
+        writer.write(name, world(edits=edits).build(), klass, None)
+
+
+def main(folder, version="1"):
+    writer = Writer(Path(folder))
+    (version_2 if version == "2" else version_1)(writer)
+    (writer.folder / "cases.json").write_text(json.dumps(writer.cases))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -111,6 +111,16 @@ def log_path(leaves, index):
     return log_path(leaves[half:], index - half) + [log_root(leaves[:half])]
 
 
+def log_consistency(first, leaves, whole=True):
+    """The path between the first leaves and all of them (RFC 6962 section 2.1.2)."""
+    if first == len(leaves):
+        return [] if whole else [log_root(leaves)]
+    half = log_split(len(leaves))
+    if first <= half:
+        return log_consistency(first, leaves[:half], whole) + [log_root(leaves[half:])]
+    return log_consistency(first - half, leaves[half:], False) + [log_root(leaves[:half])]
+
+
 # --- Keys ---------------------------------------------------------------------
 
 
@@ -201,6 +211,8 @@ class Spec:
     note: dict | None = None
     show: bool = True
     later: list | None = None
+    #: Size of the log that the device has seen (bundles of version 2 show the note).
+    seen: int | None = None
 
 
 @dataclass
@@ -371,8 +383,8 @@ class World:
         entry = self.edit("header_entry", b"\x01" + encode(payload), batch)
         return entry, refused, leaves, mine
 
-    def checkpoint(self, size, root):
-        origin, size, root = self.edit("note_head", (self.origin, str(size), b64(root)))
+    def checkpoint(self, size, root, *where):
+        origin, size, root = self.edit("note_head", (self.origin, str(size), b64(root)), *where)
         text = f"{origin}\n{size}\n{root}\n".encode()
         lines = [(self.origin, H(self.origin.encode(), b"\n\x01", self.log_key.public)[:4], self.log_key.sign(text))]
         for (name, key), time in zip(self.witness_keys.items(), self.times):
@@ -380,8 +392,8 @@ class World:
             blob = time.to_bytes(8, "big") + key.sign(message)
             lines.append((name, H(name.encode(), b"\n\x04", key.public)[:4], blob))
         lines = [f"\u2014 {name} {b64(kid + blob)}\n" for name, kid, blob in lines]
-        lines = self.edit("note_lines", lines)
-        return self.edit("note", text + b"\n" + "".join(lines).encode())
+        lines = self.edit("note_lines", lines, *where)
+        return self.edit("note", text + b"\n" + "".join(lines).encode(), *where)
 
     # -- the bundle --
 
@@ -418,6 +430,9 @@ class World:
             if batch[1] is not None:
                 header["refused"] = b64(batch[1])
         self.show_statements(bundle, batches)
+        return self.written(bundle)
+
+    def written(self, bundle):
         bundle = self.edit("bundle", bundle)
         raw = json.dumps(bundle, separators=(",", ":"), ensure_ascii=False).encode()
         return self.edit("json", raw)

@@ -1,5 +1,6 @@
-"""The form of a bundle (proof-bundle.md section 1): from bytes to checked, decoded
-Python values. Everything that is refused here has the class `format`.
+"""The form of a bundle (proof-bundle.md and proof-bundle-v2.md, section 1): from bytes
+to checked, decoded Python values. Everything that is refused here has the class
+`format`.
 """
 
 import binascii
@@ -15,6 +16,7 @@ MAX_NUMBER = 2**53 - 1
 MAX_ROWS = 65_536
 MAX_PATH = 64
 MAX_LATER = 4_096
+MAX_POLICIES = 32
 MAX_MEMBERS = 64
 SPACE = re.compile(r"[ \t\n\r]")
 BRACKETS = re.compile(r"[\[\]{}]")
@@ -171,8 +173,41 @@ def read_event(value):
     return members(value, {**place, **shown})
 
 
+LOGGED = {"entry": b64, "index": number, "path": path}
+
+
 def read_policy(value):
-    return members(value, {"entry": b64, "index": number, "path": path})
+    return members(value, LOGGED)
+
+
+def read_handover(value):
+    return members(value, {"note": b64, "path": path})
+
+
+def read_next_policy(value):
+    return members(value, {**LOGGED, "prefix": path, "handover": read_handover})
+
+
+def read_policies(value):
+    """Every policy but the first says how it follows the one before."""
+    policies = rows(lambda row: row, 1, MAX_POLICIES)(value)
+    return [read_policy(policies[0])] + [read_next_policy(row) for row in policies[1:]]
+
+
+def read_checkpoint(value):
+    """A checkpoint, or the note that a statement has `seen`, of version 2."""
+    return members(value, {"note": b64, "policy": number, "prefix": path})
+
+
+def read_fresh(value):
+    return members(value, {**LOGGED, "keys": rows(read_fresh_key, 2, MAX_ROWS)})
+
+
+RECORD = {"record": b64, "salt": b64_of(16), "index": number, "path": path}
+
+
+def read_fresh_key(value):
+    return members(value, RECORD)
 
 
 def read_header(value):
@@ -181,36 +216,58 @@ def read_header(value):
 
 
 def read_key(value):
-    required = {"record": b64, "salt": b64_of(16), "header": number, "index": number, "path": path}
-    return members(value, required)
+    return members(value, {**RECORD, "header": number})
+
+
+STATEMENT = {
+    "statement": b64,
+    "header": number,
+    "index": number,
+    "path": path,
+    "device": number,
+    "organisation": number,
+}
+LATER = {"later": rows(b64, 1, MAX_LATER)}
 
 
 def read_statement(value):
-    required = {
-        "statement": b64,
-        "header": number,
-        "index": number,
-        "path": path,
-        "device": number,
-        "organisation": number,
-    }
-    return members(value, required, {"later": rows(b64, 1, MAX_LATER)})
+    return {**members(value, STATEMENT, LATER), "seen": None}
 
 
-def read_version(value):
-    need(value == "bundle/v1" and type(value) is str, "not bundle/v1")
-    return value
+def read_statement_2(value):
+    return members(value, STATEMENT, {**LATER, "seen": read_checkpoint})
 
 
-BUNDLE = {
-    "tracebond": read_version,
-    "policy": read_policy,
-    "checkpoints": rows(b64, 1, MAX_ROWS),
+COMMON = {
+    "tracebond": text,
     "headers": rows(read_header, 1, MAX_ROWS),
     "keys": rows(read_key, 2, MAX_ROWS),
-    "statements": rows(read_statement, 1, MAX_ROWS),
     "events": rows(read_event, 0, MAX_ROWS),
 }
+VERSION_1 = {
+    **COMMON,
+    "policy": read_policy,
+    "checkpoints": rows(b64, 1, MAX_ROWS),
+    "statements": rows(read_statement, 1, MAX_ROWS),
+}
+VERSION_2 = {
+    **COMMON,
+    "policies": read_policies,
+    "checkpoints": rows(read_checkpoint, 1, MAX_ROWS),
+    "statements": rows(read_statement_2, 1, MAX_ROWS),
+}
+
+
+def read_bundle(value):
+    """A bundle of either version, with the members of version 2."""
+    version = value.get("tracebond") if type(value) is dict else None
+    if version == "bundle/v2":
+        return {**members(value, VERSION_2, {"fresh": read_fresh}), "version": 2}
+    need(version == "bundle/v1", "neither bundle/v1 nor bundle/v2")
+    bundle = members(value, VERSION_1)
+    bundle["policies"] = [bundle.pop("policy")]
+    bundle["checkpoints"] = [{"note": note, "policy": 0, "prefix": []} for note in bundle["checkpoints"]]
+    return {**bundle, "fresh": None, "version": 1}
 
 
 def strictly(items, what, *names):
@@ -230,9 +287,19 @@ def check_checkpoints_used(count, used):
     need(set(range(count - 1)) <= set(used), "a checkpoint that no header uses")
 
 
+def check_policies(policies, checkpoints, statements):
+    """The order of policies, and of those that checkpoints name."""
+    in_range(checkpoints, "policy", policies, "checkpoints")
+    in_range([row["seen"] for row in statements if row["seen"]], "policy", policies, "seen")
+    strictly(policies, "policies", "index")
+    named = [row["policy"] for row in checkpoints]
+    need(all(a <= b for a, b in pairwise(named)), "policies of checkpoints fall")
+    need(named[-1] == len(policies) - 1, "the last checkpoint is not of the last policy")
+
+
 def parse(raw):
     """A bundle's members, decoded, ordered and with positions in range."""
-    bundle = members(parse_json(raw), BUNDLE)
+    bundle = read_bundle(parse_json(raw))
     headers, keys = bundle["headers"], bundle["keys"]
     statements, events = bundle["statements"], bundle["events"]
     in_range(headers, "checkpoint", bundle["checkpoints"], "headers")
@@ -241,10 +308,13 @@ def parse(raw):
     in_range(statements, "device", keys, "statements")
     in_range(statements, "organisation", keys, "statements")
     in_range(events, "statement", statements, "events")
+    check_policies(bundle["policies"], bundle["checkpoints"], statements)
     strictly(headers, "headers", "index")
     strictly(keys, "keys", "header", "index")
     strictly(statements, "statements", "header", "index")
     strictly(events, "events", "statement", "index")
+    if bundle["fresh"] is not None:
+        strictly(bundle["fresh"]["keys"], "keys of fresh", "index")
     check_checkpoints_used(len(bundle["checkpoints"]), [row["checkpoint"] for row in headers])
     used = {row["header"] for row in statements}
     need(len(used) == len(headers), "a header that no statement uses")

@@ -29,7 +29,7 @@ MAX_REFUSED = 1_048_576
 MAX_COUNT = 2**31 - 1
 ORGANISATION, CAPTURE, RECEIPT, CONFIGURATION = 0, 2, 3, 6
 ACTIVE, SUSPENDED, RETIRED, REVOKED = 0, 1, 2, 3
-ENTRY_HEADER, ENTRY_POLICY = 1, 2
+ENTRY_HEADER, ENTRY_POLICY, ENTRY_HEAD = 1, 2, 5
 EVENT_CODES = frozenset(
     (
         "source-not-allowed",
@@ -80,7 +80,7 @@ class Statement:
     epoch: int
     seq: int
     prev: bytes
-    seen_size: int | None
+    seen: tuple | None
     count: int
     root: bytes
 
@@ -102,13 +102,11 @@ def parse_statement(raw):
     check_prev(payload[4], (epoch, seq) == (0, 0))
     uint(payload[5], "made")
     uint(payload[6], "clock", high=2)
-    seen_size = parse_seen(payload[7]) if 7 in payload else None
+    seen = parse_seen(payload[7]) if 7 in payload else None
     need(PRINTABLE.fullmatch(tstr(payload[8], "agent", 1, 64)), "agent is not printable ASCII")
     count = uint(payload[9], "count", *((0, 0) if is_note else (1, 256)))
     root = hash32(payload[10], "root")
-    statement = Statement(
-        signed, H(b"\x00", raw), payload[0], payload[1], epoch, seq, payload[4], seen_size, count, root
-    )
+    statement = Statement(signed, H(b"\x00", raw), payload[0], payload[1], epoch, seq, payload[4], seen, count, root)
     if is_note:
         need(root == ZERO, "the root of a note is not zero")
         check_note(payload[11], statement)
@@ -126,8 +124,7 @@ def check_address(value):
 
 def parse_seen(value):
     size, root = array(value, "seen", 2, 2)
-    hash32(root, "seen root")
-    return uint(size, "seen size", 1)
+    return uint(size, "seen size", 1), hash32(root, "seen root")
 
 
 #: For each kind of note the keys beside 0 and 1: required, optional.
@@ -183,7 +180,12 @@ class Record:
     sources: list
     state: int
     last: tuple | None
+    compromised_since: int | None
     consent: bytes | None
+
+    def leaf(self, salt):
+        """The leaf of the registry (section 3) that holds this record."""
+        return H(b"\x00R", self.kid, H(salt, self.signed.raw))
 
     def consents(self):
         """Whether the recorded key has signed the payload without key 16."""
@@ -230,6 +232,7 @@ def parse_record(raw):
         *payload_grants(payload),
         state,
         last,
+        payload.get(14),
         consent,
     )
 
@@ -327,6 +330,24 @@ def parse_refused(raw, statements):
 
 
 @dataclass(frozen=True)
+class Head:
+    """A registry head."""
+
+    version: int
+    count: int
+    root: bytes
+    time: int
+
+
+def parse_head(raw):
+    """Reads a registry head (log.md section 2, registry.md section 3)."""
+    entry = cbor.keys(parse_entry(raw, ENTRY_HEAD), range(4))
+    version = uint(entry[0], "version", 1)
+    count = uint(entry[1], "count", 1, MAX_COUNT)
+    return Head(version, count, hash32(entry[2], "root"), uint(entry[3], "time"))
+
+
+@dataclass(frozen=True)
 class Policy:
     """Who signs and cosigns the log, and who may register organisations."""
 
@@ -337,7 +358,16 @@ class Policy:
     witnesses: dict
     quorum: int
     registrars: dict
-    first: bool
+    #: Hash of the policy before, size and root of the log under it.
+    prev: tuple | None
+
+    @property
+    def first(self):
+        return self.prev is None
+
+    def registrar(self, kid):
+        """The registrar's key of this kid, or None."""
+        return next((key for key in self.registrars.values() if signing.kid(key) == kid), None)
 
     def kids(self):
         """The kids of all keys of the policy."""
@@ -359,15 +389,16 @@ def parse_policy(raw):
     keys = [log_key, *witnesses.values(), *registrars.values()]
     need(len(set(keys)) == len(keys), "a key stands in two places")
     need(origin not in witnesses, "a witness is named like the origin")
-    if 7 in entry:
-        before, size, root = array(entry[7], "prev", 3, 3)
-        hash32(before, "prev hash")
-        uint(size, "prev size", 1)
-        hash32(root, "prev root")
-    elif log != H(origin.encode(), b"\n", log_key):
+    prev = parse_policy_prev(entry[7]) if 7 in entry else None
+    if prev is None and log != H(origin.encode(), b"\n", log_key):
         raise Bad("the log id is not that of origin and key")
     uint(entry[8], "time")
-    return Policy(H(raw), log, origin, log_key, witnesses, quorum, registrars, 7 not in entry)
+    return Policy(H(raw), log, origin, log_key, witnesses, quorum, registrars, prev)
+
+
+def parse_policy_prev(value):
+    before, size, root = array(value, "prev", 3, 3)
+    return hash32(before, "prev hash"), uint(size, "prev size", 1), hash32(root, "prev root")
 
 
 def parse_named_keys(value, what):

@@ -23,6 +23,8 @@ class Checkpoint:
     size: int
     root: bytes
     anchored: int
+    #: The smallest time of a witness.
+    earliest: int
 
 
 def parse(raw):
@@ -65,7 +67,8 @@ def check(raw, policy):
         need(name not in times, "two lines under one key")
         times[name] = check_witness_line(text, name, blob, policy.witnesses[name])
     need(len(times) >= policy.quorum, f"{len(times)} witnesses of a quorum of {policy.quorum}")
-    return Checkpoint(size, root, sorted(times.values())[policy.quorum - 1])
+    ordered = sorted(times.values())
+    return Checkpoint(size, root, ordered[policy.quorum - 1], ordered[0])
 
 
 def check_log_line(text, line, policy):

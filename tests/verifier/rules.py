@@ -3,6 +3,7 @@
 """
 
 import re
+from datetime import date
 
 from errors import need
 
@@ -10,7 +11,7 @@ TYPES = ("ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationE
 ACTIONS = ("ADD", "OBSERVE", "DELETE")
 STEP_PREFIXES = ("https://ref.gs1.org/cbv/BizStep-", "urn:epcglobal:cbv:bizstep:")
 EVENT_TIME = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 OFFSET = re.compile(r"[+-]([0-9]{2}):([0-9]{2})")
 MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -58,7 +59,21 @@ def check_time(value):
     year, month, day, hour, minute, second = (int(match.group(i)) for i in range(1, 7))
     need(year >= 1 and 1 <= month <= 12 and 1 <= day <= days_of(year, month), "event-time: not a date")
     need(hour <= 23 and minute <= 59 and second <= 59, "event-time: not a time")
-    need(match.group(7) == "Z" or is_offset(match.group(7)), "event-time: offset")
+    need(match.group(8) == "Z" or is_offset(match.group(8)), "event-time: offset")
+
+
+def instant(value):
+    """Microseconds since 1970 of an `eventTime` that has passed `check`; further
+    digits are cut off. Negative before 1970, and the year may be 0 after the offset."""
+    parts = EVENT_TIME.fullmatch(value).groups()
+    year, month, day, hour, minute, second = (int(part) for part in parts[:6])
+    days = date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()
+    seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
+    offset = parts[7]
+    if offset != "Z":
+        ahead = int(offset[1:3]) * 3_600 + int(offset[4:6]) * 60
+        seconds += ahead if offset[0] == "-" else -ahead
+    return seconds * 1_000_000 + int((parts[6] or "0")[:6].ljust(6, "0"))
 
 
 def days_of(year, month):

@@ -1,5 +1,6 @@
 """The two kinds of trees: complete binary trees (statement.md section 1.4) and
-that of RFC 6962 (log.md section 2; verified as RFC 9162 section 2.1.3.2 says).
+that of RFC 6962 (log.md section 2; verified as RFC 9162 sections 2.1.3.2 and
+2.1.4.2 say).
 """
 
 from hashlib import sha256
@@ -59,3 +60,32 @@ def check_log_path(entry, index, size, path, root):
         sn >>= 1
     need(sn == 0, "the path is too short")
     need(value == root, "the path does not lead to the root of the checkpoint")
+
+
+def check_consistency(first, first_root, second, second_root, path):
+    """The log of `second` entries begins with the log of `first` entries."""
+    need(1 <= first <= second, f"a log of {first} as the beginning of one of {second}")
+    if first == second:
+        need(not path and first_root == second_root, "two logs of one size, or a path between them")
+        return
+    need(path, "the consistency path is empty")
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn >>= 1
+        sn >>= 1
+    # The beginning is itself a node of the whole exactly if its size is a power of 2.
+    rest = list(path) if first & (first - 1) else [first_root, *path]
+    old = new = rest[0]
+    for node in rest[1:]:
+        need(sn != 0, "the consistency path is too long")
+        if fn & 1 or fn == sn:
+            old, new = node_hash(node, old), node_hash(node, new)
+            while not fn & 1 and fn != 0:
+                fn >>= 1
+                sn >>= 1
+        else:
+            new = node_hash(new, node)
+        fn >>= 1
+        sn >>= 1
+    need(sn == 0, "the consistency path is too short")
+    need(old == first_root and new == second_root, "the log does not begin with the earlier one")

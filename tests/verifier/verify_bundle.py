@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Verifies Tracebond proof bundles, version 1.
+"""Verifies Tracebond proof bundles, versions 1 and 2.
 
 Written from the format documents in `schemas/docs` alone: proof-bundle.md (form,
-verdict and order of checks, sections 1 to 3), statement.md (CBOR, COSE, keys,
+verdict and order of checks, sections 1 to 3), proof-bundle-v2.md (policies in
+succession, recent heads, what was seen, marks), statement.md (CBOR, COSE, keys,
 trees, events, statements, rule set 1), registry.md section 2 (records) and log.md
-(policy, header, checkpoint). It shares no code with the Rust verifier.
+(policy, header, head, checkpoint). It shares no code with the Rust verifier.
 
     verify_bundle.py [--policy policy.json] [--json] [--list FILE] BUNDLE...
 
@@ -16,14 +17,16 @@ import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import bundle as form
 import formats
 import ijson
-import note
+import marks
+import recent
 import rules
 import signing
+import succession
 import trees
 from errors import Refusal, need, refusing
 
@@ -36,7 +39,9 @@ MAX_EVENT = 65_536
 class Report:
     """What a bundle that is not refused says. Size, root and anchored time are those
     of the last checkpoint; `anchored` is an upper bound for all events. `events`
-    counts leaves, so that an event that is met twice counts once."""
+    counts leaves, so that an event that is met twice counts once. `marks` has a row
+    for each row of events, `key_states` and `made_after` one for each statement: the state
+    of its key, and the second after which it was made, where that is shown."""
 
     verdict: str
     detail: str
@@ -46,6 +51,19 @@ class Report:
     root: bytes
     anchored: int
     policy: bytes
+    marks: list
+    key_states: list
+    made_after: list
+
+
+@dataclass
+class Judged:
+    """An event that holds: its leaf, its shown members (None if it is wholly
+    withheld), and whether nothing that tells is missing."""
+
+    leaf: bytes
+    shown: dict | None
+    enough: bool
 
 
 def verify(raw, trusted=None):
@@ -55,27 +73,36 @@ def verify(raw, trusted=None):
     """
     with refusing("format", "bundle"):
         bundle = form.parse(raw)
-    policy, checkpoints = check_policy(bundle, trusted)
-    headers = check_headers(bundle, policy, checkpoints)
-    records = check_keys(bundle, policy, headers)
-    statements = check_statements(bundle, policy, headers, records)
-    leaves, withheld = check_events(bundle, headers, records, statements)
+    chain, checkpoints = succession.check(bundle, trusted)
+    last = checkpoints[-1]
+    headers = check_headers(bundle, chain, checkpoints)
+    records = check_keys(bundle, chain, headers)
+    fresh = recent.check(bundle["fresh"], chain, headers, records, last)
+    statements, bounds = check_statements(bundle, chain, headers, records, last)
+    events = check_events(bundle, headers, records, statements)
+    withheld = sum(1 for event in events if not event.enough)
+    known = knowledge(bundle, headers, records, statements, fresh)
     return Report(
         "incomplete" if withheld else "verified",
-        describe(policy, trusted, statements, withheld),
-        len(set(leaves)),
+        describe(chain.last, trusted, statements, withheld, fresh),
+        len({event.leaf for event in events}),
         len(statements),
-        checkpoints[-1].size,
-        checkpoints[-1].root,
-        checkpoints[-1].anchored,
-        policy.hash,
+        last.size,
+        last.root,
+        last.anchored,
+        chain.last.hash,
+        marks_of(bundle, checkpoints, events, known),
+        [state for _, state in known],
+        bounds,
     )
 
 
-def describe(policy, trusted, statements, withheld):
+def describe(policy, trusted, statements, withheld, fresh):
     """The sentence that stands beside a verdict (proof-bundle.md sections 2 and 4)."""
-    compared = "which is the trusted one" if trusted is not None else "which was not compared"
+    compared = "which is the trusted one or linked to it" if trusted is not None else "which was not compared"
     words = f"under policy {policy.hash.hex()}, {compared}"
+    if fresh is not None:
+        words += f"; states of keys as of registry version {fresh.version}"
     if withheld:
         words += f"; {withheld} events do not show all that is needed"
     places = Counter((statement.device, *statement.place) for statement in statements)
@@ -85,54 +112,51 @@ def describe(policy, trusted, statements, withheld):
     return words
 
 
-# --- Step 2 -------------------------------------------------------------------
+def knowledge(bundle, headers, records, statements, fresh):
+    """For each statement the records of its key, and the key's state."""
+    registries = [headers[row["header"]].registry[0] for row in bundle["keys"]]
+    by_kid = {}
+    for statement in statements:
+        kid = statement.signed.kid
+        if kid not in by_kid:
+            by_kid[kid] = marks.known_of(kid, records, registries, fresh)
+    return [by_kid[statement.signed.kid] for statement in statements]
 
 
-def check_policy(bundle, trusted):
-    """Policy, checkpoints, and the policy's place in the log of the last one."""
-    row = bundle["policy"]
-    with refusing("policy", "policy"):
-        policy = formats.parse_policy(row["entry"])
-        need(trusted is None or row["entry"] == trusted, "not the policy that is trusted")
-    checkpoints = []
-    for position, raw in enumerate(bundle["checkpoints"]):
-        with refusing("checkpoint", f"checkpoint {position}"):
-            checkpoint = note.check(raw, policy)
-            need(not checkpoints or checkpoint.size > checkpoints[-1].size, "the log does not grow")
-        checkpoints.append(checkpoint)
-    with refusing("log-path", "policy"):
-        need(not policy.first or row["index"] == 0, "a policy without prev is not entry 0")
-        check_log_path(row, checkpoints[-1])
-    return policy, checkpoints
-
-
-def check_log_path(row, checkpoint):
-    trees.check_log_path(row["entry"], row["index"], checkpoint.size, row["path"], checkpoint.root)
+def marks_of(bundle, checkpoints, events, known):
+    """The marks of each row of events."""
+    found = []
+    for row, event in zip(bundle["events"], events):
+        header = bundle["headers"][bundle["statements"][row["statement"]]["header"]]
+        anchored = checkpoints[header["checkpoint"]].anchored
+        found.append(marks.of_event(event.shown, anchored, *known[row["statement"]]))
+    return found
 
 
 # --- Step 3 -------------------------------------------------------------------
 
 
-def check_headers(bundle, policy, checkpoints):
+def check_headers(bundle, chain, checkpoints):
     """Every batch header, each with its refused events."""
     headers, series = [], set()
     for position, row in enumerate(bundle["headers"]):
         place = f"header {position}"
         with refusing("header", place):
-            header = check_header(row, policy)
+            header = check_header(row, chain)
             if headers:
                 check_registry_order(headers[-1].registry, header.registry)
             need((header.shard, header.seq) not in series, "two headers have one shard and seq")
         with refusing("log-path", place):
-            check_log_path(row, checkpoints[row["checkpoint"]])
+            succession.check_entry_path(row, checkpoints[row["checkpoint"]])
         series.add((header.shard, header.seq))
         headers.append(header)
     return headers
 
 
-def check_header(row, policy):
+def check_header(row, chain):
     header = formats.parse_header(row["entry"])
-    need(header.log == policy.log, "the header is of another log")
+    need(header.log == chain.log, "the header is of another log")
+    need(chain.in_force(row["index"]) is not None, "no policy is in force at the header")
     refused = row["refused"]
     need((refused is not None) == (header.refused_hash != formats.ZERO), "refused is there exactly when its hash is")
     if refused is not None:
@@ -149,9 +173,8 @@ def check_registry_order(before, registry):
 # --- Step 4 -------------------------------------------------------------------
 
 
-def check_keys(bundle, policy, headers):
+def check_keys(bundle, chain, headers):
     """Every record and its place in the registry of its header."""
-    policy_kids = policy.kids()
     first_with = {}
     for position, header in enumerate(headers):
         first_with.setdefault(header.registry, position)
@@ -159,7 +182,7 @@ def check_keys(bundle, policy, headers):
     for position, row in enumerate(bundle["keys"]):
         place = f"key {position}"
         with refusing("record", place):
-            record = check_record(row["record"], policy, policy_kids)
+            record = chain.record(row["record"])
         with refusing("registry-path", place):
             check_registry_path(row, record, headers, first_with)
             if position and bundle["keys"][position - 1]["header"] == row["header"]:
@@ -168,54 +191,47 @@ def check_keys(bundle, policy, headers):
     return records
 
 
-def check_record(raw, policy, policy_kids):
-    record = formats.parse_record(raw)
-    need(record.log == policy.log, "the record is of another log")
-    need(record.kid not in policy_kids, "the recorded key is one of the policy")
-    need(record.consent is None or record.consents(), "the consent does not verify")
-    return record
-
-
 def check_registry_path(row, record, headers, first_with):
     registry = headers[row["header"]].registry
     _, count, root = registry
-    leaf = trees.H(b"\x00R", record.kid, trees.H(row["salt"], row["record"]))
-    trees.check_complete_path(leaf, row["index"], count, row["path"], root)
+    trees.check_complete_path(record.leaf(row["salt"]), row["index"], count, row["path"], root)
     need(first_with[registry] == row["header"], "a header before has the same registry")
 
 
 # --- Step 5 -------------------------------------------------------------------
 
 
-def check_statements(bundle, policy, headers, records):
-    """Every statement, its keys, its signature and its place in its batch."""
-    policy_kids = policy.kids()
-    statements, ids = [], set()
+def check_statements(bundle, chain, headers, records, last):
+    """Every statement, its keys, its signature and its place in its batch; and the
+    second after which each was made, where that is shown."""
+    statements, bounds, ids = [], [], set()
     for position, row in enumerate(bundle["statements"]):
         place = f"statement {position}"
         device, organisation = records[row["device"]], records[row["organisation"]]
         with refusing("statement", place):
             statement = formats.parse_statement(row["statement"])
             need(statement.id not in ids, "the statement stands twice")
-            check_belongs(statement, row, bundle, headers, policy, device)
+            check_belongs(statement, row, bundle, headers, chain, device)
         with refusing("organisation", place):
-            check_organisation(device, organisation, policy, policy_kids)
+            index = bundle["headers"][row["header"]]["index"]
+            check_organisation(device, organisation, chain.in_force(index))
         with refusing("record", place):
-            check_key_state(statement, device, row["later"], policy)
+            check_key_state(statement, device, row["later"], chain)
         with refusing("statement", place):
             need(statement.signed.verifies(device.alg, device.key), "the signature does not verify")
         with refusing("batch-path", place):
             header = headers[row["header"]]
             trees.check_complete_path(statement.id, row["index"], header.statements, row["path"], header.root)
+        bounds.append(succession.check_seen(row["seen"], statement, chain, last, place))
         ids.add(statement.id)
         statements.append(statement)
-    return statements
+    return statements, bounds
 
 
-def check_belongs(statement, row, bundle, headers, policy, device):
-    need(statement.log == policy.log, "the statement is of another log")
+def check_belongs(statement, row, bundle, headers, chain, device):
+    need(statement.log == chain.log, "the statement is of another log")
     place = bundle["headers"][row["header"]]["index"]
-    need(statement.seen_size is None or statement.seen_size <= place, "seen is larger than the log before the header")
+    need(statement.seen is None or statement.seen[0] <= place, "seen is larger than the log before the header")
     registry = headers[row["header"]].registry
     for name in ("device", "organisation"):
         key = bundle["keys"][row[name]]
@@ -225,13 +241,13 @@ def check_belongs(statement, row, bundle, headers, policy, device):
     need(f"{device.org}/{device.device}" == statement.device, "the device's record has another address")
 
 
-def check_organisation(device, organisation, policy, policy_kids):
-    """Who answers for the device, and which registrar for them."""
+def check_organisation(device, organisation, policy):
+    """Who answers for the device, and which registrar of the policy in force for them."""
     need(organisation.role == formats.ORGANISATION, "the organisation's record has another role")
     need(organisation.state == formats.ACTIVE, "the organisation is not active")
     need(organisation.org == device.org, "the organisation is another one")
-    registrar = policy_kids.get(organisation.signed.kid)
-    need(registrar in policy.registrars.values(), "the organisation's record names no registrar of the policy")
+    registrar = policy.registrar(organisation.signed.kid)
+    need(registrar is not None, "the organisation's record names no registrar of the policy")
     need(organisation.signed.verifies(signing.ED25519, registrar), "the registrar's signature does not verify")
     need(
         device.signed.verifies(organisation.alg, organisation.key),
@@ -239,7 +255,7 @@ def check_organisation(device, organisation, policy, policy_kids):
     )
 
 
-def check_key_state(statement, device, later, policy):
+def check_key_state(statement, device, later, chain):
     """The device's key is active, or retired and the statement counts still."""
     if device.state == formats.ACTIVE:
         need(later is None, "later beside an active key")
@@ -255,7 +271,7 @@ def check_key_state(statement, device, later, policy):
     before = statement
     for raw in later:
         following = formats.parse_statement(raw)
-        need(following.log == policy.log, "a later statement is of another log")
+        need(following.log == chain.log, "a later statement is of another log")
         need(following.device == statement.device, "a later statement is of another device")
         need(following.signed.verifies(device.alg, device.key), "a later signature does not verify")
         need(following.prev == before.id, "the chain of later statements is broken")
@@ -267,8 +283,8 @@ def check_key_state(statement, device, later, policy):
 
 
 def check_events(bundle, headers, records, statements):
-    """Every event. Returns their leaves and how many do not show enough."""
-    leaves, withheld = [], 0
+    """Every event."""
+    events = []
     for position, row in enumerate(bundle["events"]):
         place = f"event {position}"
         statement, outer = statements[row["statement"]], bundle["statements"][row["statement"]]
@@ -276,7 +292,6 @@ def check_events(bundle, headers, records, statements):
             need(row["index"] < statement.count, "the statement has not so many events")
             leaf = row["leaf"] if "leaf" in row else leaf_of(row)
             trees.check_complete_path(leaf, row["index"], statement.count, row["path"], statement.root)
-        leaves.append(leaf)
         shown = None
         if "members" in row:
             with refusing("member", place):
@@ -288,9 +303,9 @@ def check_events(bundle, headers, records, statements):
             names = {member["name"] for member in row["members"]}
             with refusing("rule", place):
                 rules.check(row["source"], names, shown, records[outer["device"]])
-        if shown is None or any(name in names and name not in shown for name in TELLING):
-            withheld += 1
-    return leaves, withheld
+        enough = shown is not None and all(name in shown or name not in names for name in TELLING)
+        events.append(Judged(leaf, shown, enough))
+    return events
 
 
 def leaf_of(row):
@@ -322,14 +337,13 @@ def verify_file(path, trusted):
     with open(path, "rb") as file:
         raw = file.read(form.MAX_BYTES + 1)
     line = {"file": path, "verdict": "refused", "class": None, "detail": None}
-    line.update(dict.fromkeys(("events", "statements", "log_size", "root", "anchored", "policy")))
+    line.update(dict.fromkeys(field.name for field in fields(Report) if field.name not in line))
     try:
         report = verify(raw, trusted)
     except Refusal as refusal:
         line.update({"class": refusal.klass, "detail": refusal.detail})
         return line
-    line.update(vars(report))
-    line.update(root=report.root.hex(), policy=report.policy.hex())
+    line.update(asdict(report), root=report.root.hex(), policy=report.policy.hex())
     return line
 
 
@@ -337,9 +351,11 @@ def words(line):
     """The same as one line of text."""
     if line["verdict"] == "refused":
         return f"{line['file']}: refused ({line['class']}): {line['detail']}"
+    marked = Counter(mark for row in line["marks"] for mark in row)
     return (
         f"{line['file']}: {line['verdict']}: {line['events']} events in {line['statements']} statements, "
         f"log of {line['log_size']} anchored at {line['anchored']}, {line['detail']}"
+        + "".join(f"; {marked[mark]} {mark}" for mark in marks.MARKS if marked[mark])
     )
 
 
