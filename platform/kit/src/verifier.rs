@@ -1,5 +1,5 @@
 //! The reader's own check: one script of ours, and a page around it, that verify a proof bundle in
-//! the browser as `schemas/docs/proof-bundle.md` says. Platform, witnesses and credit serve the
+//! the browser as `schemas/docs/proof-bundle.md` and `proof-bundle-v2.md` say. Platform, witnesses and credit serve the
 //! same bytes ([`routes`]); the platform logs their hash.
 //!
 //! The script does its work wherever it finds its marks. On the verifier page that is
@@ -39,7 +39,7 @@ pub const PAGE: &str = "/verify";
 /// Kind of the log entry that holds the script's hash (`log.md` section 2, type 3).
 pub const KIND: &str = "verifier-script";
 /// The parts of the script, in the order in which they need each other.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 13] = [
     include_str!("../web/bytes.js"),
     include_str!("../web/signatures.js"),
     include_str!("../web/formats.js"),
@@ -47,6 +47,10 @@ const PARTS: [&str; 10] = [
     include_str!("../web/values.js"),
     include_str!("../web/checks.js"),
     include_str!("../web/api.js"),
+    // A block of its own: it has constants of the names of the core's.
+    "{",
+    include_str!("../web/fallback.js"),
+    "}",
     include_str!("../web/words.js"),
     include_str!("../web/page.js"),
     include_str!("../web/drop.js"),

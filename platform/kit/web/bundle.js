@@ -1,5 +1,6 @@
-// The form of a bundle (proof-bundle.md section 1), read straight from its text: there is no
-// moment at which a hostile file has become a large tree of objects. Two kinds of fault:
+// The form of a bundle (proof-bundle.md section 1, proof-bundle-v2.md section 1), read straight
+// from its text: there is no moment at which a hostile file has become a large tree of objects.
+// Two kinds of fault:
 //
 // - a broken grammar throws `Bad`: nothing behind it can be read;
 // - a value that breaks a rule within one row (base64, a length, a position) is that row's `flaw`:
@@ -8,288 +9,187 @@
 const MOST_BYTES = 33554432;
 const MOST_ROWS = 65536;
 
-class Form {
-  constructor(source) {
-    this.source = source;
-    this.at = 0;
-    this.flaw = null;
-  }
-
-  /** Takes this character or throws. */
-  take(letter) {
-    need(this.source[this.at] === letter, `${JSON.stringify(letter)} expected at ${this.at}`);
-    this.at++;
-  }
-
-  note(holds, detail) {
-    if (!holds && this.flaw === null) this.flaw = detail;
-  }
-
-  /** Where the string that begins here ends. A bundle has no backslash, so a quote ends it. */
-  stringEnd() {
-    this.take('"');
-    const end = this.source.indexOf('"', this.at);
-    need(end >= 0, 'a string without end');
-    return end;
-  }
-
-  text() {
-    const end = this.stringEnd();
-    const value = this.source.slice(this.at, end);
-    this.at = end + 1;
-    return value;
-  }
-
-  bytes(length) {
-    const end = this.stringEnd();
-    const value = base64(this.source, this.at, end);
-    this.note(value !== null, 'base64 in a wrong spelling');
-    this.note(value === null || length === undefined || value.length === length, `not ${length} bytes`);
-    this.at = end + 1;
-    return value ?? ZERO.subarray(0, length ?? 0);
-  }
-
-  number() {
-    const start = this.at;
-    let code = this.source.charCodeAt(this.at);
-    while (code >= 48 && code <= 57) code = this.source.charCodeAt(++this.at);
-    const digits = this.source.slice(start, Math.min(this.at, start + 20));
-    need(digits !== '', `a number expected at ${start}`);
-    // A point, a sign or an exponent would stand here; none is part of a bundle.
-    need(',]}'.includes(this.source[this.at] ?? ' '), `a number in a wrong form at ${start}`);
-    const value = Number(digits);
-    this.note(value <= MAX && String(value) === digits, `a number in a wrong form: ${digits}`);
-    return value;
-  }
-
-  /** Calls `read` for each item of an array of `low` to `most`. */
-  *items(low, most) {
-    let count = 0;
-    this.take('[');
-    if (this.source[this.at] !== ']') {
-      do {
-        if (count) this.at++;
-        need(++count <= most, `more than ${most} rows`);
-        yield count - 1;
-      } while (this.source[this.at] === ',');
-    }
-    this.take(']');
-    need(count >= low, `${count} rows, at least ${low} expected`);
-  }
-
-  array(read, low, most) {
-    const rows = [];
-    for (const _ of this.items(low, most)) rows.push(read.call(this));
-    return rows;
-  }
-
-  hash() {
-    return this.bytes(32);
-  }
-
-  path() {
-    return this.array(this.hash, 0, 64);
-  }
-
-  /** An object with these members and no others: name to reader; `?` ends an optional name. */
-  object(readers) {
-    const row = Object.create(null);
-    this.take('{');
-    if (this.source[this.at] !== '}') {
-      for (;;) {
-        const name = this.text();
-        const read = readers.get(name) || readers.get(`${name}?`);
-        need(read !== undefined && !name.endsWith('?'), `an unknown member: ${name.slice(0, 40)}`);
-        need(!(name in row), `${name} stands twice`);
-        this.take(':');
-        row[name] = read.call(this);
-        if (this.source[this.at] !== ',') break;
-        this.at++;
-      }
-    }
-    this.take('}');
-    for (const name of readers.keys()) {
-      need(name.endsWith('?') || name in row, `${name} is missing`);
-    }
-    return row;
-  }
-
-  /** An object whose flaws are its own. */
-  row(readers) {
-    const outer = this.flaw;
-    this.flaw = null;
-    const row = this.object(readers);
-    row.flaw = this.flaw;
-    this.flaw = outer;
-    return row;
-  }
-}
-
-const { text: readText, number: readNumber, hash: readHash, path: readPath } = Form.prototype;
-
-function readSalt() {
-  return this.bytes(16);
-}
-
-const readers = (named) => new Map(Object.entries(named));
-
-const MEMBER = readers({ name: readText, 'salt?': readSalt, 'value?': readBytesOnly, 'hash?': readHash });
-
-function readMember() {
-  const row = this.object(MEMBER);
-  const shown = row.salt !== undefined && row.value !== undefined && row.hash === undefined;
-  const withheld = row.salt === undefined && row.value === undefined && row.hash !== undefined;
-  need(shown || withheld, 'a member neither shown nor withheld');
-  row.nameBytes = utf8(row.name);
-  this.note(row.nameBytes.length >= 1 && row.nameBytes.length <= 128, 'a name of 0 or more than 128 bytes');
-  return row;
-}
-
-function readBytesOnly() {
-  return this.bytes();
-}
-
-const POLICY = readers({ entry: readBytesOnly, index: readNumber, path: readPath });
-
-function readPolicyRow() {
-  return this.row(POLICY);
-}
-
-function readCheckpoint() {
-  const row = { bytes: this.bytes(), flaw: this.flaw };
-  this.flaw = null;
-  return row;
-}
-
-const HEADER = readers({
-  entry: readBytesOnly,
-  index: readNumber,
-  checkpoint: readNumber,
-  path: readPath,
-  'refused?': readBytesOnly,
-});
-const KEY = readers({
-  record: readBytesOnly,
-  salt: readSalt,
-  header: readNumber,
-  index: readNumber,
-  path: readPath,
-});
-const STATEMENT_ROW = readers({
-  statement: readBytesOnly,
-  header: readNumber,
-  index: readNumber,
-  path: readPath,
-  device: readNumber,
-  organisation: readNumber,
-  'later?'() {
-    return this.array(readBytesOnly, 1, 4096);
+// What may stand at a place: one of these two, a number (of bytes in base64, 0 for any), an array
+// `[what, least, most]`, or an object of members, `?` ending the name of an optional one.
+const NUMBER = 'number';
+const TEXT = 'text';
+const PATH = [32, 0, 64];
+const ENTRY = { entry: 0, index: NUMBER, path: PATH };
+const KEY = { record: 0, salt: 16, index: NUMBER, path: PATH };
+const MEMBER = { name: TEXT, 'salt?': 16, 'value?': 0, 'hash?': 32 };
+const SEEN = { note: 0, policy: NUMBER, prefix: PATH };
+const ROWS = [1, MOST_ROWS];
+const STATEMENT_ROW = {
+  statement: 0,
+  header: NUMBER,
+  index: NUMBER,
+  path: PATH,
+  device: NUMBER,
+  organisation: NUMBER,
+  'later?': [0, 1, 4096],
+};
+const COMMON = {
+  tracebond: TEXT,
+  headers: [{ ...ENTRY, checkpoint: NUMBER, 'refused?': 0 }, ...ROWS],
+  keys: [{ ...KEY, header: NUMBER }, 2, MOST_ROWS],
+  events: [
+    { statement: NUMBER, index: NUMBER, path: PATH, 'leaf?': 32, 'source?': NUMBER, 'members?': [MEMBER, 1, 64] },
+    0,
+    MOST_ROWS,
+  ],
+};
+const FORMS = {
+  'bundle/v1': { ...COMMON, policy: ENTRY, checkpoints: [0, ...ROWS], statements: [STATEMENT_ROW, ...ROWS] },
+  'bundle/v2': {
+    ...COMMON,
+    policies: [{ ...ENTRY, 'prefix?': PATH, 'handover?': { note: 0, path: PATH } }, 1, 32],
+    checkpoints: [SEEN, ...ROWS],
+    'fresh?': { ...ENTRY, keys: [KEY, 2, MOST_ROWS] },
+    statements: [{ ...STATEMENT_ROW, 'seen?': SEEN }, ...ROWS],
   },
-});
-const EVENT = readers({
-  statement: readNumber,
-  index: readNumber,
-  path: readPath,
-  'leaf?': readHash,
-  'source?': readNumber,
-  'members?'() {
-    return this.array(readMember, 1, 64);
-  },
-});
+};
 
-function readEvent() {
-  const row = this.row(EVENT);
-  const shown = row.leaf === undefined && row.source !== undefined && row.members !== undefined;
-  const withheld = row.leaf !== undefined && row.source === undefined && row.members === undefined;
-  need(shown || withheld, 'an event neither shown nor withheld');
-  if (shown && row.source > 3) blame(row, `source ${row.source}`);
-  return row;
+/** The first flaw of a row is the one that is told. */
+function blame(row, holds, flaw) {
+  row.flaw = row.flaw || (holds ? null : flaw);
 }
 
-/** Tables with their readers and the least number of their rows. */
-const TABLES = readers({
-  checkpoints: [readCheckpoint, 1],
-  headers: [Form.prototype.row, 1, HEADER],
-  keys: [Form.prototype.row, 2, KEY],
-  statements: [Form.prototype.row, 1, STATEMENT_ROW],
-  events: [readEvent, 0],
-});
-
-/** The rows of a bundle. `pause` is awaited between rows, so that nothing stands still. */
+/** The rows of a bundle; of version 1 too in the form of version 2. Gives way by `pause` between rows. */
 async function readBundle(bytes, pause) {
   need(bytes.length <= MOST_BYTES, 'longer than 33,554,432 bytes');
-  const source = textOf(bytes, 'the bundle');
+  const source = textOf(bytes);
   await pause();
-  need(!source.includes('\\'), 'a backslash');
-  need(!/[\0-\x1f]/.test(source), 'white space outside strings, or a control character');
-  const form = new Form(source);
-  const bundle = Object.create(null);
-  form.take('{');
-  for (;;) {
-    const name = form.text();
-    need(!(name in bundle), `${name.slice(0, 40)} stands twice`);
-    form.take(':');
-    if (name === 'tracebond') need((bundle.tracebond = form.text()) === 'bundle/v1', 'not bundle/v1');
-    else if (name === 'policy') bundle.policy = readPolicyRow.call(form);
-    else {
-      need(TABLES.has(name), `an unknown member: ${name.slice(0, 40)}`);
-      const [read, low, readers] = TABLES.get(name);
-      const rows = (bundle[name] = []);
-      for (const _ of form.items(low, MOST_ROWS)) {
-        rows.push(read.call(form, readers));
+  need(!/[\0-\x1f\\]/.test(source), 'a backslash, white space outside strings, or a control character');
+  let at = 0;
+  /** Whose flaw is found now. */
+  let row = {};
+  /** Takes this character if it stands here. */
+  const has = (letter) => source[at] === letter && ++at;
+  const take = (letter) => need(has(letter), 'a broken object, array or string');
+  const readText = () => {
+    take('"');
+    const end = source.indexOf('"', at);
+    need(end >= 0, 'a string without end');
+    const words = source.slice(at, end);
+    at = end + 1;
+    return words;
+  };
+  // A point, a sign or an exponent would stand behind it; none is part of a bundle.
+  const digits = /(0|[1-9][0-9]{0,15})(?=[,\]}])/y;
+  const readNumber = () => {
+    digits.lastIndex = at;
+    const value = Number(digits.exec(source)?.[0]);
+    at = digits.lastIndex;
+    return uint(value);
+  };
+  function* items(least, most) {
+    let count = 0;
+    take('[');
+    while (!has(']')) {
+      if (count) take(',');
+      need(++count <= most, 'too many rows');
+      yield count;
+    }
+    need(count >= least, 'too few rows');
+  }
+  function* members(shape) {
+    const found = new Set();
+    take('{');
+    while (!has('}')) {
+      if (found.size) take(',');
+      const name = readText();
+      const known = Object.keys(shape).find((key) => key === name || key === `${name}?`);
+      need(known && !found.has(name) && found.add(name), 'an unknown member, or one that stands twice');
+      take(':');
+      yield [name, shape[known]];
+    }
+    need(Object.keys(shape).every((key) => key.endsWith('?') || found.has(key)), 'a member is missing');
+  }
+  const read = (shape) => {
+    if (shape === TEXT) return readText();
+    if (shape === NUMBER) return readNumber();
+    if (Array.isArray(shape)) return readArray(...shape);
+    if (typeof shape === 'object') {
+      const values = {};
+      for (const [name, inner] of members(shape)) values[name] = read(inner);
+      return values;
+    }
+    const value = base64(readText());
+    blame(row, value && (!shape || value.length === shape), 'base64 of another length or spelling');
+    return value || new Uint8Array(shape);
+  };
+  const readArray = (shape, least, most) => Array.from(items(least, most), () => read(shape));
+  const readRow = (shape) => {
+    row = {};
+    const values = read(shape);
+    return Object.assign(row, values.length === undefined ? values : { note: values, policy: 0, prefix: [] });
+  };
+  // No string holds a quote: these words stand where a member begins, or the reader below refuses.
+  const version = source.includes('"tracebond":"bundle/v2"') ? 'bundle/v2' : 'bundle/v1';
+  const bundle = { version };
+  for (const [name, shape] of members(FORMS[version])) {
+    if (shape === TEXT) need(readText() === version, 'neither bundle/v1 nor bundle/v2');
+    else if (Array.isArray(shape)) {
+      bundle[name] = [];
+      for (const _ of items(shape[1], shape[2])) {
+        bundle[name].push(readRow(shape[0]));
         await pause();
       }
-    }
-    if (form.source[form.at] !== ',') break;
-    form.at++;
+    } else bundle[name] = readRow(shape);
   }
-  form.take('}');
-  need(form.at === source.length, 'bytes left over after the bundle');
-  for (const name of ['tracebond', 'policy', ...TABLES.keys()]) {
-    need(name in bundle, `${name} is missing`);
-  }
+  need(at === source.length, 'bytes left over after the bundle');
+  bundle.policies = bundle.policies || [bundle.policy];
   return bundle;
 }
 
-/** Marks rows that break the order, or point where nothing stands. */
-function checkOrder({ checkpoints, headers, keys, statements, events }) {
+const lastOf = (rows) => rows[rows.length - 1];
+
+/** Marks rows that break the order, or point where nothing stands, or hold too much or too little. */
+function checkOrder({ policies, checkpoints, headers, keys, statements, events, fresh }) {
+  const inRange = (rows, name, others) => rows.forEach((row) => blame(row, row[name] < others.length, 'a place out of range'));
+  inRange(checkpoints, 'policy', policies);
   inRange(headers, 'checkpoint', checkpoints);
   inRange(keys, 'header', headers);
   inRange(statements, 'header', headers);
   inRange(statements, 'device', keys);
   inRange(statements, 'organisation', keys);
   inRange(events, 'statement', statements);
-  strictly(headers, 'index');
-  strictly(keys, 'header', 'index');
-  strictly(statements, 'header', 'index');
-  strictly(events, 'statement', 'index');
-  headers.forEach((row, i) => {
-    if (i && row.checkpoint < headers[i - 1].checkpoint) blame(row, 'checkpoints of headers fall');
-  });
-  used(headers, new Set(statements.map((row) => row.header)));
-  used(keys, new Set(statements.flatMap((row) => [row.device, row.organisation])));
-  used(checkpoints.slice(0, -1), new Set(headers.map((row) => row.checkpoint)));
-}
-
-/** The first flaw of a row is the one that is told. */
-function blame(row, flaw) {
-  if (row.flaw === null) row.flaw = flaw;
-}
-
-function inRange(rows, name, others) {
-  for (const row of rows) if (row[name] >= others.length) blame(row, `${name} is out of range`);
-}
-
-function strictly(rows, ...names) {
-  for (let i = 1; i < rows.length; i++) {
-    const differs = names.find((name) => rows[i][name] !== rows[i - 1][name]);
-    const rises = differs !== undefined && rows[i][differs] > rows[i - 1][differs];
-    if (!rises) blame(rows[i], 'out of order');
+  const rises = (rows, outer, inner, least = 1) =>
+    rows.forEach((row, i) => {
+      const before = rows[i - 1];
+      const step = before && (row[outer] - before[outer] || (inner ? row[inner] - before[inner] : 0));
+      blame(row, !before || step >= least, 'out of order');
+    });
+  rises(policies, 'index');
+  rises(checkpoints, 'policy', null, 0);
+  rises(headers, 'index');
+  rises(headers, 'checkpoint', null, 0);
+  rises(keys, 'header', 'index');
+  rises(statements, 'header', 'index');
+  rises(events, 'statement', 'index');
+  const used = (rows, positions) => {
+    const all = new Set(positions);
+    rows.forEach((row, i) => blame(row, all.has(i), 'a row that nothing uses'));
+  };
+  used(headers, statements.map((row) => row.header));
+  used(keys, statements.flatMap((row) => [row.device, row.organisation]));
+  used(checkpoints.slice(0, -1), headers.map((row) => row.checkpoint));
+  const last = lastOf(checkpoints);
+  blame(last, last.policy === policies.length - 1, 'the last checkpoint is not of the last policy');
+  policies.forEach((row, i) => blame(row, !row.prefix === !i && !row.handover === !i, 'a policy with too much or too little'));
+  for (const row of statements) if (row.seen) blame(row, row.seen.policy < policies.length, 'a place out of range');
+  if (fresh) {
+    fresh.keys.forEach(({ index }, i) => blame(fresh, !i || index > fresh.keys[i - 1].index, 'out of order'));
   }
-}
-
-function used(rows, positions) {
-  rows.forEach((row, i) => {
-    if (!positions.has(i)) blame(row, 'a row that nothing uses');
-  });
+  for (const row of events) {
+    const isShown = !row.leaf && row.source < 4 && row.members;
+    const isHidden = row.leaf && row.source === undefined && !row.members;
+    blame(row, isShown || isHidden, 'an event neither shown nor withheld');
+    for (const member of row.members || []) {
+      const { salt, value, hash } = member;
+      member.nameBytes = utf8(member.name);
+      const { length } = member.nameBytes;
+      blame(row, length && length <= 128 && (hash ? !salt && !value : salt && value), 'a member neither shown nor withheld');
+    }
+  }
 }

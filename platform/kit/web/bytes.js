@@ -1,4 +1,4 @@
-// Bytes: text, hex, base64, and the two hashes, as plain functions.
+// Bytes: text, hex, base64 and SHA-256, as plain functions.
 //
 // SHA-256 here is our own and synchronous: a bundle asks for some forty digests of a few dozen
 // bytes for each event, and a browser's asynchronous digest costs more to ask than to compute.
@@ -6,213 +6,137 @@
 /** What a check says when it does not hold. */
 class Bad extends Error {}
 
-function need(holds, detail) {
+/** Gives `value` back if the check holds. */
+function need(holds, detail, value) {
   if (!holds) throw new Bad(detail);
+  return value;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-const utf8 = (text) => encoder.encode(text);
+const utf8 = (words) => encoder.encode(words);
 
 /** The text of strict UTF-8; a byte order mark stays a character. */
-function textOf(bytes, what) {
+function textOf(bytes) {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new Bad(`${what} is not UTF-8`);
+    throw new Bad('not UTF-8');
   }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const HEX = Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1));
 
 function hex(bytes) {
-  let text = '';
-  for (const byte of bytes) text += HEX[byte];
-  return text;
+  let digits = '';
+  for (const byte of bytes) digits += HEX[byte];
+  return digits;
 }
 
-function same(a, b) {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
+const same = (one, other) => hex(one) === hex(other);
 
-/** Below zero, zero or above, as the bytes of `a` stand before, with or after those of `b`. */
-function compare(a, b) {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i] - b[i];
-  return a.length - b.length;
-}
-
+/** One array of byte arrays and numbers, each a byte. */
 function join(...parts) {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + (part.length ?? 1), 0));
   let at = 0;
   for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+    all.set(part.length === undefined ? [part] : part, at);
+    at += part.length ?? 1;
   }
   return all;
 }
 
-const bigEndian = (bytes) => BigInt(`0x${hex(bytes) || '0'}`);
+const bigEndian = (bytes) => BigInt(`0x${hex(bytes)}`);
 const littleEndian = (bytes) => bigEndian(Uint8Array.from(bytes).reverse());
 
-const BASE64 = new Int8Array(128).fill(-1);
-[...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].forEach((letter, value) => {
-  BASE64[letter.charCodeAt(0)] = value;
-});
-
-/** The bytes of `text[from..to]` in the one spelling of RFC 4648 section 4; null for any other. */
-function base64(text, from, to) {
-  const length = to - from;
-  if (length % 4) return null;
-  let pad = 0;
-  if (length && text.charCodeAt(to - 1) === 61) pad = text.charCodeAt(to - 2) === 61 ? 2 : 1;
-  const bytes = new Uint8Array((length / 4) * 3 - pad);
-  let held = 0;
-  let bits = 0;
-  let at = 0;
-  for (let i = from; i < to - pad; i++) {
-    const code = text.charCodeAt(i);
-    const value = code < 128 ? BASE64[code] : -1;
-    if (value < 0) return null;
-    held = ((held << 6) | value) & 0xffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[at++] = held >> bits;
-    }
+/** The bytes of a text in the one spelling of RFC 4648 section 4; null for any other. */
+function base64(words) {
+  try {
+    const found = atob(words);
+    // The unused bits are zero and the padding is there, so that nothing has a second spelling.
+    if (btoa(found) !== words) return null;
+    const bytes = new Uint8Array(found.length);
+    for (let i = 0; i < found.length; i++) bytes[i] = found.charCodeAt(i);
+    return bytes;
+  } catch {
+    return null;
   }
-  // The unused bits are zero, so that nothing has a second spelling.
-  return held & ((1 << bits) - 1) ? null : bytes;
 }
 
-// The constants of both hashes are the fractions of roots of the first primes (FIPS 180-4 4.2).
-const PRIMES = [];
-for (let n = 2; PRIMES.length < 80; n++) if (PRIMES.every((prime) => n % prime)) PRIMES.push(n);
-
-/** The first 64 bits of the fraction of the `degree`-th root of `n`. */
-function fraction(n, degree) {
-  const wanted = BigInt(n) << BigInt(64 * degree);
-  let root = 0n;
-  for (let bit = 1n << 69n; bit; bit >>= 1n) {
-    const tried = root | bit;
-    if (tried ** BigInt(degree) <= wanted) root = tried;
+// The constants are the first 32 bits of the fractions of roots of the first primes (FIPS 180-4
+// section 4.2.2); a double holds 49 bits of them, and the tests compare digests.
+const ROUNDS = new Int32Array(64);
+const START = new Int32Array(8);
+for (let n = 2, count = 0; count < 64; n++) {
+  let divisor = 2;
+  while (n % divisor) divisor++;
+  if (divisor === n) {
+    START[count] = n ** (1 / 2) * 2 ** 32;
+    ROUNDS[count++] = n ** (1 / 3) * 2 ** 32;
   }
-  return BigInt.asUintN(64, root);
 }
 
-const ROUNDS = PRIMES.map((prime) => fraction(prime, 3));
-const START = PRIMES.slice(0, 8).map((prime) => fraction(prime, 2));
-const high = (word) => Number(word >> 32n) | 0;
-const ROUNDS_256 = Int32Array.from(ROUNDS.slice(0, 64), high);
-const START_256 = Int32Array.from(START, high);
-
-const words = new Int32Array(64);
-const state = new Int32Array(8);
-let scratch = new Uint8Array(1024);
+const schedule = new Int32Array(64);
+const sums = new Int32Array(8);
+const turned = (word, by) => (word >>> by) | (word << (32 - by));
 
 /** SHA-256 over the joined parts: byte arrays, or numbers for single bytes. */
 function sha256(...parts) {
-  let length = 0;
-  for (const part of parts) length += typeof part === 'number' ? 1 : part.length;
-  const padded = ((length + 72) >> 6) << 6;
-  if (scratch.length < padded) scratch = new Uint8Array(padded * 2);
-  let at = 0;
-  for (const part of parts) {
-    if (typeof part === 'number') scratch[at++] = part;
-    else {
-      scratch.set(part, at);
-      at += part.length;
-    }
-  }
-  scratch[at] = 0x80;
-  scratch.fill(0, at + 1, padded);
-  for (let i = 0, bits = length * 8; i < 7; i++, bits = Math.floor(bits / 256)) scratch[padded - 1 - i] = bits;
-  state.set(START_256);
-  for (let block = 0; block < padded; block += 64) compress(block);
-  const digest = new Uint8Array(32);
-  for (let i = 0; i < 32; i++) digest[i] = state[i >> 2] >> (24 - 8 * (i & 3));
-  return digest;
+  const message = join(...parts);
+  const { length } = message;
+  const padded = new Uint8Array(((length + 72) >> 6) << 6);
+  padded.set(message);
+  padded[length] = 128;
+  const view = new DataView(padded.buffer);
+  view.setUint32(padded.length - 4, length * 8);
+  view.setUint32(padded.length - 8, length / 2 ** 29);
+  sums.set(START);
+  for (let at = 0; at < padded.length; at += 64) compress(view, at);
+  const digest = new DataView(new ArrayBuffer(32));
+  sums.forEach((word, i) => digest.setInt32(i * 4, word));
+  return new Uint8Array(digest.buffer);
 }
 
-function compress(block) {
-  for (let i = 0, at = block; i < 16; i++, at += 4) {
-    words[i] = (scratch[at] << 24) | (scratch[at + 1] << 16) | (scratch[at + 2] << 8) | scratch[at + 3];
-  }
-  for (let i = 16; i < 64; i++) {
-    const x = words[i - 15];
-    const y = words[i - 2];
-    const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-    const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-    words[i] = (words[i - 16] + s0 + words[i - 7] + s1) | 0;
-  }
+function compress(view, at) {
   // One by one: taking a typed array apart by pattern is several times slower.
-  let a = state[0];
-  let b = state[1];
-  let c = state[2];
-  let d = state[3];
-  let e = state[4];
-  let f = state[5];
-  let g = state[6];
-  let h = state[7];
+  let a = sums[0];
+  let b = sums[1];
+  let c = sums[2];
+  let d = sums[3];
+  let e = sums[4];
+  let f = sums[5];
+  let g = sums[6];
+  let h = sums[7];
   for (let i = 0; i < 64; i++) {
-    const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + ROUNDS_256[i] + words[i]) | 0;
-    const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-    const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    if (i < 16) schedule[i] = view.getInt32(at + i * 4);
+    else {
+      const x = schedule[i - 15];
+      const y = schedule[i - 2];
+      schedule[i] =
+        (turned(x, 7) ^ turned(x, 18) ^ (x >>> 3)) +
+        (turned(y, 17) ^ turned(y, 19) ^ (y >>> 10)) +
+        schedule[i - 16] +
+        schedule[i - 7];
+    }
+    const x =
+      (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + ((e & f) ^ (~e & g)) + h + ROUNDS[i] + schedule[i];
+    const y = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
     g = f;
     f = e;
-    e = (d + t1) | 0;
+    e = (d + x) | 0;
     d = c;
     c = b;
     b = a;
-    a = (t1 + t2) | 0;
+    a = (x + y) | 0;
   }
-  state[0] += a;
-  state[1] += b;
-  state[2] += c;
-  state[3] += d;
-  state[4] += e;
-  state[5] += f;
-  state[6] += g;
-  state[7] += h;
-}
-
-const u64 = (value) => BigInt.asUintN(64, value);
-const turn = (value, by) => u64((value >> by) | (value << (64n - by)));
-
-/** SHA-512, only for signatures where the browser has no WebCrypto. */
-function sha512(message) {
-  const blocks = (message.length + 17 + 127) >> 7;
-  const padded = new Uint8Array(blocks * 128);
-  padded.set(message);
-  padded[message.length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setBigUint64(padded.length - 8, BigInt(message.length) * 8n);
-  const sum = [...START];
-  const w = new Array(80);
-  for (let block = 0; block < padded.length; block += 128) {
-    for (let i = 0; i < 16; i++) w[i] = view.getBigUint64(block + 8 * i);
-    for (let i = 16; i < 80; i++) {
-      const [x, y] = [w[i - 15], w[i - 2]];
-      const s0 = turn(x, 1n) ^ turn(x, 8n) ^ (x >> 7n);
-      const s1 = turn(y, 19n) ^ turn(y, 61n) ^ (y >> 6n);
-      w[i] = u64(w[i - 16] + s0 + w[i - 7] + s1);
-    }
-    let [a, b, c, d, e, f, g, h] = sum;
-    for (let i = 0; i < 80; i++) {
-      const s1 = turn(e, 14n) ^ turn(e, 18n) ^ turn(e, 41n);
-      const t1 = h + s1 + ((e & f) ^ (u64(~e) & g)) + ROUNDS[i] + w[i];
-      const s0 = turn(a, 28n) ^ turn(a, 34n) ^ turn(a, 39n);
-      const t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
-      [h, g, f, e, d, c, b, a] = [g, f, e, u64(d + t1), c, b, a, u64(t1 + t2)];
-    }
-    [a, b, c, d, e, f, g, h].forEach((word, i) => (sum[i] = u64(sum[i] + word)));
-  }
-  const digest = new DataView(new ArrayBuffer(64));
-  sum.forEach((word, i) => digest.setBigUint64(8 * i, word));
-  return new Uint8Array(digest.buffer);
+  sums[0] += a;
+  sums[1] += b;
+  sums[2] += c;
+  sums[3] += d;
+  sums[4] += e;
+  sums[5] += f;
+  sums[6] += g;
+  sums[7] += h;
 }

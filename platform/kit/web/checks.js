@@ -1,14 +1,14 @@
-// The checks of proof-bundle.md section 3, in its order. The document's verdict is the class of
-// the first check that fails. A reader of a page wants more: which event failed, and what of the
-// rest holds. So a failure is also kept at its row, and whatever rests on that row fails with it:
-// policy and checkpoints bear everything, a header its statements, a key those that it signed.
+// The checks of proof-bundle.md section 3 and proof-bundle-v2.md sections 2 to 5, in their order.
+// The document's verdict is the class of the first check that fails. A reader of a page wants more:
+// which event failed, and what of the rest holds. So a failure is also kept at its row, and whatever
+// rests on that row fails with it: policies, checkpoints and the recent head bear everything, a
+// header its statements, a key those that it signed.
 
-const lastOf = (rows) => rows[rows.length - 1];
 const node = (left, right) => sha256(1, left, right);
 
 /** The leaf is number `index` of `count` in a complete binary tree (statement.md 1.4). */
 function checkTree(leaf, index, count, path, root) {
-  need(index < count, `place ${index} of ${count}`);
+  need(index < count, 'a place beyond the tree');
   let at = index + count - 1;
   let hash = leaf;
   for (const sibling of path) {
@@ -16,26 +16,49 @@ function checkTree(leaf, index, count, path, root) {
     hash = at % 2 ? node(hash, sibling) : node(sibling, hash);
     at = Math.floor((at - 1) / 2);
   }
-  need(at === 0, 'a path that is too short');
-  need(same(hash, root), 'a path that leads elsewhere');
+  need(at === 0 && same(hash, root), 'a path that is too short, or leads elsewhere');
 }
 
-/** The entry is number `index` of the log (RFC 9162 section 2.1.3.2). */
-function checkLog(entry, index, path, { size, root }) {
-  need(index < size, `place ${index} in a log of ${size}`);
-  const half = (n) => Math.floor(n / 2);
-  let [first, last] = [index, size - 1];
-  let hash = sha256(0, entry);
+/**
+ * Both proofs of RFC 9162 climb alike: from a leaf (section 2.1.3.2) to the root of `size`, or from
+ * the last whole subtree of a smaller tree (2.1.4.2), which has that tree's root in `older`.
+ */
+function climb(at, size, hash, path, root, older, olderRoot) {
+  let last = size - 1;
+  const half = () => {
+    at = Math.floor(at / 2);
+    last = Math.floor(last / 2);
+  };
+  // In an older tree the subtree that ends at its last leaf is whole up to here.
+  while (older && at % 2) half();
   for (const sibling of path) {
-    need(last !== 0, 'a path that is too long');
-    if (first % 2 || first === last) {
+    need(last > 0, 'a path that is too long');
+    if (at % 2 || at === last) {
       hash = node(sibling, hash);
-      while (first % 2 === 0 && first !== 0) [first, last] = [half(first), half(last)];
+      older = older && node(sibling, older);
+      while (at && at % 2 === 0) half();
     } else hash = node(hash, sibling);
-    [first, last] = [half(first), half(last)];
+    half();
   }
-  need(last === 0, 'a path that is too short');
-  need(same(hash, root), 'a path that leads elsewhere');
+  need(last === 0 && same(hash, root), 'a path that is too short, or leads elsewhere');
+  need(!older || same(older, olderRoot), 'a path from another tree');
+}
+
+/** The entry is number `index` of the log. */
+function checkLog(entry, index, path, { size, root }) {
+  need(index < size, 'a place beyond the log');
+  climb(index, size, sha256(0, entry), path, root);
+}
+
+/** The smaller tree is the beginning of the larger one. */
+function checkPrefix(before, path, { size, root }) {
+  need(before.size <= size && !path.length === (before.size === size), 'a path between other sizes');
+  if (before.size === size) return need(same(before.root, root), 'two trees of one size');
+  let odd = before.size;
+  while (odd % 2 === 0) odd /= 2;
+  // A whole tree is itself the subtree to begin with.
+  const [start, ...rest] = odd > 1 ? path : [before.root, ...path];
+  return climb(before.size - 1, size, start, rest, root, start, before.root);
 }
 
 /** The root of a complete binary tree over one or more leaves. */
@@ -47,363 +70,362 @@ function treeRoot(leaves) {
 
 /** The leaf of a shown event (statement.md 2.2). */
 function leafOf({ source, members }) {
-  const fields = members.map(({ nameBytes, salt, value, hash }) => {
-    const length = nameBytes.length;
-    return sha256(0, 0x46, length >> 8, length & 255, nameBytes, hash ?? sha256(3, salt, value));
-  });
-  return sha256(0, 0x45, source, fields.length >> 8, fields.length & 255, treeRoot(fields));
-}
-
-/** One reading of one bundle. */
-class Check {
-  constructor(trusted, pause) {
-    this.trusted = trusted;
-    this.pause = pause;
-    /** What failed first: the verdict of the document. */
-    this.first = null;
-  }
-
-  fail(kind, detail) {
-    const failure = { kind, detail };
-    if (this.first === null) this.first = failure;
-    return failure;
-  }
-
-  /** Runs checks of one class; what fails is the row's failure. True if they hold. */
-  async holds(row, kind, check) {
-    try {
-      await check();
-      return true;
-    } catch (error) {
-      if (!(error instanceof Bad)) throw error;
-      row.failure = this.fail(kind, error.message);
-      return false;
-    }
-  }
-
-  /** A row fails with another that it rests on. True if all of them hold. */
-  rests(row, ...others) {
-    if (row.failure === null) {
-      const failed = others.find((other) => other.failure);
-      if (failed) row.failure = failed.failure;
-    }
-    return row.failure === null;
-  }
-
-  async run(bytes) {
-    const bundle = await readBundle(bytes, this.pause);
-    checkOrder(bundle);
-    const { policy, checkpoints, headers, keys, statements, events } = bundle;
-    for (const rows of [[policy], checkpoints, headers, keys, statements, events]) {
-      for (const row of rows) row.failure = row.flaw ? this.fail('format', row.flaw) : null;
-    }
-    await this.checkPolicy(bundle);
-    await this.checkHeaders(bundle);
-    await this.checkKeys(bundle);
-    await this.checkStatements(bundle);
-    await this.checkEvents(bundle);
-    return bundle;
-  }
-
-  /** Step 2. What fails here fails everything. */
-  async checkPolicy({ policy, checkpoints }) {
-    const shared = policy.failure ? policy : (checkpoints.find((row) => row.failure) ?? policy);
-    this.shared = shared;
-    if (shared.failure) return;
-    const parsed = await this.holds(shared, 'policy', () => {
-      this.policy = parsePolicy(policy.entry);
-      need(this.trusted === null || same(policy.entry, this.trusted), 'not the policy that you trust');
-    });
-    if (!parsed) return;
-    this.checkpoints = [];
-    for (const row of checkpoints) {
-      const good = await this.holds(shared, 'checkpoint', async () => {
-        const checkpoint = await checkNoteOfLog(row.bytes, this.policy);
-        need(checkpoint.size > (lastOf(this.checkpoints)?.size ?? 0), 'checkpoints do not grow');
-        this.checkpoints.push(checkpoint);
-      });
-      if (!good) return;
-      await this.pause();
-    }
-    await this.holds(shared, 'log-path', () => {
-      need(!this.policy.isFirst || policy.index === 0, 'a first policy that is not entry 0');
-      checkLog(policy.entry, policy.index, policy.path, lastOf(this.checkpoints));
-    });
-  }
-
-  /** Step 3. */
-  async checkHeaders({ headers }) {
-    const series = new Set();
-    let before = null;
-    for (const row of headers) {
-      await this.pause();
-      if (!this.rests(row, this.shared)) continue;
-      const good = await this.holds(row, 'header', () => {
-        row.header = this.parseHeader(row);
-        checkOrderOfRegistries(before, row.header);
-        const place = `${row.header.shard}/${row.header.seq}`;
-        need(!series.has(place), 'two headers with one shard and seq');
-        series.add(place);
-      });
-      if (!good) continue;
-      before = row.header;
-      await this.holds(row, 'log-path', () =>
-        checkLog(row.entry, row.index, row.path, this.checkpoints[row.checkpoint]),
-      );
-    }
-  }
-
-  parseHeader(row) {
-    const header = parseHeader(row.entry);
-    need(same(header.log, this.policy.log), 'a header of another log');
-    const isNone = same(header.refusedHash, ZERO);
-    need((row.refused === undefined) === isNone, 'refused is there exactly when its hash is');
-    need(isNone || same(sha256(row.refused), header.refusedHash), 'refused has another hash');
-    header.refused = isNone ? new Set() : parseRefused(row.refused, header.statements);
-    return header;
-  }
-
-  /** Step 4. */
-  async checkKeys({ headers, keys }) {
-    const firstWith = new Map();
-    headers.forEach(({ header }, at) => {
-      if (header && !firstWith.has(header.registryName)) firstWith.set(header.registryName, at);
-    });
-    let before = null;
-    for (const row of keys) {
-      await this.pause();
-      if (!this.rests(row, this.shared, headers[row.header])) continue;
-      const parsed = await this.holds(row, 'record', async () => {
-        row.record = parseRecord(row.record);
-        need(same(row.record.log, this.policy.log), 'a record of another log');
-        need(!this.policy.kids.has(hex(row.record.kid)), 'a key of the policy has a record');
-        need(row.record.consent === null || (await consents(row.record)), 'the consent does not verify');
-      });
-      if (!parsed) continue;
-      await this.holds(row, 'registry-path', () => {
-        const { registry, registryName } = headers[row.header].header;
-        const { kid, signed } = row.record;
-        const leaf = sha256(0, 0x52, kid, sha256(row.salt, signed.raw));
-        checkTree(leaf, row.index, registry.count, row.path, registry.root);
-        need(firstWith.get(registryName) === row.header, 'a header before has this registry');
-        const rises = before?.header !== row.header || compare(before.record.kid, kid) < 0;
-        need(rises, 'kids do not increase');
-      });
-      before = row;
-    }
-  }
-
-  /** Step 5. */
-  async checkStatements({ headers, keys, statements }) {
-    const ids = new Set();
-    this.admitted = new Map();
-    for (const row of statements) {
-      await this.pause();
-      // Also of a statement that fails: the page finds its events by it.
-      row.id = sha256(0, row.statement);
-      if (!this.rests(row, this.shared, headers[row.header], keys[row.device], keys[row.organisation])) continue;
-      await this.checkStatement(row, headers[row.header], keys[row.device], keys[row.organisation], headers, ids);
-    }
-  }
-
-  async checkStatement(row, batch, device, organisation, headers, ids) {
-    const name = hex(row.id);
-    const belongs = await this.holds(row, 'statement', () => {
-      row.said = parseStatement(row.statement);
-      need(!ids.has(name), 'a statement stands twice');
-      ids.add(name);
-      this.checkBelongs(row.said, batch, device, organisation, headers);
-    });
-    if (!belongs) return;
-    const admitted = await this.holds(row, 'organisation', () => this.checkAdmission(row, device, organisation));
-    if (!admitted) return;
-    const counts = await this.holds(row, 'record', () => this.checkState(row, device.record));
-    if (!counts) return;
-    const signed = await this.holds(row, 'statement', async () => {
-      const { alg, key } = device.record;
-      need(await signedBy(row.said.signed, alg, key), 'the signature does not verify');
-    });
-    if (!signed) return;
-    await this.holds(row, 'batch-path', () =>
-      checkTree(row.id, row.index, batch.header.statements, row.path, batch.header.root),
-    );
-  }
-
-  checkBelongs(said, batch, device, organisation, headers) {
-    need(same(said.log, this.policy.log), 'a statement of another log');
-    need(said.seen <= batch.index, 'it has seen a later log than it stands in');
-    for (const key of [device, organisation]) {
-      const { registryName } = headers[key.header].header;
-      need(registryName === batch.header.registryName, 'a key is shown at another registry');
-    }
-    const { record } = device;
-    need(record.role === CAPTURE, 'the key is no device');
-    need(same(record.kid, said.signed.kid), 'another key signed it');
-    need(`${record.organisation}/${record.device}` === said.device, 'it speaks for another device');
-  }
-
-  /** Who answers for the device, and who admitted them; each pair is checked once. */
-  async checkAdmission(row, { record: device }, { record: organisation }) {
-    const pair = `${row.device}/${row.organisation}`;
-    if (!this.admitted.has(pair)) {
-      const outcome = this.admission(device, organisation).then(() => null, (error) => error);
-      this.admitted.set(pair, await outcome);
-    }
-    const error = this.admitted.get(pair);
-    if (error) throw error;
-  }
-
-  async admission(device, organisation) {
-    need(organisation.role === ORGANISATION, 'the key is no organisation');
-    need(organisation.state === ACTIVE, 'the organisation is not active');
-    need(organisation.organisation === device.organisation, 'the key of another organisation');
-    const registrar = this.policy.registrars.get(hex(organisation.signed.kid));
-    need(registrar !== undefined, 'no registrar of the policy admitted it');
-    need(await signedBy(organisation.signed, ED25519, registrar), "the registrar's signature does not verify");
-    const { alg, key } = organisation;
-    need(await signedBy(device.signed, alg, key), "the organisation's signature does not verify");
-  }
-
-  /** The device's key is active, or retired and the statement counts still. */
-  async checkState(row, record) {
-    const { said, later } = row;
-    if (record.state === ACTIVE) return need(later === undefined, 'later stands with an active key');
-    need(record.state === RETIRED, 'the key is suspended or revoked');
-    const { epoch, seq, id } = record.last;
-    const distance = said.epoch - epoch || said.seq - seq;
-    need(distance <= 0, 'the key was retired before');
-    if (distance === 0) {
-      need(later === undefined, 'later stands with the last statement');
-      return need(same(row.id, id), 'another statement was the last');
-    }
-    need(later !== undefined, 'later is missing');
-    let before = said;
-    for (const bytes of later) {
-      const next = parseStatement(bytes);
-      need(same(next.log, this.policy.log), 'later is of another log');
-      need(next.device === said.device && same(next.signed.kid, record.kid), 'later is of another device');
-      need(same(next.prev, before.id), 'later is no chain');
-      need(await signedBy(next.signed, record.alg, record.key), 'a signature of later does not verify');
-      before = next;
-      await this.pause();
-    }
-    return need(same(before.id, id), 'later does not reach the last statement');
-  }
-
-  /** Step 6. */
-  async checkEvents({ headers, keys, statements, events }) {
-    for (const row of events) {
-      await this.pause();
-      const outer = statements[row.statement];
-      if (this.rests(row, this.shared, outer ?? this.shared)) {
-        await this.checkEvent(row, outer, headers[outer.header].header, keys[outer.device].record);
-      }
-    }
-  }
-
-  async checkEvent(row, outer, batch, record) {
-    const { count, root } = outer.said;
-    const found = await this.holds(row, 'event-path', () => {
-      need(row.index < count, 'the statement has not so many events');
-      if (row.leaf === undefined) row.leaf = leafOf(row);
-      checkTree(row.leaf, row.index, count, row.path, root);
-    });
-    if (!found) return;
-    let shown = null;
-    if (row.members) {
-      const good = await this.holds(row, 'member', () => {
-        shown = checkMembers(row.members);
-      });
-      if (!good) return;
-    }
-    const taken = await this.holds(row, 'refused-event', () =>
-      need(!batch.refused.has(`${outer.index}/${row.index}`), 'refused at capture'),
-    );
-    if (!taken || shown === null) return;
-    const obeys = await this.holds(row, 'rule', () => checkRules(row.source, row.members, shown, record));
-    if (obeys) row.shown = shown;
-  }
-}
-
-function checkOrderOfRegistries(before, { registry, registryName }) {
-  if (before === null) return;
-  need(registry.version >= before.registry.version, 'the registry version falls');
-  const known = registry.version > before.registry.version || registryName === before.registryName;
-  need(known, 'one registry version with two contents');
+  const fields = members.map(({ nameBytes, salt, value, hash }) =>
+    sha256(0, 0x46, 0, nameBytes.length, nameBytes, hash ?? sha256(3, salt, value)),
+  );
+  return sha256(0, 0x45, source, 0, fields.length, treeRoot(fields));
 }
 
 /** An event is not "verified" when one of these is withheld. */
 const TELLING = ['type', 'eventTime', 'action', 'bizStep', 'disposition', 'readPoint', 'errorDeclaration'];
-
-/** `verified`, `withheld` or `failed`. */
-function stateOf(row) {
-  if (row.failure) return 'failed';
-  const hides = !row.members || row.members.some(({ name, hash }) => hash && TELLING.includes(name));
-  return hides ? 'withheld' : 'verified';
-}
-
-/** What a page needs of an event. */
-function eventOf(row, statements, headers, checkpoints) {
-  const outer = statements[row.statement];
-  return {
-    statement: outer?.id ? hex(outer.id) : '',
-    index: row.index,
-    leaf: row.leaf ? hex(row.leaf) : '',
-    state: stateOf(row),
-    failure: row.failure,
-    source: row.source,
-    device: outer?.said?.device ?? '',
-    organisation: outer?.said?.organisation ?? '',
-    anchored: row.failure ? 0 : checkpoints[headers[outer.header].checkpoint].anchored,
-    shown: row.shown || new Map(),
-    withheld: (row.members ?? []).filter(({ hash }) => hash).map(({ name }) => name),
-  };
-}
-
-/** Places of chains at which the bundle holds two statements. */
-function forksOf(statements) {
-  const [seen, twice] = [new Set(), new Set()];
-  for (const { said, failure } of statements) {
-    if (failure) continue;
-    const place = `${said.device} ${said.epoch}/${said.seq}`;
-    (seen.has(place) ? twice : seen).add(place);
-  }
-  return [...twice];
-}
+/** Seconds after which an event is late. */
+const LATE = 172800;
+/** A state of a key, and its mark. */
+const STATES = ['', 'suspended', 'retired', 'revoked'];
 
 /**
  * Verifies the bytes of a bundle. `trusted` is the policy entry that the reader trusts, or null;
  * `pause` is awaited often and may give way to others. Never throws for what a bundle holds.
  */
 async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = {}) {
-  const check = new Check(trusted, pause);
-  let bundle = null;
-  try {
-    bundle = await check.run(bytes);
-  } catch (error) {
-    if (!(error instanceof Bad)) throw error;
-    check.fail('format', error.message);
-  }
-  chosen = chosen || chooseVerifier();
-  const common = { failure: check.first, by: (await chosen).name };
-  if (bundle === null) return { ...common, verdict: 'refused', readable: false, events: [], statements: 0, forks: [] };
-  const { statements, headers } = bundle;
-  const events = bundle.events.map((row) => eventOf(row, statements, headers, check.checkpoints));
-  const incomplete = events.some(({ state }) => state === 'withheld');
-  const last = lastOf(check.checkpoints || []);
-  return {
-    ...common,
-    verdict: check.first ? 'refused' : incomplete ? 'incomplete' : 'verified',
-    readable: true,
-    events,
-    statements: statements.length,
-    forks: forksOf(statements),
-    policy: check.policy && hex(check.policy.hash),
-    origin: check.policy?.origin,
-    compared: trusted !== null,
-    size: last?.size,
-    root: last && hex(last.root),
-    anchored: last?.anchored,
-    witnesses: last?.witnesses ?? [],
+  /** The class of the checks that run, and what failed first: the verdict of the document. */
+  let kind = 'format';
+  let first = null;
+  const fail = (detail) => {
+    const failure = { kind, detail };
+    first = first || failure;
+    return failure;
   };
+  /** Runs checks; what fails is the row's failure. */
+  const attempt = async (row, check) => {
+    try {
+      await check(row);
+    } catch (error) {
+      if (!(error instanceof Bad)) throw error;
+      row.failure = fail(error.message);
+    }
+  };
+  const report = { readable: false, events: [], statements: 0, forks: [], witnesses: [], compared: trusted !== null };
+  let bundle = null;
+  await attempt({}, async () => {
+    bundle = await readBundle(bytes, pause);
+    checkOrder(bundle);
+  });
+  if (bundle) await checkBundle();
+  const [by] = await verifier();
+  const incomplete = report.events.some(({ state }) => state === 'withheld');
+  return { ...report, by, failure: first, verdict: first ? 'refused' : incomplete ? 'incomplete' : 'verified' };
+
+  async function checkBundle() {
+    const { policies, checkpoints, headers, keys, statements, events, fresh } = bundle;
+    const isFirstVersion = bundle.version === 'bundle/v1';
+    /** What bears everything. */
+    const shared = { failure: null };
+    let log;
+    let end;
+    for (const row of [...policies, ...checkpoints, ...(fresh ? [fresh] : [])]) if (row.flaw) shared.failure = fail(row.flaw);
+    for (const row of [...headers, ...keys, ...statements, ...events]) if (row.flaw) row.failure = fail(row.flaw);
+    /** Checks each row, unless it fails with another that it rests on. */
+    const each = async (rows, bearersOf, check) => {
+      for (const row of rows) {
+        await pause();
+        const failed = [row, shared, ...bearersOf(row)].find((bearer) => bearer?.failure);
+        if (failed) row.failure = failed.failure;
+        else await attempt(row, check);
+      }
+    };
+    /** The policy in force at a place of the log. */
+    const policyAt = (index) => {
+      const row = policies.filter(({ from }) => from < index).pop();
+      return need(row, 'no policy is in force here', row?.policy);
+    };
+    /** The checkpoint of a note under policy number `at`, within that policy's part of the log. */
+    const checkNoteUnder = async (note, at) => {
+      const checkpoint = await checkNoteOfLog(note, policies[at].policy);
+      const until = policies[at + 1]?.policy.prev.size ?? MAX;
+      need(checkpoint.size > policies[at].from && checkpoint.size <= until, 'a checkpoint beyond its policy');
+      return checkpoint;
+    };
+    /** Refuses a record of another log, or whose key or consent is not what it must be. */
+    const checkRecord = async (raw) => {
+      const record = parseRecord(raw);
+      need(record.log === log, 'a record of another log');
+      need(!policies.some(({ policy }) => policy.kids.has(record.kid)), 'a key of a policy has a record');
+      await checkConsent(record);
+      return record;
+    };
+    const checkListed = ({ salt, index, path }, { signed, kid }, { count, root }) =>
+      checkTree(sha256(0, 0x52, bytesOfHex(kid), sha256(salt, signed.raw)), index, count, path, root);
+    /** By whom an organisation was admitted, in the policy that is in force there. */
+    const checkAdmitted = ({ signed }, index) => {
+      const registrar = policyAt(index).registrars.get(signed.kid);
+      return checkSigned(signed, ED25519, need(registrar, 'no registrar of the policy admitted it', registrar));
+    };
+
+    // Policies and checkpoints. What fails here fails everything.
+    const checkPolicies = async () => {
+      kind = 'policy';
+      policies.forEach((row, i) => {
+        const policy = parsePolicy(row.entry);
+        const { prev } = policy;
+        const before = policies[i - 1]?.policy;
+        row.policy = policy;
+        row.from = isFirstVersion ? -1 : row.index;
+        need(isFirstVersion || row.index === (prev ? prev.size : 0), 'a policy at another place');
+        if (before) {
+          need(prev && same(prev.hash, before.hash), 'a policy with another one before it');
+          need(policy.log === before.log && policy.origin === before.origin, 'a policy of another log');
+        }
+      });
+      need(!trusted || policies.some(({ entry }) => same(entry, trusted)), 'not the policy that you trust');
+      log = policies[0].policy.log;
+      kind = 'checkpoint';
+      let size = 0;
+      for (const row of checkpoints) {
+        row.checkpoint = await checkNoteUnder(row.note, row.policy);
+        need(row.checkpoint.size > size, 'checkpoints do not grow');
+        size = row.checkpoint.size;
+        await pause();
+      }
+      end = lastOf(checkpoints).checkpoint;
+      for (const [i, { entry, index, policy, handover }] of policies.entries()) {
+        if (!i) continue;
+        kind = 'checkpoint';
+        const checkpoint = await checkNoteOfLog(handover.note, policies[i - 1].policy);
+        need(checkpoint.size === policy.prev.size + 1, 'a hand-over of another size');
+        kind = 'log-path';
+        checkLog(entry, index, handover.path, checkpoint);
+      }
+      kind = 'log-path';
+      policies.forEach(({ entry, index, path, prefix, policy }, i) => {
+        need(policy.prev || index === 0, 'a first policy that is not entry 0');
+        checkLog(entry, index, path, end);
+        if (i) checkPrefix(policy.prev, prefix, end);
+      });
+      for (const { checkpoint, policy, prefix } of checkpoints) {
+        const next = policies[policy + 1];
+        if (next) checkPrefix(checkpoint, prefix, next.policy.prev);
+        else need(!prefix.length, 'a path of a checkpoint that needs none');
+      }
+    };
+    if (!shared.failure) await attempt(shared, checkPolicies);
+
+    const series = new Set();
+    const firstWith = new Map();
+    let latest = { version: 0 };
+    await each(headers, () => [], (row) => {
+      kind = 'header';
+      const header = parseHeader(row.entry);
+      const { refusedHash, registry } = header;
+      need(header.log === log && policyAt(row.index), 'a header of another log');
+      need(!row.refused === isZero(refusedHash), 'refused is there exactly when its hash is');
+      need(!row.refused || same(sha256(row.refused), refusedHash), 'refused has another hash');
+      row.refused = row.refused && parseRefused(row.refused, header.statements);
+      need(registry.version > latest.version || registry.name === latest.name, 'the registry falls, or has two contents');
+      need(!series.has(header.series) && series.add(header.series), 'two headers with one shard and seq');
+      latest = registry;
+      row.header = header;
+      if (!firstWith.has(registry.name)) firstWith.set(registry.name, row);
+      kind = 'log-path';
+      checkLog(row.entry, row.index, row.path, checkpoints[row.checkpoint].checkpoint);
+    });
+
+    let before = null;
+    await each(keys, (row) => [headers[row.header]], async (row) => {
+      kind = 'record';
+      const record = (row.record = await checkRecord(row.record));
+      kind = 'registry-path';
+      const outer = headers[row.header];
+      row.registry = outer.header.registry;
+      row.kid = record.kid;
+      const rises = before?.header !== row.header || before.kid < row.kid;
+      before = row;
+      checkListed(row, record, row.registry);
+      need(firstWith.get(row.registry.name) === outer, 'a header before has this registry');
+      need(rises, 'kids do not increase');
+    });
+
+    // A recent head.
+    const checkFresh = async () => {
+      kind = 'header';
+      const { entry, index, path } = fresh;
+      const head = parseHead(entry);
+      const { registry } = head;
+      need(registry.version > latest.version || registry.name === latest.name, 'a head before that of a header');
+      policyAt(index);
+      kind = 'log-path';
+      checkLog(entry, index, path, end);
+      const byKid = new Map();
+      let kid = '';
+      for (const row of fresh.keys) {
+        await pause();
+        kind = 'record';
+        row.record = await checkRecord(row.record);
+        kind = 'registry-path';
+        checkListed(row, row.record, registry);
+        need(kid < row.record.kid, 'kids do not increase');
+        kid = row.record.kid;
+        byKid.set(kid, row.record);
+      }
+      const wanted = new Set();
+      kind = 'organisation';
+      for (const { record } of fresh.keys) {
+        await pause();
+        if (record.role === ORGANISATION) await checkAdmitted(record, index);
+        else {
+          const by = byKid.get(record.signed.kid);
+          need(by && by.role === ORGANISATION && by.organisation === record.organisation, 'a record of no organisation here');
+          await checkSigned(record.signed, by.alg, by.key);
+          wanted.add(by.kid);
+        }
+      }
+      for (const { record, failure } of keys) {
+        if (failure) continue;
+        kind = 'registry-path';
+        const now = need(byKid.has(record.kid), 'a key without its recent record', byKid.get(record.kid));
+        kind = 'record';
+        const own = ({ organisation, device, key, alg, role }) => `${organisation} ${device} ${hex(key)} ${alg} ${role}`;
+        need(own(now) === own(record) && now.version >= record.version, 'a recent record of another key');
+        need(now.version > record.version || same(now.signed.raw, record.signed.raw), 'two records of one version');
+        wanted.add(record.kid);
+      }
+      kind = 'registry-path';
+      need([...byKid.keys()].every((one) => wanted.has(one)), 'a recent record that nothing uses');
+      report.fresh = { version: registry.version, time: head.time };
+    };
+    if (fresh && !shared.failure) await attempt(shared, checkFresh);
+
+    /** Whether a key stands for its organisation; asked once for each pair and policy. */
+    const admitted = new Map();
+    const checkAdmission = async ({ index }, { record: device }, { record: organisation }) => {
+      need(organisation.role === ORGANISATION && organisation.state === ACTIVE, 'no organisation, or not active');
+      need(organisation.organisation === device.organisation, 'the key of another organisation');
+      await checkAdmitted(organisation, index);
+      await checkSigned(device.signed, organisation.alg, organisation.key);
+    };
+    /** The device's key is active, or retired and the statement counts still. */
+    const checkState = async ({ id, said, later }, { kid, state, last, alg, key }) => {
+      need(state === ACTIVE || state === RETIRED, 'the key is suspended or revoked');
+      const distance = last ? said.epoch - last.epoch || said.seq - last.seq : 0;
+      need(distance <= 0, 'the key was retired before');
+      need(!later === !distance, 'later stands exactly with a statement before the last');
+      let before = said;
+      for (const bytes of later || []) {
+        const next = parseStatement(bytes);
+        need(next.log === log && next.device === said.device && next.signed.kid === kid, 'later is of another device');
+        need(next.prev === hex(before.id), 'later is no chain');
+        await checkSigned(next.signed, alg, key);
+        before = next;
+        await pause();
+      }
+      need(!last || hex(before.id) === last.id, 'another statement was the last');
+    };
+    const ids = new Set();
+    // Also of a statement that fails: the page finds its events by it.
+    for (const row of statements) row.id = sha256(0, row.statement);
+    await each(statements, (row) => [headers[row.header], keys[row.device], keys[row.organisation]], async (row) => {
+      const outer = headers[row.header];
+      const [device, organisation] = [keys[row.device], keys[row.organisation]];
+      const { record } = device;
+      const { registry } = outer.header;
+      const name = hex(row.id);
+      kind = 'statement';
+      const said = (row.said = parseStatement(row.statement));
+      need(!ids.has(name) && ids.add(name), 'a statement stands twice');
+      need(said.log === log, 'a statement of another log');
+      need(!said.seen || said.seen.size <= outer.index, 'it has seen a later log than it stands in');
+      for (const key of [device, organisation]) need(key.registry.name === registry.name, 'a key is shown at another registry');
+      need(record.role === CAPTURE && record.kid === said.signed.kid, 'another key signed it');
+      need(`${record.organisation}/${record.device}` === said.device, 'it speaks for another device');
+      kind = 'organisation';
+      const pair = `${row.device} ${row.organisation} ${hex(policyAt(outer.index).hash)}`;
+      if (!admitted.has(pair)) admitted.set(pair, await checkAdmission(outer, device, organisation).catch((error) => error));
+      if (admitted.get(pair)) throw admitted.get(pair);
+      kind = 'record';
+      await checkState(row, record);
+      kind = 'statement';
+      await checkSigned(said.signed, record.alg, record.key);
+      kind = 'batch-path';
+      checkTree(row.id, row.index, outer.header.statements, row.path, outer.header.root);
+      const { seen } = row;
+      if (!seen) return;
+      kind = 'statement';
+      need(said.seen, 'it has seen nothing');
+      kind = 'checkpoint';
+      const checkpoint = await checkNoteUnder(seen.note, seen.policy);
+      need(checkpoint.size === said.seen.size && same(checkpoint.root, said.seen.root), 'it has seen another checkpoint');
+      kind = 'log-path';
+      checkPrefix(checkpoint, seen.prefix, end);
+      row.after = checkpoint.first;
+    });
+
+    await each(events, (row) => [statements[row.statement]], (row) => {
+      const outer = statements[row.statement];
+      const { count, root } = outer.said;
+      kind = 'event-path';
+      need(row.index < count, 'the statement has not so many events');
+      row.leaf = row.leaf || leafOf(row);
+      checkTree(row.leaf, row.index, count, row.path, root);
+      kind = 'member';
+      const shown = row.members && checkMembers(row.members);
+      kind = 'refused-event';
+      need(!headers[outer.header].refused?.has(outer.index * 256 + row.index), 'refused at capture');
+      kind = 'rule';
+      if (shown) checkRules(row.source, row.members, shown, keys[outer.device].record);
+      row.shown = shown;
+    });
+
+    // What is to be said (proof-bundle-v2.md section 5).
+    const states = new Map();
+    const learn = (record, version, time) => {
+      const state = states.get(record.kid) || { record, since: Infinity };
+      if (record.version >= state.record.version) state.record = record;
+      states.set(record.kid, { ...state, version, time, since: Math.min(state.since, record.since ?? Infinity) });
+    };
+    for (const { record, registry, failure } of keys) if (!failure) learn(record, registry.version);
+    if (report.fresh) for (const { record } of fresh.keys) learn(record, report.fresh.version, report.fresh.time);
+    const marksOf = (shown, anchored, { record, since }) => {
+      const time = shown?.get('eventTime');
+      const marks = [
+        time && anchored - secondsOf(time) > LATE && 'late',
+        anchored * 1e6 >= since && 'compromised',
+        STATES[record.state],
+      ];
+      return marks.filter(Boolean);
+    };
+    const eventOf = (row) => {
+      const { failure, source, shown, leaf, index, members = [] } = row;
+      const outer = statements[row.statement];
+      const hidden = members.filter(({ hash }) => hash).map(({ name }) => name);
+      const hides = !row.members || hidden.some((name) => TELLING.includes(name));
+      const event = {
+        statement: outer?.id ? hex(outer.id) : '',
+        index,
+        leaf: leaf ? hex(leaf) : '',
+        state: failure ? 'failed' : hides ? 'withheld' : 'verified',
+        failure: failure || null,
+        source,
+        device: outer?.said?.device ?? '',
+        organisation: outer?.said?.organisation ?? '',
+        anchored: 0,
+        after: null,
+        marks: [],
+        shown: shown || new Map(),
+        withheld: hidden,
+      };
+      if (failure) return event;
+      const { anchored } = checkpoints[headers[outer.header].checkpoint].checkpoint;
+      const state = states.get(keys[outer.device].kid);
+      const { version, time = null } = state;
+      return { ...event, anchored, after: outer.after ?? null, marks: marksOf(shown, anchored, state), key: { version, time } };
+    };
+    const last = lastOf(policies).policy;
+    Object.assign(report, { readable: true, events: events.map(eventOf), statements: statements.length });
+    if (last) Object.assign(report, { policy: hex(last.hash), origin: last.origin });
+    if (end) Object.assign(report, { size: end.size, root: hex(end.root), anchored: end.anchored, witnesses: end.witnesses });
+    // Places of chains at which the bundle holds two statements.
+    const places = statements.filter((row) => !row.failure).map(({ said }) => `${said.device} ${said.epoch}/${said.seq}`);
+    const once = new Set();
+    report.forks = [...new Set(places.filter((place) => once.has(place) || !once.add(place)))];
+  }
 }

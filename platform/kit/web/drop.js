@@ -23,12 +23,12 @@ function parsePolicyFile(bytes) {
   need(bytes.length <= 131072, 'too long');
   let file;
   try {
-    file = JSON.parse(textOf(bytes, 'the file'));
+    file = JSON.parse(textOf(bytes));
   } catch {
     throw new Bad('no JSON');
   }
   need(file && file.tracebond === 'policy/v1' && typeof file.entry === 'string', 'not policy/v1');
-  const entry = base64(file.entry, 0, file.entry.length);
+  const entry = base64(file.entry);
   need(entry !== null, 'no base64');
   parsePolicy(entry);
   return entry;

@@ -1,16 +1,12 @@
 // What is signed: CBOR and COSE (statement.md 1.1, 1.2), statements (3), records (registry.md 2),
-// headers, policies and checkpoints (log.md 3 to 5). Readers throw `Bad`; signatures are checked
-// by the callers, who know the keys.
+// headers, heads, policies and checkpoints (log.md 2 to 5). Readers throw `Bad`; signatures are
+// checked by the callers, who know the keys.
 
-const MAX = Number.MAX_SAFE_INTEGER;
-const ZERO = new Uint8Array(32);
+const MAX = 2 ** 53 - 1;
 const TYPE = (name) => `application/vnd.tracebond.${name}.v1+cbor`;
-const STATEMENT = TYPE('statement');
-const NOTE = TYPE('note');
-const RECORD = TYPE('registry-record');
-const CONSENT = utf8(TYPE('key-consent'));
+const [STATEMENT, NOTE, RECORD] = ['statement', 'note', 'registry-record'].map(TYPE);
 const [ORGANISATION, CAPTURE] = [0, 2];
-const [ACTIVE, RETIRED] = [0, 2];
+const [ACTIVE, RETIRED, REVOKED] = [0, 2, 3];
 const CODES = [
   'source-not-allowed',
   'event-type',
@@ -22,415 +18,344 @@ const CODES = [
   'epcis',
 ];
 
-// --- CBOR -------------------------------------------------------------------------------------
-// Integers become numbers, byte strings byte arrays, text strings strings, maps Maps.
-
-class Cbor {
-  constructor(bytes) {
-    this.bytes = bytes;
-    this.at = 0;
-  }
-
-  take(count) {
-    need(count <= this.bytes.length - this.at, 'CBOR is cut short');
-    this.at += count;
-    return this.bytes.subarray(this.at - count, this.at);
-  }
-
-  /** Major type and argument, the argument in its shortest form. */
-  head() {
-    const first = this.take(1)[0];
-    const [major, info] = [first >> 5, first & 31];
-    need(major !== 7 && major !== 6 && info <= 27, 'CBOR of a kind that is not allowed');
-    if (info < 24) return [major, info];
-    let value = 0;
-    const size = 1 << (info - 24);
-    for (const byte of this.take(size)) value = value * 256 + byte;
-    need(value >= (size === 1 ? 24 : 256 ** (size / 2)) && value <= MAX, 'a CBOR number in a wrong form');
-    return [major, value];
-  }
-
-  item(depth = 1) {
-    const [major, value] = this.head();
-    if (major === 0) return value;
-    if (major === 1) return -1 - value;
-    if (major === 2) return this.take(value);
-    if (major === 3) return textOf(this.take(value), 'CBOR text');
-    need(depth <= 8, 'CBOR nested deeper than 8');
-    need(value <= this.bytes.length - this.at, 'CBOR is cut short');
-    return major === 4 ? this.array(value, depth) : this.map(value, depth);
-  }
-
-  array(length, depth) {
-    const items = [];
-    while (items.length < length) items.push(this.item(depth + 1));
-    return items;
-  }
-
-  map(length, depth) {
+/** Integers become numbers, byte strings byte arrays, text strings strings, maps Maps. */
+function decodeCbor(raw) {
+  let at = 0;
+  const take = (count) => need(count <= raw.length - at, 'CBOR is cut short', raw.subarray(at, (at += count)));
+  const item = (depth) => {
+    const [first] = take(1);
+    const major = first >> 5;
+    let value = first & 31;
+    need(major < 6 && value < 28, 'CBOR of a kind that is not allowed');
+    if (value > 23) {
+      const size = 1 << (value - 24);
+      value = 0;
+      for (const byte of take(size)) value = value * 256 + byte;
+      need(value >= (size > 1 ? 256 ** (size / 2) : 24) && value <= MAX, 'a CBOR number in a wrong form');
+    }
+    if (major < 1) return value;
+    if (major < 2) return -1 - value;
+    if (major < 3) return take(value);
+    if (major < 4) return textOf(take(value));
+    need(depth && value <= raw.length - at, 'CBOR nested deeper than 8, or cut short');
+    if (major < 5) return Array.from({ length: value }, () => item(depth - 1));
     const map = new Map();
-    for (let before = -1; map.size < length; ) {
-      const key = this.item(depth + 1);
-      need(typeof key === 'number' && key > before && key <= 23, 'CBOR keys out of order');
-      map.set(key, this.item(depth + 1));
-      before = key;
+    for (let before = -1; map.size < value; ) {
+      const key = item(depth - 1);
+      need(Number.isInteger(key) && key > before && key < 24, 'CBOR keys out of order');
+      map.set((before = key), item(depth - 1));
     }
     return map;
+  };
+  const all = item(8);
+  return need(at === raw.length, 'bytes left over after CBOR', all);
+}
+
+// --- Values: each reader gives the value back or throws -----------------------------------------
+
+/** The values of a map by key: the required keys are there, no others but the optional ones. */
+function fields(map, required, optional = []) {
+  const row = [];
+  need(map instanceof Map && required.every((key) => map.has(key)), 'a key is missing');
+  for (const [key, value] of map) {
+    need(required.includes(key) || optional.includes(key), 'an unknown key');
+    row[key] = value;
   }
-
-  end() {
-    need(this.at === this.bytes.length, 'bytes left over after CBOR');
-  }
+  return row;
 }
 
-function decodeCbor(bytes) {
-  const reader = new Cbor(bytes);
-  const item = reader.item();
-  reader.end();
-  return item;
+const uint = (value, low = 0, most = MAX) =>
+  need(Number.isInteger(value) && value >= low && value <= most, 'a number out of its range', value);
+
+const bytesOf = (value, length) =>
+  need(value instanceof Uint8Array && (!length || value.length === length), 'bytes of another length', value);
+
+const hashOf = (value) => bytesOf(value, 32);
+
+function text(value, low, most) {
+  const length = typeof value === 'string' ? utf8(value).length : -1;
+  return need(length >= low && length <= most, 'a text of another length', value);
 }
 
-/** The map with exactly these keys. */
-function keysOf(map, required, optional = []) {
-  need(map instanceof Map, 'not a map');
-  for (const key of required) need(map.has(key), `key ${key} is missing`);
-  for (const key of map.keys()) need(required.includes(key) || optional.includes(key), `key ${key} is unknown`);
-  return (key) => map.get(key);
+const matches = (value, pattern) => need(typeof value === 'string' && pattern.test(value), 'a text of another form', value);
+
+/** An array of `low` to `most` items. */
+const arrayOf = (value, low, most = low) =>
+  need(Array.isArray(value) && value.length >= low && value.length <= most, 'an array of another length', value);
+
+/** Values that rise strictly: numbers, or texts by their bytes. */
+function increasing(values) {
+  const keys = values.map((value) => (value.length === undefined ? value : hex(utf8(value))));
+  return need(keys.every((key, i) => !i || keys[i - 1] < key), 'values out of order', values);
 }
 
-function uint(value, what, low = 0, most = MAX) {
-  need(typeof value === 'number' && value >= low && value <= most, `${what} is not from ${low} to ${most}`);
-  return value;
-}
+const SLUG = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
-function bytesOf(value, what, length) {
-  need(value instanceof Uint8Array, `${what} is no byte string`);
-  need(length === undefined || value.length === length, `${what} has not ${length} bytes`);
-  return value;
-}
-
-const hashOf = (value, what) => bytesOf(value, what, 32);
-
-function text(value, what, low = 0, most = MAX) {
-  need(typeof value === 'string', `${what} is no text`);
-  const length = utf8(value).length;
-  need(length >= low && length <= most, `${what} has ${length} bytes`);
-  return value;
-}
-
-function arrayOf(value, what, low = 0, most = MAX) {
-  need(Array.isArray(value), `${what} is no array`);
-  need(value.length >= low && value.length <= most, `${what} has ${value.length} items`);
-  return value;
-}
-
-function slug(value, what) {
-  need(/^[a-z0-9][a-z0-9-]{0,31}$/.test(text(value, what)), `${what} is no slug`);
-  return value;
-}
-
-function increasing(values, what, order = (a, b) => a - b) {
-  for (let i = 1; i < values.length; i++) need(order(values[i - 1], values[i]) < 0, `${what} do not increase`);
-}
-
-const byBytes = (a, b) => compare(utf8(a), utf8(b));
+const isZero = (hash) => hash.every((byte) => !byte);
 
 /** A `prev` is 32 zero bytes exactly at the first of its chain. */
-function prevOf(value, isFirst) {
-  need(same(hashOf(value, 'prev'), ZERO) === isFirst, 'prev is zero exactly at the first');
-  return value;
+const checkPrev = (value, isFirst) => need(isZero(hashOf(value)) === isFirst, 'prev is zero exactly at the first');
+
+/** `[size, root]` of a tree. */
+function treeOf(value) {
+  const [size, root] = arrayOf(value, 2);
+  return { size: uint(size, 1), root: hashOf(root) };
 }
 
-// --- COSE -------------------------------------------------------------------------------------
+// --- COSE ---------------------------------------------------------------------------------------
 
 /** Reads a signed object of at most `most` bytes and one of the types. */
 function parseSigned(raw, most, ...types) {
-  need(raw.length <= most, `longer than ${most} bytes`);
-  need(raw[0] === 0xd2 && raw[1] === 0x84, 'not a signed object');
-  const reader = new Cbor(raw);
-  reader.at = 2;
-  const guarded = bytesOf(reader.item(), 'the protected header');
-  const open = reader.item();
-  need(open instanceof Map && open.size === 0, 'the unprotected header is not empty');
-  const payload = bytesOf(reader.item(), 'payload');
-  const signature = bytesOf(reader.item(), 'signature', 64);
-  reader.end();
-  const header = keysOf(decodeCbor(guarded), [1, 4, 16]);
-  const alg = header(1);
-  need(alg === ED25519 || alg === ESP256, 'an unknown algorithm');
-  need(types.includes(header(16)), 'an object of another type');
-  return { raw, alg, kid: hashOf(header(4), 'kid'), typ: header(16), guarded, payload, signature };
+  need(raw.length <= most && raw[0] === 0xd2, 'not a signed object of allowed length');
+  const [guarded, open, payload, signature] = arrayOf(decodeCbor(raw.subarray(1)), 4);
+  need(open instanceof Map && !open.size, 'the unprotected header is not empty');
+  const header = fields(decodeCbor(bytesOf(guarded)), [1, 4, 16]);
+  const [alg, kid, type] = [header[1], hex(hashOf(header[4])), header[16]];
+  need([ED25519, ESP256].includes(alg) && types.includes(type), 'an object of another type or algorithm');
+  // The heads of both strings are in their shortest form: what was signed stands in the object.
+  const end = guarded.byteOffset - raw.byteOffset + guarded.length;
+  const message = join(0x84, utf8('jSignature1'), raw.subarray(2, end), 0x40, raw.subarray(end + 1, -66));
+  return { raw, alg, kid, type, payload: decodeCbor(bytesOf(payload)), body: payload, message, signature: bytesOf(signature, 64) };
 }
 
-function byteString(bytes) {
-  const { length } = bytes;
-  if (length < 24) return [[0x40 | length], bytes];
-  return [length < 256 ? [0x58, length] : [0x59, length >> 8, length & 255], bytes];
+/** Refuses an object that is not signed by this key, which it must also name. */
+function checkSigned({ alg, kid, message, signature }, by, key) {
+  need(alg === by && kid === hex(sha256(key)), 'another key signed it');
+  return checkSignature(alg, key, message, signature);
 }
 
-/** Whether the object is signed by this key, which it must also name. */
-async function signedBy(object, alg, key) {
-  if (object.alg !== alg || !same(object.kid, sha256(key))) return false;
-  // ["Signature1", protected, h'', payload]
-  const start = join([0x84], utf8('jSignature1'));
-  const message = join(start, ...byteString(object.guarded), [0x40], ...byteString(object.payload));
-  return verifies(alg, key, message, object.signature);
-}
-
-// --- Statements -------------------------------------------------------------------------------
+// --- Statements ---------------------------------------------------------------------------------
 
 function parseStatement(raw) {
   const signed = parseSigned(raw, 2048, STATEMENT, NOTE);
-  const isNote = signed.typ === NOTE;
-  const of = keysOf(decodeCbor(signed.payload), [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, ...(isNote ? [11] : [])], [7]);
-  const device = text(of(1), 'device').split('/');
-  need(device.length === 2, 'device is no address');
-  device.forEach((part) => slug(part, 'a part of the address'));
-  const [epoch, seq] = [uint(of(2), 'epoch'), uint(of(3), 'seq')];
-  need(/^[\x20-\x7e]*$/.test(text(of(8), 'agent', 1, 64)), 'agent is not printable');
-  const statement = {
+  const isNote = signed.type === NOTE;
+  const keys = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10];
+  const [log, device, epoch, seq, prev, made, clock, seen, agent, count, root, note] = fields(
+    signed.payload,
+    isNote ? [...keys, 11] : keys,
+    [7],
+  );
+  const parts = text(device, 0, 65).split('/');
+  need(parts.length === 2 && parts.every((part) => SLUG.test(part)), 'device is no address');
+  checkPrev(prev, !uint(epoch) && !uint(seq));
+  uint(made);
+  uint(clock, 0, 2);
+  matches(agent, /^[ -~]{1,64}$/);
+  if (isNote) {
+    uint(count, 0, 0);
+    need(isZero(hashOf(root)), 'the root of a note is not zero');
+    checkNote(note, epoch, seq, prev);
+  } else {
+    uint(count, 1, 256);
+    need(!epoch || seq, 'an epoch begins without a note');
+  }
+  return {
     signed,
     id: sha256(0, raw),
-    log: hashOf(of(0), 'log'),
-    device: of(1),
-    organisation: device[0],
+    log: hex(hashOf(log)),
+    device,
+    organisation: parts[0],
     epoch,
     seq,
-    prev: prevOf(of(4), epoch === 0 && seq === 0),
-    made: uint(of(5), 'made'),
-    clock: uint(of(6), 'clock', 0, 2),
-    seen: of(7) === undefined ? 0 : parseSeen(of(7)),
-    count: isNote ? uint(of(9), 'count', 0, 0) : uint(of(9), 'count', 1, 256),
-    root: hashOf(of(10), 'root'),
+    prev: hex(prev),
+    seen: seen === undefined ? null : treeOf(seen),
+    count,
+    root: hashOf(root),
   };
-  if (isNote) {
-    need(same(statement.root, ZERO), 'the root of a note is not zero');
-    checkNote(of(11), statement);
-  } else need(epoch === 0 || seq !== 0, 'an epoch begins without a note');
-  return statement;
-}
-
-function parseSeen(value) {
-  const [size, root] = arrayOf(value, 'seen', 2, 2);
-  hashOf(root, 'seen');
-  return uint(size, 'seen', 1);
 }
 
 /** `[epoch, seq, id]`. */
 function parseLast(value) {
-  const [epoch, seq, id] = arrayOf(value, 'last', 3, 3);
-  return { epoch: uint(epoch, 'last'), seq: uint(seq, 'last'), id: hashOf(id, 'last') };
+  const [epoch, seq, id] = arrayOf(value, 3);
+  return { epoch: uint(epoch), seq: uint(seq), id: hex(hashOf(id)) };
 }
 
-/** For each kind of note the keys beside 0 and 1: required, optional. */
-const NOTE_KEYS = [[[2]], [[]], [[3], [4]], [[4, 5]]];
+/** For each kind of note its keys: required, optional. */
+const NOTE_KEYS = [[[0, 1, 2]], [[0, 1]], [[0, 1, 3], [4]], [[0, 1, 4, 5]]];
 
-function checkNote(note, statement) {
-  need(note instanceof Map, 'note is no map');
-  const kind = uint(note.get(0), 'kind', 0, 3);
-  const [required, optional] = NOTE_KEYS[kind];
-  const of = keysOf(note, [0, 1, ...required], optional);
-  text(of(1), 'text', 0, 256);
-  need((kind === 0) === (statement.epoch > 0 && statement.seq === 0), 'an epoch begins with its note');
-  if (kind === 0) {
-    const last = parseLast(of(2));
-    need(same(last.id, statement.prev) && last.epoch < statement.epoch, 'last is not the statement before');
+function checkNote(note, epoch, seq, prev) {
+  const kind = uint(note instanceof Map && note.get(0), 0, 3);
+  const [, words, last, sensor, range, dropped] = fields(note, ...NOTE_KEYS[kind]);
+  text(words, 0, 256);
+  need(!kind === (epoch > 0 && !seq), 'an epoch begins with its note');
+  if (!kind) {
+    const { id, epoch: before } = parseLast(last);
+    need(id === hex(prev) && before < epoch, 'last is not the statement before');
   }
-  if (note.has(3)) text(of(3), 'sensor', 1, 64);
-  if (note.has(4)) {
-    const [from, until] = arrayOf(of(4), 'range', 2, 2);
-    need(uint(from, 'from') <= uint(until, 'until'), 'a range that ends before it begins');
+  if (kind === 2) text(sensor, 1, 64);
+  if (range !== undefined) {
+    const [from, until] = arrayOf(range, 2);
+    uint(from, 0, uint(until));
   }
-  if (note.has(5)) uint(of(5), 'dropped', 1);
+  if (kind === 3) uint(dropped, 1);
 }
 
-// --- Records ----------------------------------------------------------------------------------
+// --- Records ------------------------------------------------------------------------------------
 
 function parseRecord(raw) {
   const signed = parseSigned(raw, 16384, RECORD);
-  const payload = decodeCbor(signed.payload);
-  const of = keysOf(payload, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15], [13, 14, 16]);
-  const role = of(7);
+  const [log, version, organisation, device, kid, key, alg, role, places, steps, sources, heartbeat, state, last, since, prev, consent] =
+    fields(signed.payload, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15], [13, 14, 16]);
   need([0, 2, 3, 6].includes(role), 'an unknown role');
-  const record = {
+  const isDevice = role === CAPTURE;
+  checkKey(alg, bytesOf(key));
+  need(hex(hashOf(kid)) === hex(sha256(key)), 'kid is not that of the key');
+  for (const place of increasing(arrayOf(places, 0, 256))) text(place, 1, 256);
+  for (const step of increasing(arrayOf(steps, 0, 64))) text(step, 1, 64);
+  for (const source of increasing(arrayOf(sources, 0, 4))) uint(source, 0, 3);
+  if (isDevice) matches(device, SLUG);
+  else need([device, places, steps, sources].every(({ length }) => length === 0) && heartbeat === 0, 'grants of a key that is no device');
+  uint(heartbeat, 0, 31536000);
+  uint(state, 0, 3);
+  need((last !== undefined) === (state === RETIRED && isDevice), 'last stands with a retired device');
+  if (since !== undefined) need(state === REVOKED, 'compromised but not revoked', uint(since));
+  const isFirst = uint(version, 1) === 1;
+  checkPrev(prev, isFirst);
+  need((consent !== undefined) === isFirst, 'consent stands with version 1');
+  return {
     signed,
-    log: hashOf(of(0), 'log'),
-    version: uint(of(1), 'version', 1),
-    organisation: slug(of(2), 'org'),
-    device: role === CAPTURE ? slug(of(3), 'device') : of(3),
-    kid: hashOf(of(4), 'kid'),
-    key: checkKey(of(6), bytesOf(of(5), 'key')),
-    alg: of(6),
+    log: hex(hashOf(log)),
+    version,
+    organisation: matches(organisation, SLUG),
+    device,
+    kid: hex(kid),
+    key,
+    alg,
     role,
-    ...parseGrants(of, role),
-    state: uint(of(12), 'state', 0, 3),
-    last: payload.has(13) ? parseLast(of(13)) : null,
-    consent: payload.has(16) ? bytesOf(of(16), 'consent', 64) : null,
+    places,
+    steps,
+    sources,
+    state,
+    last: last === undefined ? null : parseLast(last),
+    since,
+    consent: isFirst ? bytesOf(consent, 64) : null,
   };
-  need(role === CAPTURE || record.device === '', 'a device of another role');
-  need(same(record.kid, sha256(record.key)), 'kid is not that of the key');
-  need((record.last !== null) === (record.state === RETIRED && role === CAPTURE), 'last stands with a retired device');
-  if (payload.has(14)) need(record.state === 3 && uint(of(14), 'compromised_since') >= 0, 'compromised but not revoked');
-  prevOf(of(15), record.version === 1);
-  need((record.consent !== null) === (record.version === 1), 'consent stands with version 1');
-  return record;
 }
 
-/** Places, steps and sources; only a device has any. */
-function parseGrants(of, role) {
-  const places = arrayOf(of(8), 'places', 0, 256);
-  places.forEach((place) => text(place, 'a place', 1, 256));
-  increasing(places, 'places', byBytes);
-  const steps = arrayOf(of(9), 'steps', 0, 64);
-  steps.forEach((step) => text(step, 'a step', 1, 64));
-  increasing(steps, 'steps', byBytes);
-  const sources = arrayOf(of(10), 'sources');
-  sources.forEach((source) => uint(source, 'a source', 0, 3));
-  increasing(sources, 'sources');
-  const heartbeat = uint(of(11), 'heartbeat', 0, 31536000);
-  const none = !places.length && !steps.length && !sources.length && !heartbeat;
-  need(role === CAPTURE || none, 'grants of a key that is no device');
-  return { places, steps, sources };
-}
-
-/** Whether the recorded key has signed the payload without key 16. */
-function consents(record) {
+/** At version 1 the recorded key has signed the payload without key 16. */
+async function checkConsent({ signed: { body }, alg, key, consent }) {
   // The map's head has one byte; key 16 is its last entry: one byte, a head of two, 64 bytes.
-  const { payload } = record.signed;
-  const rest = join([payload[0] - 1], payload.subarray(1, -67));
-  return verifies(record.alg, record.key, join(CONSENT, rest), record.consent);
+  if (consent) {
+    await checkSignature(alg, key, join(utf8(TYPE('key-consent')), body[0] - 1, body.subarray(1, -67)), consent);
+  }
 }
 
-// --- Entries of the log -----------------------------------------------------------------------
+// --- Entries of the log -------------------------------------------------------------------------
 
 function parseEntry(raw, type) {
-  need(raw.length > 1 && raw.length <= 65535 && raw[0] === type, `not a log entry of type ${type}`);
+  need(raw.length <= 65535 && raw[0] === type, 'a log entry of another type');
   return decodeCbor(raw.subarray(1));
 }
 
-function parseHeader(raw) {
-  const of = keysOf(parseEntry(raw, 1), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-  uint(of(0), 'version', 1, 1);
-  const [version, count, root] = arrayOf(of(8), 'registry', 3, 3);
-  const registry = {
-    version: uint(version, 'registry version', 1),
-    count: uint(count, 'registry count', 1, 2 ** 31 - 1),
-    root: hashOf(root, 'registry root'),
-  };
-  const header = {
-    log: hashOf(of(1), 'log'),
-    shard: uint(of(2), 'shard', 0, 65535),
-    seq: uint(of(3), 'seq'),
-    statements: uint(of(4), 'statements', 1, 65536),
-    root: hashOf(of(6), 'root'),
-    refusedHash: hashOf(of(7), 'refused'),
-    registry,
-    registryName: `${version} ${count} ${hex(root)}`,
-  };
-  uint(of(5), 'events');
-  need(same(hashOf(of(9), 'index'), ZERO), 'index is not zero');
-  need(uint(of(10), 'first') <= uint(of(11), 'last'), 'last is before first');
-  prevOf(of(12), header.seq === 0);
-  return header;
+/** `[version, count, root]` of a registry, with a name of its own. */
+function registryOf(version, count, root) {
+  return { version: uint(version, 1), count: uint(count, 1, 2 ** 31 - 1), root: hashOf(root), name: `${version} ${count} ${hex(root)}` };
 }
 
-/** The places of refused events, as `statement/event`. */
+function parseHeader(raw) {
+  const [version, log, shard, seq, statements, events, root, refused, registry, index, first, last, prev] = fields(
+    parseEntry(raw, 1),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+  );
+  uint(version, 1, 1);
+  uint(events);
+  need(isZero(hashOf(index)), 'index is not zero');
+  uint(first, 0, uint(last));
+  checkPrev(prev, !uint(seq));
+  return {
+    log: hex(hashOf(log)),
+    series: `${uint(shard, 0, 65535)}/${seq}`,
+    statements: uint(statements, 1, 65536),
+    root: hashOf(root),
+    refusedHash: hashOf(refused),
+    registry: registryOf(...arrayOf(registry, 3)),
+  };
+}
+
+function parseHead(raw) {
+  const [version, count, root, time] = fields(parseEntry(raw, 5), [0, 1, 2, 3]);
+  return { registry: registryOf(version, count, root), time: uint(time) };
+}
+
+/** The places of refused events: 256 * statement + event. */
 function parseRefused(raw, statements) {
   need(raw.length <= 1048576, 'the list of refused events is too long');
-  const places = arrayOf(decodeCbor(raw), 'refused events', 1).map((row) => {
-    const [statement, event, code] = arrayOf(row, 'a refused event', 3, 3);
+  const rows = arrayOf(decodeCbor(raw), 1, MAX).map((row) => {
+    const [statement, event, code] = arrayOf(row, 3);
     need(CODES.includes(code), 'an unknown reason of refusal');
-    return [uint(statement, 'a refused statement', 0, statements - 1), uint(event, 'a refused event', 0, 255)];
+    return uint(statement, 0, statements - 1) * 256 + uint(event, 0, 255);
   });
-  increasing(places, 'refused events', (a, b) => a[0] - b[0] || a[1] - b[1]);
-  return new Set(places.map((place) => place.join('/')));
+  return new Set(increasing(rows));
 }
 
-const NAME = /^[\x21-\x2a\x2c-\x7e]+$/;
+const NAME = /^[!-*,-~]{1,64}$/;
 
 function parsePolicy(raw) {
-  const item = parseEntry(raw, 2);
-  const of = keysOf(item, [0, 1, 2, 3, 4, 5, 6, 8], [7]);
-  uint(of(0), 'version', 1, 1);
-  const origin = text(of(2), 'origin', 1, 255);
-  const logKey = checkKey(ED25519, hashOf(of(3), 'log_key'));
-  const witnesses = parseParties(of(4), 'witnesses');
-  const registrars = parseParties(of(6), 'registrars');
-  const policy = { hash: sha256(raw), log: hashOf(of(1), 'log'), origin, logKey, witnesses };
-  policy.quorum = uint(of(5), 'quorum', 1, witnesses.size);
-  policy.isFirst = !item.has(7);
-  const keys = [logKey, ...witnesses.values(), ...registrars.values()].map(hex);
-  need(new Set(keys).size === keys.length, 'a key stands in two places');
-  need(NAME.test(origin) && !witnesses.has(origin), 'a wrong origin, or a witness of its name');
-  if (policy.isFirst) need(same(policy.log, sha256(utf8(origin), 10, logKey)), 'a wrong log id');
+  const [version, log, origin, logKey, witnesses, quorum, registrars, prev, time] = fields(
+    parseEntry(raw, 2),
+    [0, 1, 2, 3, 4, 5, 6, 8],
+    [7],
+  );
+  uint(version, 1, 1);
+  uint(time);
+  matches(origin, /^[!-*,-~]{1,255}$/);
+  const parties = (value) => {
+    for (const party of arrayOf(value, 1, 32)) {
+      const [name, key] = arrayOf(party, 2);
+      matches(name, NAME);
+      checkKey(ED25519, hashOf(key));
+    }
+    increasing(value.map(([name]) => name));
+    return new Map(value);
+  };
+  const policy = { raw, hash: sha256(raw), log: hex(hashOf(log)), origin, logKey: checkKey(ED25519, hashOf(logKey)) };
+  policy.witnesses = parties(witnesses);
+  policy.quorum = uint(quorum, 1, witnesses.length);
+  // By kid; the names of keys that only sign the log are of no use here.
+  const keys = [...parties(registrars).values()];
+  policy.registrars = new Map(keys.map((key) => [hex(sha256(key)), key]));
+  keys.push(logKey, ...policy.witnesses.values());
+  policy.kids = new Set(keys.map((key) => hex(sha256(key))));
+  need(policy.kids.size === keys.length, 'a key stands in two places');
+  need(!policy.witnesses.has(origin), 'a witness of the name of the log');
+  if (prev === undefined) need(policy.log === hex(sha256(utf8(origin), 10, logKey)), 'a wrong log id');
   else {
-    const [before, size, root] = arrayOf(of(7), 'prev', 3, 3);
-    need(hashOf(before, 'prev') && uint(size, 'prev', 1) && hashOf(root, 'prev'), 'prev');
+    const [before, ...tree] = arrayOf(prev, 3);
+    policy.prev = { hash: hashOf(before), ...treeOf(tree) };
   }
-  uint(of(8), 'time');
-  const kids = (parties) => [...parties].map((key) => [hex(sha256(key)), key]);
-  policy.registrars = new Map(kids(registrars.values()));
-  policy.kids = new Set(kids([logKey, ...witnesses.values(), ...registrars.values()]).map(([kid]) => kid));
   return policy;
 }
 
-function parseParties(value, what) {
-  const rows = arrayOf(value, what, 1, 32).map((row) => {
-    const [name, key] = arrayOf(row, what, 2, 2);
-    need(NAME.test(text(name, 'a name', 1, 64)), 'a wrong name');
-    return [name, checkKey(ED25519, hashOf(key, 'a key'))];
-  });
-  increasing(rows.map(([name]) => name), `names of ${what}`, byBytes);
-  return new Map(rows);
-}
-
-// --- Checkpoints ------------------------------------------------------------------------------
+// --- Checkpoints --------------------------------------------------------------------------------
 
 /** Reads a signed note and verifies every line of it under the policy. */
-async function checkNoteOfLog(raw, policy) {
-  need(raw.length <= 16384, 'the note is too long');
-  const lines = textOf(raw, 'the note').split('\n');
-  need(lines.length >= 6 && lines[3] === '' && lines[lines.length - 1] === '', 'not the lines of a checkpoint');
-  const [origin, size, rootText] = lines;
-  need(/^[1-9][0-9]{0,15}$/.test(size) && Number(size) <= MAX, 'a wrong size');
-  const root = base64(rootText, 0, rootText.length);
-  need(root?.length === 32, 'a wrong root');
-  const signatures = lines.slice(4, -1).map(parseLine);
-  need(signatures.length <= 64, 'more than 64 signatures');
-  need(origin === policy.origin, 'the origin is not that of the policy');
+async function checkNoteOfLog(raw, { origin, logKey, witnesses, quorum }) {
+  const lines = textOf(raw).split('\n');
+  const [name, size, rootText, empty] = lines;
+  const root = base64(rootText ?? '');
+  need(raw.length <= 16384 && lines.length > 5 && lines.length < 70 && !empty && !lines.pop(), 'not the lines of a checkpoint');
+  need(name === origin, 'the origin is not that of the policy');
+  need(/^[1-9][0-9]{0,15}$/.test(size) && size <= MAX && root?.length === 32, 'a wrong size or root');
   const message = utf8(`${origin}\n${size}\n${rootText}\n`);
-  await checkLogLine(message, signatures[0], policy);
   const times = new Map();
-  for (const [name, blob] of signatures.slice(1)) {
-    need(policy.witnesses.has(name) && !times.has(name), 'a line of no witness, or twice of one');
-    times.set(name, await checkWitnessLine(message, name, blob, policy.witnesses.get(name)));
+  for (const line of lines.slice(4)) {
+    const [dash, who, words, ...more] = line.split(' ');
+    const isLog = line === lines[4];
+    const key = isLog ? logKey : witnesses.get(who);
+    need(dash === '\u2014' && !more.length && key && !times.has(who), 'a line of no key, or twice of one');
+    need(!isLog || who === origin, "the first line is not the log's");
+    const blob = base64(words);
+    const start = isLog ? 4 : 12;
+    need(blob?.length === start + 64, 'a signature of another length');
+    const id = sha256(utf8(who), 10, isLog ? 1 : 4, key);
+    need(same(blob.subarray(0, 4), id.subarray(0, 4)), 'another key id');
+    const time = isLog ? 0 : uint(Number(bigEndian(blob.subarray(4, 12))), 1);
+    const signed = isLog ? message : join(utf8(`cosignature/v1\ntime ${time}\n`), message);
+    await checkSignature(ED25519, key, signed, blob.subarray(start));
+    times.set(who, time);
   }
-  need(times.size >= policy.quorum, `${times.size} witnesses, not ${policy.quorum}`);
-  const anchored = [...times.values()].sort((a, b) => a - b)[policy.quorum - 1];
-  return { size: Number(size), root, witnesses: [...times.keys()], anchored };
-}
-
-function parseLine(line) {
-  const parts = line.split(' ');
-  need(parts.length === 3 && parts[0] === '\u2014' && parts[1] !== '', 'a line that is no signature');
-  const blob = base64(parts[2], 0, parts[2].length);
-  need(blob !== null, 'a signature that is no base64');
-  return [parts[1], blob];
-}
-
-const keyId = (name, kind, key) => sha256(utf8(name), 10, kind, key).subarray(0, 4);
-
-async function checkLogLine(message, [name, blob], { origin, logKey }) {
-  need(name === origin && blob.length === 68, "the first line is not the log's");
-  need(same(blob.subarray(0, 4), keyId(name, 1, logKey)), "the log's line has another key id");
-  need(await verifies(ED25519, logKey, message, blob.subarray(4)), "the log's signature does not verify");
-}
-
-async function checkWitnessLine(message, name, blob, key) {
-  need(blob.length === 76 && same(blob.subarray(0, 4), keyId(name, 4, key)), `${name}: another key id`);
-  const time = Number(bigEndian(blob.subarray(4, 12)));
-  need(time >= 1 && time <= MAX, `${name}: a wrong time`);
-  const signed = join(utf8(`cosignature/v1\ntime ${time}\n`), message);
-  need(await verifies(ED25519, key, signed, blob.subarray(12)), `${name}: the signature does not verify`);
-  return time;
+  times.delete(origin);
+  need(times.size >= quorum, 'too few witnesses');
+  const sorted = [...times.values()].sort((a, b) => a - b);
+  return { size: Number(size), root, witnesses: [...times.keys()], times, first: sorted[0], anchored: sorted[quorum - 1] };
 }
