@@ -12,8 +12,8 @@ use schemas::log::{
 use schemas::merkle::{self, Tree};
 use schemas::note::{Checkpoint, Note};
 use schemas::proof::{
-    self, Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, MemberRow, PolicyRow, Refusal, Report,
-    StatementRow, member_rows,
+    self, Bundle, Bytes, CheckpointRow, EventRow, Fixed, HeaderRow, KeyRow, MemberRow, PolicyRow,
+    Refusal, Report, StatementRow, Version, member_rows,
 };
 use schemas::registry::{self, Head, SignedRecord};
 use schemas::statement::{Statement, statement_id};
@@ -185,13 +185,10 @@ impl Paper {
             kids.position(|shown| shown == *kid).unwrap()
         };
         Bundle {
-            tracebond: "bundle/v1".into(),
-            policy: PolicyRow {
-                entry: Bytes(entries[0].clone()),
-                index: 0,
-                path: path(0),
-            },
-            checkpoints: vec![Bytes(witnessed(&tree))],
+            version: Version::V1,
+            policies: vec![PolicyRow::first(Bytes(entries[0].clone()), 0, path(0))],
+            checkpoints: vec![CheckpointRow::only(witnessed(&tree))],
+            fresh: None,
             headers: vec![HeaderRow {
                 entry: Bytes(entries[2].clone()),
                 index: 2,
@@ -208,6 +205,7 @@ impl Paper {
                 device: place(&self.device),
                 organisation: place(&self.organisation),
                 later: None,
+                seen: None,
             }],
             events: vec![EventRow {
                 statement: 0,

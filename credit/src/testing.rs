@@ -13,7 +13,7 @@ use schemas::key::SecretKey;
 use schemas::log::{BatchHeader, Entry, Party, Policy, PolicyFile, entry_hash};
 use schemas::merkle;
 use schemas::note::{Checkpoint, Note};
-use schemas::proof::{Bundle, Bytes, Fixed, HeaderRow, KeyRow, PolicyRow};
+use schemas::proof::{Bundle, Bytes, CheckpointRow, Fixed, HeaderRow, KeyRow, PolicyRow, Version};
 use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
 use schemas::statement::{self, ClockState, Payload, Position, Statement, WireEvent};
 use schemas::time::{Clock, Instant, Sleep};
@@ -296,7 +296,7 @@ impl World {
         .encode()
     }
 
-    fn checkpoint(&self, size: u64, anchored: Instant) -> Bytes {
+    fn checkpoint(&self, size: u64, anchored: Instant) -> CheckpointRow {
         let root = self.tree.root(size).unwrap();
         let checkpoint = Checkpoint {
             origin: self.policy.origin.clone(),
@@ -307,7 +307,7 @@ impl World {
         for (name, key) in &self.witnesses {
             note.lines.push(note.cosign(name, key, anchored));
         }
-        Bytes(note.encode())
+        CheckpointRow::only(note.encode())
     }
 
     /// A bundle of everything, whose newest checkpoint is witnessed at `until`.
@@ -326,18 +326,19 @@ impl World {
             .filter(|(order, _)| !hold_back.statements.contains(order))
             .collect();
         let (keys, places) = self.keys(&spoken);
-        let mut checkpoints: Vec<Bytes> = spoken
+        let mut checkpoints: Vec<CheckpointRow> = spoken
             .iter()
             .map(|(_, one)| self.checkpoint(one.index + 1, one.anchored))
             .collect();
         checkpoints.push(self.checkpoint(size, until));
         Bundle {
-            tracebond: "bundle/v1".into(),
-            policy: PolicyRow {
-                entry: Bytes(Entry::Policy(self.policy.clone()).encode()),
-                index: 0,
-                path: self.tree.inclusion(0, size).unwrap().into(),
-            },
+            version: Version::V1,
+            policies: vec![PolicyRow::first(
+                Bytes(Entry::Policy(self.policy.clone()).encode()),
+                0,
+                self.tree.inclusion(0, size).unwrap().into(),
+            )],
+            fresh: None,
             checkpoints,
             headers: spoken
                 .iter()

@@ -11,8 +11,8 @@ use schemas::log::{BatchHeader, Entry, Policy};
 use schemas::merkle::Tree;
 use schemas::note::Note;
 use schemas::proof::{
-    Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, PolicyRow, StatementRow,
-    member_rows,
+    Bundle, Bytes, CheckpointRow, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, PolicyRow,
+    StatementRow, Version, member_rows,
 };
 use schemas::registry::{Registry, SignedRecord, State};
 use schemas::statement::Statement;
@@ -282,6 +282,7 @@ impl Bundler {
             device: 0,
             organisation: 0,
             later,
+            seen: None,
         };
         Ok((row, (device, organisation)))
     }
@@ -365,12 +366,9 @@ impl Bundler {
             })
         };
         Ok(Bundle {
-            tracebond: "bundle/v1".into(),
-            policy: PolicyRow {
-                entry: Bytes(first),
-                index: 0,
-                path: path(0, size)?,
-            },
+            version: Version::V1,
+            policies: vec![PolicyRow::first(Bytes(first), 0, path(0, size)?)],
+            fresh: None,
             checkpoints,
             headers: headers.iter().map(row).collect::<Result<_, _>>()?,
             keys: keys.into_values().collect(),
@@ -380,9 +378,9 @@ impl Bundler {
     }
 
     /// A note with only the lines that a bundle may hold.
-    fn trimmed(&self, note: &[u8]) -> Result<Bytes, BundleError> {
+    fn trimmed(&self, note: &[u8]) -> Result<CheckpointRow, BundleError> {
         let note = Note::parse(note).map_err(|_| BundleError::Broken("checkpoint"))?;
-        Ok(Bytes(note.for_bundle(&self.policy).encode()))
+        Ok(CheckpointRow::only(note.for_bundle(&self.policy).encode()))
     }
 }
 

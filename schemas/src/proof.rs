@@ -1,4 +1,4 @@
-//! The proof bundle and its verdict (`proof-bundle.md`): everything that a reader needs to check
+//! The proof bundle and its verdict (`proof-bundle.md`, `proof-bundle-v2.md`): everything that a reader needs to check
 //! events without asking anyone. Used by `platform verify`, by credit, by tests; a second
 //! implementation in Python was made from the document alone.
 
@@ -11,8 +11,9 @@ use std::fmt;
 
 pub use check::verify;
 pub use form::{
-    BUNDLE_MAX, Bundle, Bytes, Digest, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, MemberRow,
-    Path, PolicyRow, ROWS_MAX, StatementRow,
+    BUNDLE_MAX, Bundle, Bytes, CheckpointRow, Digest, EventRow, Fixed, Fresh, FreshKey, Handover,
+    HeaderRow, KeyRow, LATER_MAX, MemberRow, POLICIES_MAX, Path, PolicyRow, ROWS_MAX, Seen,
+    StatementRow, Version,
 };
 pub use select::{SelectError, select};
 
@@ -21,7 +22,7 @@ use crate::hash::Hash;
 use crate::ids::DeviceAddress;
 use crate::log::Policy;
 use crate::note::Witnessed;
-use crate::registry::Record;
+use crate::registry::{Head, Record, State};
 use crate::statement::{Position, Statement};
 use crate::time::Instant;
 
@@ -118,6 +119,46 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What a reader shows beside an event that holds, in the order of `proof-bundle-v2.md` section 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// It was anchored more than two days after its own time.
+    Late,
+    /// Its key is said to have been in wrong hands when it was anchored.
+    Compromised,
+    /// Its key is revoked now.
+    Revoked,
+    /// Its key is suspended now.
+    Suspended,
+    /// Its key is retired now.
+    Retired,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Late => "late",
+            Self::Compromised => "compromised",
+            Self::Revoked => "revoked",
+            Self::Suspended => "suspended",
+            Self::Retired => "retired",
+        })
+    }
+}
+
+/// The newest that a bundle knows of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// State of the newest record.
+    pub state: State,
+    /// Version of that record.
+    pub version: u64,
+    /// Newest registry version at which the bundle shows the key.
+    pub registry_version: u64,
+    /// When that registry was made, if the bundle shows its head.
+    pub time: Option<Instant>,
+}
+
 /// A statement of a bundle that holds.
 #[derive(Clone, Debug)]
 pub struct VerifiedStatement {
@@ -135,6 +176,10 @@ pub struct VerifiedStatement {
     pub batch_index: u64,
     /// Anchored time of the checkpoint that its header is shown at: an upper bound.
     pub anchored: Instant,
+    /// It was made after this, by the checkpoint that it had seen: a lower bound.
+    pub not_before: Option<Instant>,
+    /// The newest that the bundle knows of the key that signed it.
+    pub key: KeyState,
 }
 
 /// A member as the bundle gives it.
@@ -161,6 +206,8 @@ pub struct VerifiedEvent {
     pub members: Vec<VerifiedMember>,
     /// True if every core member that it has is shown.
     pub complete: bool,
+    /// What is to be said beside it, in order.
+    pub marks: Vec<Mark>,
 }
 
 impl VerifiedEvent {
@@ -187,14 +234,16 @@ impl VerifiedEvent {
 pub struct Report {
     /// Verified or incomplete.
     pub verdict: Verdict,
-    /// Whom it rests on.
+    /// Whom it rests on: the last policy of the bundle.
     pub policy: Policy,
-    /// SHA-256 of the policy entry.
+    /// SHA-256 of its entry.
     pub policy_hash: Hash,
-    /// True if the reader gave a policy that it trusts, and it is this one.
+    /// True if the reader gave a policy that it trusts, and the bundle's chain holds it.
     pub policy_compared: bool,
     /// Checkpoints by size, with their witnesses and anchored times; never empty.
     pub checkpoints: Vec<Witnessed>,
+    /// The recent registry head and its time, if the bundle has one.
+    pub fresh: Option<(Head, Instant)>,
     /// In the bundle's order.
     pub statements: Vec<VerifiedStatement>,
     /// In the bundle's order.

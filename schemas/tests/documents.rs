@@ -13,7 +13,8 @@ use schemas::log::{BatchHeader, Entry, Party, Policy, entry_hash};
 use schemas::merkle::{self, Tree};
 use schemas::note::{Checkpoint, Note};
 use schemas::proof::{
-    self, Bundle, Bytes, EventRow, Fixed, HeaderRow, KeyRow, PolicyRow, StatementRow, member_rows,
+    self, Bundle, Bytes, CheckpointRow, EventRow, Fixed, HeaderRow, KeyRow, PolicyRow,
+    StatementRow, Version, member_rows,
 };
 use schemas::receipt::{Receipt, Reply};
 use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
@@ -201,13 +202,14 @@ fn example() -> Example {
             .unwrap()
     };
     let bundle = Bundle {
-        tracebond: "bundle/v1".into(),
-        policy: PolicyRow {
-            entry: Bytes(entries[0].clone()),
-            index: 0,
-            path: tree.inclusion(0, 3).unwrap().into(),
-        },
-        checkpoints: vec![Bytes(note.encode())],
+        version: Version::V1,
+        policies: vec![PolicyRow::first(
+            Bytes(entries[0].clone()),
+            0,
+            tree.inclusion(0, 3).unwrap().into(),
+        )],
+        checkpoints: vec![CheckpointRow::only(note.encode())],
+        fresh: None,
         headers: vec![HeaderRow {
             entry: Bytes(entries[2].clone()),
             index: 2,
@@ -227,6 +229,7 @@ fn example() -> Example {
             device: place(&device_record),
             organisation: place(&organisation_record),
             later: None,
+            seen: None,
         }],
         events: vec![EventRow {
             statement: 0,

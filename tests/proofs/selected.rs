@@ -42,7 +42,7 @@ fn adds_nothing(part: &Bundle, whole: &Bundle) {
     assert!(bytes(&part.statements).is_subset(&bytes(&whole.statements)));
     let used: BTreeSet<usize> = part.events.iter().map(|row| row.statement).collect();
     assert_eq!(used.len(), part.statements.len());
-    assert_eq!(part.policy, whole.policy);
+    assert_eq!(part.policies, whole.policies);
     assert_eq!(part.checkpoints.last(), whole.checkpoints.last());
 }
 

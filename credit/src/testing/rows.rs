@@ -27,6 +27,7 @@ pub fn statement_row(
         device: places[&one.statement.kid],
         organisation: places[&organisation.kid()],
         later: None,
+        seen: None,
     }
 }
 

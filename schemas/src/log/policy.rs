@@ -99,10 +99,15 @@ impl Policy {
             .collect()
     }
 
+    /// Kids of every key that stands in the policy.
+    pub fn kids(&self) -> impl Iterator<Item = Hash> {
+        self.keys().into_iter().map(|key| key.kid())
+    }
+
     /// True if `kid` is of a key that stands in the policy.
     #[must_use]
     pub fn names_kid(&self, kid: &Hash) -> bool {
-        self.keys().iter().any(|key| key.kid() == *kid)
+        self.kids().any(|own| own == *kid)
     }
 
     /// Registrar with this kid.

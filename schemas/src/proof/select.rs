@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Refusal;
 use super::check::leaf_of_row;
-use super::form::{Bundle, HeaderRow};
+use super::form::{Bundle, Bytes, HeaderRow};
 use crate::hash::Hash;
 use crate::log::Entry;
-use crate::registry::Head;
+use crate::registry::{Head, SignedRecord};
 
 /// Why nothing could be selected.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,7 @@ pub fn select(bundle: &[u8], leaves: &BTreeSet<Hash>) -> Result<Vec<u8>, SelectE
     keep_statements(&mut bundle);
     keep_headers_and_keys(&mut bundle)?;
     keep_checkpoints(&mut bundle);
+    keep_fresh(&mut bundle)?;
     bundle.to_json().map_err(|_| SelectError::Broken("rows"))
 }
 
@@ -102,7 +103,7 @@ fn registry_head(row: &HeaderRow) -> Result<Head, SelectError> {
     }
 }
 
-/// The last checkpoint stays in any case: the policy is proven at it.
+/// The last checkpoint stays in any case: the policies are proven at it.
 fn keep_checkpoints(bundle: &mut Bundle) {
     let last = bundle.checkpoints.len().saturating_sub(1);
     let used = bundle.headers.iter().map(|row| row.checkpoint);
@@ -111,6 +112,32 @@ fn keep_checkpoints(bundle: &mut Bundle) {
     for row in &mut bundle.headers {
         row.checkpoint = places[&row.checkpoint];
     }
+}
+
+/// Of the recent head only the kept keys and who signed their records.
+fn keep_fresh(bundle: &mut Bundle) -> Result<(), SelectError> {
+    let Some(fresh) = &mut bundle.fresh else {
+        return Ok(());
+    };
+    let read = |bytes: &Bytes| {
+        let signed = SignedRecord::parse(bytes.0.clone());
+        signed.map_err(|_| SelectError::Broken("records"))
+    };
+    let mut wanted = BTreeSet::new();
+    for row in &bundle.keys {
+        wanted.insert(read(&row.record)?.record.kid());
+    }
+    let rows: Vec<SignedRecord> =
+        (fresh.keys.iter().map(|row| read(&row.record))).collect::<Result<_, _>>()?;
+    let signer = |row: &SignedRecord| wanted.contains(&row.record.kid()).then_some(row.signer);
+    let signers: BTreeSet<Hash> = rows.iter().filter_map(signer).collect();
+    wanted.extend(signers);
+    let used = (rows.iter().enumerate())
+        .filter(|(_, row)| wanted.contains(&row.record.kid()))
+        .map(|(position, _)| position)
+        .collect();
+    keep(&mut fresh.keys, &used);
+    Ok(())
 }
 
 /// Leaves only the rows at these positions; where each of them stands now.

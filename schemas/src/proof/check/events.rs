@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::form::{Bundle, EventRow, MemberRow};
 use super::super::{Class, Refusal, VerifiedEvent, VerifiedMember, VerifiedStatement};
-use super::{Checked, CheckedHeader, class, refuse, require};
+use super::headers::CheckedHeader;
+use super::{Checked, class, refuse, require};
 use crate::epcis::rule;
 use crate::event::{self, CORE_MEMBERS, EVENT_MAX, Salt, Source};
 use crate::hash::Hash;
@@ -12,7 +13,7 @@ use crate::ijson;
 use crate::merkle;
 use crate::registry::Record;
 
-pub(super) fn check_events(
+pub(super) fn check(
     bundle: &Bundle,
     headers: &[CheckedHeader],
     statements: &[VerifiedStatement],
@@ -72,6 +73,7 @@ fn check_event(
         source,
         members,
         complete,
+        marks: Vec::new(),
     })
 }
 
