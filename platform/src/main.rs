@@ -113,12 +113,16 @@ enum Command {
         /// Where it listens.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
-        /// A log that it cosigns: `ORIGIN=KEY_IN_HEX`; may be repeated.
+        /// A log that it cosigns: `ORIGIN=KEY_IN_HEX`; may be repeated, also for further keys of
+        /// one origin.
         #[arg(long = "log", required = true)]
         logs: Vec<String>,
         /// Folder with `server.pem` and `server.key`: HTTPS instead of plain HTTP.
         #[arg(long, value_name = "FOLDER")]
         tls: Option<PathBuf>,
+        /// Listener of `GET /metrics`, plain HTTP.
+        #[arg(long, value_name = "ADDRESS")]
+        metrics: Option<SocketAddr>,
     },
 }
 
@@ -247,6 +251,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             listen,
             logs,
             tls,
+            metrics,
         } => {
             let logs = logs
                 .iter()
@@ -254,15 +259,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .collect::<anyhow::Result<_>>()?;
             let key = platform::keys::load_or_make(&key)?;
             let tls = tls.map(|folder| server_config(&Files::server(&folder), &["http/1.1"]));
-            run_witness(WitnessConfig {
+            let config = WitnessConfig {
                 name,
                 key,
                 logs,
                 file: memory,
                 listen,
                 tls: tls.transpose()?,
-            })
-            .await
+            };
+            run_witness(config, metrics).await
         }
     }
 }
@@ -348,9 +353,15 @@ fn log_argument(text: &str) -> anyhow::Result<(Origin, PublicKey)> {
     Ok((origin.parse()?, PublicKey::ed25519(&key.0)?))
 }
 
-async fn run_witness(config: WitnessConfig) -> anyhow::Result<ExitCode> {
+async fn run_witness(
+    config: WitnessConfig,
+    metrics: Option<SocketAddr>,
+) -> anyhow::Result<ExitCode> {
     kit::telemetry::init(kit::telemetry::Lines::Human, "info,rmqtt=warn")?;
     let shutdown = kit::shutdown::on_signals()?;
+    if let Some(address) = metrics {
+        kit::metrics::listen(address, &platform::metrics::ALL, shutdown.clone()).await?;
+    }
     let (name, key) = (config.name.clone(), hex::encode(config.key.public_bytes()));
     let served = witness::run(config, Arc::new(TokioClock), shutdown).await?;
     println!("witness {name} key {key} listening {}", served.url());

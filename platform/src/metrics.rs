@@ -50,7 +50,7 @@ const fn times(name: &'static str, labels: &'static [&'static str], help: &'stat
 }
 
 /// Every series.
-pub const ALL: [Series; 29] = [
+pub const ALL: [Series; 31] = [
     counter(
         "tracebond_statements_total",
         &[],
@@ -127,6 +127,16 @@ pub const ALL: [Series; 29] = [
         "tracebond_witness_size",
         &["witness"],
         "Size that the witness cosigned last",
+    ),
+    counter(
+        "tracebond_witness_answers_total",
+        &["witness", "outcome"],
+        "Answers of a witness in this process: `cosigned`, or why it refused",
+    ),
+    gauge(
+        "tracebond_witness_forks",
+        &["witness"],
+        "Forks of logs that a witness in this process has refused and keeps",
     ),
     counter(
         "tracebond_gaps_total",

@@ -20,6 +20,7 @@ pub mod qr;
 pub mod report;
 pub mod text;
 pub mod view;
+pub mod witness;
 
 #[cfg(test)]
 mod samples;

@@ -1,37 +1,43 @@
 //! A witness (`log.md` section 8; C2SP `tlog-witness`): cosigns what is consistent with what it has
 //! cosigned before, and refuses everything else.
 //!
-//! It remembers one (size, root) for each origin in a file, written and synced before it answers,
-//! so that not even a crash makes it cosign two histories. It serves the verifier page too, from
-//! an origin that is not the platform's.
+//! It remembers one checkpoint for each origin in a file, written and synced before it answers,
+//! so that not even a crash makes it cosign two histories. A note that shows another history is
+//! kept for ever, beside the one that it contradicts, and shown on the witness's page. The
+//! witness serves the verifier page too, from an origin that is not the platform's.
+//!
+//! The notes of any C2SP log are read ([`schemas::note::open`]). One request at a time is judged:
+//! comparing with what is known and remembering the new checkpoint are one step under one lock,
+//! on a thread that goes on when the client has gone.
 
-use std::collections::BTreeMap;
+mod evidence;
+mod memory;
+mod page;
+mod request;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use kit::serve::{ServeError, Served};
-use schemas::b64;
-use schemas::hash::Hash;
+use schemas::hash::{Hash, sha256};
 use schemas::ids::Origin;
 use schemas::key::{PublicKey, SecretKey};
-use schemas::note::{NOTE_MAX, Note};
+use schemas::note::open::OpenNote;
 use schemas::time::Clock;
 use schemas::tlog::verify_consistency;
-use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// Most lines of a consistency proof (C2SP `tlog-witness`).
-const PROOF_MAX: usize = 63;
-/// Longest request in bytes.
-const BODY_MAX: usize = NOTE_MAX + 64 * 64;
+use evidence::{Evidence, Kept, Kind};
+use memory::{Known, Memory};
+use request::{BODY_MAX, Request};
 
 /// What a witness is.
 #[derive(Clone)]
@@ -40,9 +46,11 @@ pub struct WitnessConfig {
     pub name: String,
     /// Its key.
     pub key: SecretKey,
-    /// Logs that it cosigns: origin and log key.
+    /// Logs that it cosigns: origin and log key. One origin may stand several times, each time
+    /// with another key that may sign its checkpoints (a log key that is followed by another).
     pub logs: Vec<(Origin, PublicKey)>,
-    /// Its memory.
+    /// Its memory; evidence is kept in a folder beside it, of the same name with the ending
+    /// `evidence`.
     pub file: PathBuf,
     /// Where it listens.
     pub listen: SocketAddr,
@@ -53,7 +61,7 @@ pub struct WitnessConfig {
 /// A witness that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum WitnessError {
-    /// Its memory cannot be read: it must not start without.
+    /// Its memory cannot be read, or another process holds it: it must not start without.
     #[error("the witness's memory {file} cannot be read")]
     Memory {
         /// Which file.
@@ -67,18 +75,15 @@ pub enum WitnessError {
     Serve(#[from] ServeError),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
-    size: u64,
-    root: Hash,
-}
-
-type Memory = BTreeMap<String, Known>;
-
 struct Witness {
     config: WitnessConfig,
     clock: Arc<dyn Clock>,
-    memory: Mutex<Memory>,
+    state: Mutex<Remembered>,
+}
+
+struct Remembered {
+    memory: Memory,
+    kept: Kept,
 }
 
 /// Why a checkpoint is not cosigned, with the HTTP status of the protocol.
@@ -89,8 +94,25 @@ enum Refusal {
     LogSignature,
     OldAboveNew,
     Conflict(u64),
+    Fork(u64),
     Inconsistent,
     Memory,
+}
+
+impl Refusal {
+    /// Value of the label `outcome`.
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownLog => "unknown-log",
+            Self::LogSignature => "log-signature",
+            Self::OldAboveNew => "old-above-new",
+            Self::Conflict(_) => "conflict",
+            Self::Fork(_) => "fork",
+            Self::Inconsistent => "inconsistent",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -104,7 +126,7 @@ impl IntoResponse for Refusal {
                 StatusCode::BAD_REQUEST,
                 "old is above the checkpoint's size\n",
             ),
-            Self::Conflict(size) => {
+            Self::Conflict(size) | Self::Fork(size) => {
                 let kind = [(header::CONTENT_TYPE, "text/x.tlog.size")];
                 (StatusCode::CONFLICT, kind, format!("{size}\n")).into_response()
             }
@@ -126,61 +148,39 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<Served, WitnessError> {
-    let memory = load(&config.file).map_err(|source| WitnessError::Memory {
-        file: config.file.clone(),
-        source,
-    })?;
     let (listen, tls) = (config.listen, config.tls.clone());
-    let witness = Arc::new(Witness {
-        config,
-        clock,
-        memory: Mutex::new(memory),
-    });
+    let witness = Arc::new(Witness::open(config, clock).await?);
+    let pages = Router::new()
+        .route("/", get(page::about))
+        .route("/evidence/{name}", get(page::evidence))
+        .route("/assets/icon.svg", get(page::icon))
+        .layer(map_response(kit::page::secure));
     let router = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
-        .route("/", get(about))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .merge(pages)
         .merge(kit::verifier::routes())
         .with_state(witness);
     Ok(kit::serve::serve(router, listen, tls, shutdown).await?)
 }
 
-fn load(file: &Path) -> io::Result<Memory> {
-    match std::fs::read(file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Memory::new()),
-        Err(error) => Err(error),
-    }
-}
-
-fn save(file: &Path, memory: &Memory) -> io::Result<()> {
-    let folder = file.parent().ok_or_else(|| io::Error::other("no folder"))?;
-    std::fs::create_dir_all(folder)?;
-    let beside = file.with_extension("new");
-    let mut out = std::fs::File::create(&beside)?;
-    io::Write::write_all(&mut out, &serde_json::to_vec(memory)?)?;
-    out.sync_all()?;
-    std::fs::rename(&beside, file)?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
-async fn about(State(witness): State<Arc<Witness>>) -> String {
-    let memory = witness.memory.lock().await;
-    let line = |(origin, known): (&String, &Known)| {
-        format!("{origin} {} {}\n", known.size, b64::encode(&known.root.0))
-    };
-    let key = hex::encode(witness.config.key.public_bytes());
-    let logs: String = memory.iter().map(line).collect();
-    format!("witness {} {key}\n{logs}", witness.config.name)
-}
-
+/// `POST /add-checkpoint`.
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: axum::body::Bytes) -> Response {
-    match witness.cosign(&body).await {
-        Ok(line) => line.into_response(),
+    let name = witness.config.name.clone();
+    let judged = tokio::task::spawn_blocking(move || witness.cosign(&body)).await;
+    let answer = judged.unwrap_or(Err(Refusal::Memory));
+    let outcome = answer
+        .as_ref()
+        .map_or_else(Refusal::outcome, |_| "cosigned");
+    metrics::counter!("tracebond_witness_answers_total", "witness" => name.clone(), "outcome" => outcome)
+        .increment(1);
+    match answer {
+        Ok(line) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], line).into_response(),
         Err(refusal) => {
-            let name = &witness.config.name;
             match &refusal {
                 // How a log that starts anew learns what the witness knows.
                 Refusal::Conflict(size) => tracing::debug!(name, size, "told what it has cosigned"),
+                Refusal::Fork(_) => {}
                 other => tracing::warn!(name, refusal = ?other, "checkpoint refused"),
             }
             refusal.into_response()
@@ -189,184 +189,171 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: axum::body::B
 }
 
 impl Witness {
-    async fn cosign(&self, body: &[u8]) -> Result<String, Refusal> {
-        let (old, proof, note) = parse(body).ok_or(Refusal::Malformed)?;
-        let checkpoint = note.checkpoint.clone();
-        let log = self
-            .config
-            .logs
-            .iter()
-            .find(|(origin, _)| *origin == checkpoint.origin);
-        let (origin, key) = log.ok_or(Refusal::UnknownLog)?;
-        note.check_log_line(origin, key)
-            .map_err(|_| Refusal::LogSignature)?;
-        if old > checkpoint.size {
+    async fn open(config: WitnessConfig, clock: Arc<dyn Clock>) -> Result<Self, WitnessError> {
+        let failed = |source| WitnessError::Memory {
+            file: config.file.clone(),
+            source,
+        };
+        let memory = Memory::open(&config.file, memory::PATIENCE)
+            .await
+            .map_err(failed)?;
+        let kept = Kept::open(&config.file).map_err(failed)?;
+        let state = Mutex::new(Remembered { memory, kept });
+        let witness = Self {
+            config,
+            clock,
+            state,
+        };
+        witness.count_forks(&witness.state().kept);
+        Ok(witness)
+    }
+
+    fn state(&self) -> MutexGuard<'_, Remembered> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_forks(&self, kept: &Kept) {
+        let name = self.config.name.clone();
+        metrics::gauge!("tracebond_witness_forks", "witness" => name).set(kept.forks() as f64);
+    }
+
+    fn keys_of(&self, origin: &str) -> Vec<PublicKey> {
+        let of = |(known, _): &&(Origin, PublicKey)| known.as_str() == origin;
+        let keys = self.config.logs.iter().filter(of);
+        keys.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// The checks of `add-checkpoint` in their order, and the signature line.
+    fn cosign(&self, body: &[u8]) -> Result<String, Refusal> {
+        let request = Request::parse(body).ok_or(Refusal::Malformed)?;
+        let note = &request.note;
+        let keys = self.keys_of(&note.origin);
+        if keys.is_empty() {
+            return Err(Refusal::UnknownLog);
+        }
+        note.check_log(&keys).map_err(|_| Refusal::LogSignature)?;
+        if request.old > note.size {
             return Err(Refusal::OldAboveNew);
         }
-        let mut memory = self.memory.lock().await;
-        let known = memory.get(origin.as_str()).copied();
-        if old != known.map_or(0, |known| known.size) {
-            return Err(Refusal::Conflict(known.map_or(0, |known| known.size)));
+        let mut state = self.state();
+        let known = state.memory.of(&note.origin).cloned();
+        if let Err(refusal) = judge(&request, known.as_ref()) {
+            self.keep(&mut state, known.as_ref(), note, &keys, &refusal);
+            return Err(refusal);
         }
-        if let Some(known) = known {
-            if known.size == checkpoint.size && known.root != checkpoint.root {
-                tracing::error!(%origin, size = known.size, "FORK: two roots at one size");
-                return Err(Refusal::Conflict(known.size));
-            }
-            verify_consistency(
-                known.size,
-                known.root,
-                checkpoint.size,
-                checkpoint.root,
-                &proof,
-            )
-            .map_err(|_| Refusal::Inconsistent)?;
-        } else if !proof.is_empty() {
-            return Err(Refusal::Inconsistent);
+        self.remember(&mut state, known.as_ref(), note, &keys)?;
+        drop(state);
+        let line = note.cosign(&self.config.name, &self.config.key, self.clock.now());
+        Ok(line.encode())
+    }
+
+    /// Remembers what is about to be signed; what was refused before may be a fork of it.
+    fn remember(
+        &self,
+        state: &mut Remembered,
+        known: Option<&Known>,
+        note: &OpenNote,
+        keys: &[PublicKey],
+    ) -> Result<(), Refusal> {
+        if known.is_some_and(|known| (known.size, known.root) == (note.size, note.root)) {
+            return Ok(());
         }
         let new = Known {
-            size: checkpoint.size,
-            root: checkpoint.root,
+            size: note.size,
+            root: note.root,
+            note: note.signed_by(keys),
         };
-        if known != Some(new) {
-            let mut next = memory.clone();
-            next.insert(origin.to_string(), new);
-            save(&self.config.file, &next).map_err(|_| Refusal::Memory)?;
-            *memory = next;
+        let saved = state.memory.set(&note.origin, new.clone());
+        saved.map_err(|error| {
+            tracing::error!(%error, file = %self.config.file.display(), "the memory cannot be written");
+            Refusal::Memory
+        })?;
+        for before in state.kept.contradicted(&note.origin, new.size, new.root) {
+            let fork = Evidence {
+                kind: Kind::Fork,
+                cosigned_size: new.size,
+                cosigned_root: new.root,
+                cosigned: new.note.clone(),
+                ..before
+            };
+            self.add(state, fork);
         }
-        Ok(note
-            .cosign(&self.config.name, &self.config.key, self.clock.now())
-            .encode())
+        Ok(())
+    }
+
+    fn keep(
+        &self,
+        state: &mut Remembered,
+        known: Option<&Known>,
+        note: &OpenNote,
+        keys: &[PublicKey],
+        refusal: &Refusal,
+    ) {
+        let kind = match refusal {
+            Refusal::Fork(_) => Kind::Fork,
+            Refusal::Inconsistent => Kind::Unproven,
+            _ => return,
+        };
+        let evidence = Evidence {
+            tracebond: "witness-evidence/v1".into(),
+            kind,
+            witness: self.config.name.clone(),
+            origin: note.origin.clone(),
+            time: self.clock.now().as_micros(),
+            cosigned_size: known.map_or(0, |known| known.size),
+            cosigned_root: known.map_or(empty_root(), |known| known.root),
+            cosigned: known.map_or_else(String::new, |known| known.note.clone()),
+            refused_size: note.size,
+            refused_root: note.root,
+            refused: note.signed_by(keys),
+        };
+        self.add(state, evidence);
+    }
+
+    fn add(&self, state: &mut Remembered, evidence: Evidence) {
+        let (origin, size) = (evidence.origin.clone(), evidence.refused_size);
+        if evidence.kind == Kind::Fork {
+            let name = &self.config.name;
+            tracing::error!(name, %origin, size, "FORK: the log has signed two roots of one size");
+        }
+        if let Err(error) = state.kept.add(evidence) {
+            tracing::error!(%error, %origin, size, "the evidence of a fork cannot be written");
+        }
+        self.count_forks(&state.kept);
     }
 }
 
-/// `old <size>` line, proof lines, empty line, note.
-fn parse(body: &[u8]) -> Option<(u64, Vec<Hash>, Note)> {
-    if body.len() > BODY_MAX {
-        return None;
+/// Root of the tree without entries (RFC 6962 section 2.1).
+fn empty_root() -> Hash {
+    sha256(b"")
+}
+
+/// Compares a request, whose log signature holds, with the newest checkpoint that was cosigned.
+fn judge(request: &Request, known: Option<&Known>) -> Result<(), Refusal> {
+    let (size, root) = known.map_or((0, empty_root()), |known| (known.size, known.root));
+    let (new, new_root) = (request.note.size, request.note.root);
+    if new == size && new_root != root {
+        // Nobody can have signed this but the log itself; a wrong root of no entries is a mistake.
+        return Err(if size == 0 {
+            Refusal::Inconsistent
+        } else {
+            Refusal::Fork(size)
+        });
     }
-    let text = std::str::from_utf8(body).ok()?;
-    let (head, note) = text.split_once("\n\n")?;
-    let mut lines = head.split('\n');
-    let old = lines.next()?.strip_prefix("old ")?;
-    if old.len() > 16 || (old.starts_with('0') && old != "0") {
-        return None;
+    if request.old != size {
+        return Err(Refusal::Conflict(size));
     }
-    let old = old.parse().ok()?;
-    let hash = |line: &str| Hash::from_slice(&b64::decode(line)?);
-    let proof = lines.map(hash).collect::<Option<Vec<_>>>()?;
-    if proof.len() > PROOF_MAX {
-        return None;
+    let holds = if size == 0 {
+        request.proof.is_empty()
+    } else {
+        verify_consistency(size, root, new, new_root, &request.proof).is_ok()
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(Refusal::Inconsistent)
     }
-    Some((old, proof, Note::parse(note.as_bytes()).ok()?))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use kit::clock::TokioClock;
-    use schemas::hash::sha256;
-    use schemas::note::Checkpoint;
-    use schemas::tlog::LogTree;
-
-    fn log_key() -> SecretKey {
-        SecretKey::from_seed(&[1; 32])
-    }
-
-    fn witness(folder: &Path) -> Witness {
-        let config = WitnessConfig {
-            name: "w".into(),
-            key: SecretKey::from_seed(&[2; 32]),
-            logs: vec![("log.example/t".parse().unwrap(), log_key().public())],
-            file: folder.join("witness.json"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            tls: None,
-        };
-        let memory = Mutex::new(load(&config.file).unwrap());
-        Witness {
-            config,
-            clock: Arc::new(TokioClock),
-            memory,
-        }
-    }
-
-    fn tree(fork: &str, size: u64) -> LogTree {
-        let mut tree = LogTree::new();
-        for n in 0..size {
-            tree.push(sha256(
-                format!("{}{n}", if n < 3 { "" } else { fork }).as_bytes(),
-            ))
-            .unwrap();
-        }
-        tree
-    }
-
-    fn request(tree: &LogTree, old: u64, size: u64) -> Vec<u8> {
-        let root = tree.root(size).unwrap();
-        let checkpoint = Checkpoint {
-            origin: "log.example/t".parse().unwrap(),
-            size,
-            root,
-        };
-        let note = String::from_utf8(Note::sign(checkpoint, &log_key()).encode()).unwrap();
-        let proof = tree.consistency(old, size).unwrap_or_default();
-        let lines: String = proof
-            .iter()
-            .map(|h| format!("{}\n", b64::encode(&h.0)))
-            .collect();
-        format!("old {old}\n{lines}\n{note}").into_bytes()
-    }
-
-    #[tokio::test]
-    async fn an_operator_who_forks_the_log_gets_no_cosignature() {
-        let folder = tempfile::tempdir().unwrap();
-        let (honest, forked) = (tree("a", 9), tree("b", 9));
-        let first = witness(folder.path());
-        assert!(first.cosign(&request(&honest, 0, 5)).await.is_ok());
-        assert!(first.cosign(&request(&honest, 5, 7)).await.is_ok());
-        assert_eq!(
-            first.cosign(&request(&forked, 7, 9)).await,
-            Err(Refusal::Inconsistent)
-        );
-        assert_eq!(
-            first.cosign(&request(&forked, 7, 7)).await,
-            Err(Refusal::Conflict(7))
-        );
-        assert_eq!(
-            first.cosign(&request(&forked, 0, 7)).await,
-            Err(Refusal::Conflict(7))
-        );
-        // After a restart it still knows.
-        let again = witness(folder.path());
-        assert_eq!(
-            again.cosign(&request(&forked, 7, 7)).await,
-            Err(Refusal::Conflict(7))
-        );
-        assert!(again.cosign(&request(&honest, 7, 9)).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn strangers_and_broken_requests_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let witness = witness(folder.path());
-        let good = request(&tree("a", 5), 0, 5);
-        assert_eq!(witness.cosign(b"old 0\n").await, Err(Refusal::Malformed));
-        let text = String::from_utf8(good.clone()).unwrap();
-        let other = text.replacen("log.example/t", "log.example/u", 1);
-        assert_eq!(
-            witness.cosign(other.as_bytes()).await,
-            Err(Refusal::UnknownLog)
-        );
-        let unsigned = text.replacen("\n5\n", "\n6\n", 1);
-        assert_eq!(
-            witness.cosign(unsigned.as_bytes()).await,
-            Err(Refusal::LogSignature)
-        );
-        let above = text.replacen("old 0", "old 6", 1);
-        assert_eq!(
-            witness.cosign(above.as_bytes()).await,
-            Err(Refusal::OldAboveNew)
-        );
-        assert!(witness.cosign(&good).await.is_ok());
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! Checkpoints as signed notes and their cosignatures (`log.md` section 5; C2SP `signed-note`,
 //! `tlog-checkpoint`, `tlog-cosignature`).
 
+pub mod open;
+
 use sha2::{Digest, Sha256};
 
 use crate::b64;
@@ -233,7 +235,7 @@ impl Note {
     /// A witness's line for this checkpoint at `time`.
     #[must_use]
     pub fn cosign(&self, name: &str, key: &SecretKey, time: Instant) -> Line {
-        let seconds = u64::try_from(time.as_seconds()).unwrap_or(0).max(1);
+        let seconds = seconds_of(time);
         let message = cosigned(seconds, &self.text);
         let signature = [&seconds.to_be_bytes()[..], &key.sign(message.as_bytes())].concat();
         let key_id = key_id(name, TYPE_COSIGNATURE, &key.public_bytes());
@@ -368,6 +370,11 @@ fn line_of_log(note: &Note, line: &Line, origin: &Origin, key: &PublicKey) -> bo
     line.name == origin.as_str()
         && line.key_id == key_id(origin.as_str(), TYPE_ED25519, &raw)
         && key.verify(note.text.as_bytes(), signature).is_ok()
+}
+
+/// Whole seconds as a cosignature states them.
+fn seconds_of(time: Instant) -> u64 {
+    u64::try_from(time.as_seconds()).unwrap_or(0).max(1)
 }
 
 fn cosigned(seconds: u64, text: &str) -> String {

@@ -269,7 +269,39 @@ pub fn pages(lang: Lang) -> Vec<(String, String)> {
     ));
     pages.push(("error".to_owned(), render_error(&error, lang).unwrap()));
     pages.extend(reports(lang));
+    pages.extend(witnesses(lang));
     pages
+}
+
+/// A witness that has refused nothing, and one that has.
+fn witnesses(lang: Lang) -> Vec<(String, String)> {
+    let row = |proven, size| witness::ForkRow {
+        file: "fork-0011.json".to_owned(),
+        origin: "log.example/t".to_owned(),
+        size,
+        proven,
+        cosigned: schemas::b64::encode(&[1; 32]),
+        refused: schemas::b64::encode(&[2; 32]),
+        time: MORNING,
+    };
+    let mut view = witness::WitnessView {
+        name: "association.witness.example".to_owned(),
+        key: hex::encode([7; 32]),
+        logs: Vec::new(),
+        forks: Vec::new(),
+    };
+    let quiet = witness::render(&view, lang).unwrap();
+    view.logs.push(witness::LogRow {
+        origin: "log.example/t".to_owned(),
+        size: 1_204,
+        root: schemas::b64::encode(&[1; 32]),
+    });
+    view.forks = vec![row(true, 1_204), row(false, 1_300)];
+    let forked = witness::render(&view, lang).unwrap();
+    vec![
+        ("witness".to_owned(), quiet),
+        ("witness-forked".to_owned(), forked),
+    ]
 }
 
 /// Everything about reports.
