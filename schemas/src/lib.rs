@@ -30,4 +30,5 @@ pub mod registry;
 pub mod statement;
 pub mod time;
 pub mod tlog;
+pub mod tlog_policy;
 pub mod tombstone;

@@ -17,8 +17,8 @@ use crate::time::Instant;
 pub const NOTE_MAX: usize = 16_384;
 /// Most signature lines of a note.
 pub const LINES_MAX: usize = 64;
-const TYPE_ED25519: u8 = 1;
-const TYPE_COSIGNATURE: u8 = 4;
+pub(crate) const TYPE_ED25519: u8 = 1;
+pub(crate) const TYPE_COSIGNATURE: u8 = 4;
 
 /// A note that is no checkpoint of ours.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
@@ -144,7 +144,7 @@ impl Line {
     }
 }
 
-fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
+pub(crate) fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
     let mut hasher = Sha256::new();
     hasher.update(name.as_bytes());
     hasher.update([b'\n', kind]);
@@ -260,18 +260,7 @@ impl Note {
     /// Seconds that the witness states, if the line is its and verifies.
     #[must_use]
     pub fn check_cosignature(&self, line: &Line, name: &str, key: &PublicKey) -> Option<u64> {
-        let raw = key.ed25519_bytes()?;
-        if line.name != name || line.key_id != key_id(name, TYPE_COSIGNATURE, &raw) {
-            return None;
-        }
-        let (seconds, signature) = line.signature.split_first_chunk::<8>()?;
-        let seconds = u64::from_be_bytes(*seconds);
-        let signature: &[u8; 64] = signature.try_into().ok()?;
-        let valid = (1..=UINT_MAX).contains(&seconds)
-            && key
-                .verify(cosigned(seconds, &self.text).as_bytes(), signature)
-                .is_ok();
-        valid.then_some(seconds)
+        cosignature(&self.text, line, name, key)
     }
 
     /// Checks the note as served: lines of strangers are ignored.
@@ -370,6 +359,22 @@ fn line_of_log(note: &Note, line: &Line, origin: &Origin, key: &PublicKey) -> bo
     line.name == origin.as_str()
         && line.key_id == key_id(origin.as_str(), TYPE_ED25519, &raw)
         && key.verify(note.text.as_bytes(), signature).is_ok()
+}
+
+/// Seconds that a witness states over this text, if the line is its and verifies.
+fn cosignature(text: &str, line: &Line, name: &str, key: &PublicKey) -> Option<u64> {
+    let raw = key.ed25519_bytes()?;
+    if line.name != name || line.key_id != key_id(name, TYPE_COSIGNATURE, &raw) {
+        return None;
+    }
+    let (seconds, signature) = line.signature.split_first_chunk::<8>()?;
+    let seconds = u64::from_be_bytes(*seconds);
+    let signature: &[u8; 64] = signature.try_into().ok()?;
+    let valid = (1..=UINT_MAX).contains(&seconds)
+        && key
+            .verify(cosigned(seconds, text).as_bytes(), signature)
+            .is_ok();
+    valid.then_some(seconds)
 }
 
 /// Whole seconds as a cosignature states them.

@@ -6,7 +6,8 @@
 //! unknown here; those are passed over.
 
 use super::{
-    Line, NoteError, TYPE_COSIGNATURE, TYPE_ED25519, cosigned, key_id, parse_decimal, seconds_of,
+    Line, NoteError, TYPE_COSIGNATURE, TYPE_ED25519, cosignature, cosigned, key_id, parse_decimal,
+    seconds_of,
 };
 use crate::b64;
 use crate::hash::Hash;
@@ -112,6 +113,13 @@ impl OpenNote {
             key_id: key_id(name, TYPE_COSIGNATURE, &key.public_bytes()),
             signature,
         }
+    }
+
+    /// Seconds that a witness of this name and key states, if a line of it verifies.
+    #[must_use]
+    pub fn cosigned_by(&self, name: &str, key: &PublicKey) -> Option<u64> {
+        let own = |line: &Line| cosignature(&self.text, line, name, key);
+        self.lines.iter().find_map(own)
     }
 
     /// The note with only the log's own lines: what is kept as evidence.
