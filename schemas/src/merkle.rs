@@ -1,15 +1,22 @@
 //! The one wrapper of `merkle-cbt` (`statement.md` section 1.4).
 //!
-//! The crate gives no safety by itself: its proofs carry indices and its verifier sorts leaves.
-//! Here the count comes from something signed, the node is derived, the number of siblings is
-//! fixed by it, and indices are never read from outside.
+//! The crate says what the tree is, and gives no safety by itself: its proofs carry indices and its
+//! verifier sorts leaves. Here the count comes from something signed, the node is derived, the
+//! number of siblings is fixed by it, and indices are never read from outside. Its nodes are hashed
+//! by [`nodes`], at nearly the speed of SHA-256's blocks; every small tree of a debug build, and so
+//! of every test, is compared with the one that the crate builds.
 
-use merkle_cbt::merkle_tree::{CBMT, Merge, MerkleTree};
+mod nodes;
 
-use crate::hash::{Hash, sha256_parts};
+use merkle_cbt::merkle_tree::{CBMT, Merge};
+
+use crate::hash::Hash;
 
 /// Largest number of leaves: node numbers fit the crate's `u32`.
 pub const LEAVES_MAX: u64 = (1 << 31) - 1;
+
+/// Trees of up to this many leaves are compared with the crate's in debug builds.
+const COMPARED_MAX: usize = 64;
 
 struct Node;
 
@@ -23,7 +30,7 @@ impl Merge for Node {
 /// SHA-256(0x01 || left || right): node of every tree here and of RFC 6962.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    sha256_parts(&[&[1], &left.0, &right.0])
+    nodes::node_hash(left, right)
 }
 
 /// A path that proves nothing.
@@ -55,38 +62,39 @@ pub enum PathError {
 
 /// A complete binary tree over leaves in their order.
 pub struct Tree {
-    nodes: MerkleTree<Hash, Node>,
-    count: usize,
+    /// In level order: the root first, the leaves last.
+    nodes: Vec<Hash>,
 }
 
 impl Tree {
-    /// Builds the tree; `None` without leaves or with more than [`LEAVES_MAX`].
+    /// Builds the tree; `None` without leaves or with more than [`LEAVES_MAX`]. Two blocks of
+    /// SHA-256 for each leaf but one.
     #[must_use]
     pub fn new(leaves: &[Hash]) -> Option<Self> {
         let fits = !leaves.is_empty() && leaves.len() as u64 <= LEAVES_MAX;
         fits.then(|| Self {
-            nodes: CBMT::build_merkle_tree(leaves),
-            count: leaves.len(),
+            nodes: build(leaves),
         })
     }
 
     /// The root.
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.nodes.root()
+        self.nodes[0]
     }
 
     /// Siblings of leaf `index` from the leaf upwards; `None` if there is no such leaf.
     #[must_use]
     pub fn path(&self, index: usize) -> Option<Vec<Hash>> {
-        if index >= self.count {
+        let inner = self.nodes.len() / 2;
+        let mut node = index.checked_add(inner)?;
+        if node >= self.nodes.len() {
             return None;
         }
-        let mut node = index + self.count - 1;
-        let mut path = Vec::new();
+        let mut path = Vec::with_capacity((node + 1).ilog2() as usize);
         while node > 0 {
             let sibling = if node % 2 == 1 { node + 1 } else { node - 1 };
-            path.push(*self.nodes.nodes().get(sibling)?);
+            path.push(self.nodes[sibling]);
             node = (node - 1) / 2;
         }
         Some(path)
@@ -96,7 +104,21 @@ impl Tree {
 /// Root over the leaves; `None` without leaves.
 #[must_use]
 pub fn root(leaves: &[Hash]) -> Option<Hash> {
-    (!leaves.is_empty()).then(|| CBMT::<Hash, Node>::build_merkle_root(leaves))
+    Tree::new(leaves).map(|tree| tree.root())
+}
+
+/// Every node of a tree that has leaves.
+fn build(leaves: &[Hash]) -> Vec<Hash> {
+    let inner = leaves.len() - 1;
+    let mut nodes = Vec::with_capacity(inner + leaves.len());
+    nodes.resize(inner, Hash::ZERO);
+    nodes.extend_from_slice(leaves);
+    nodes::fill(&mut nodes);
+    debug_assert!(
+        leaves.len() > COMPARED_MAX || nodes[0] == CBMT::<Hash, Node>::build_merkle_root(leaves),
+        "the wrapped library has another root"
+    );
+    nodes
 }
 
 /// Checks that `leaf` is at `index` of the tree with `count` leaves and this root.
@@ -143,7 +165,7 @@ pub fn verify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::sha256;
+    use crate::hash::{sha256, sha256_parts};
     use merkle_cbt::merkle_tree::MerkleProof;
     use proptest::prelude::*;
 
@@ -178,6 +200,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Somebody else's tree over hashes by somebody else's hasher.
+    struct Plain;
+
+    impl Merge for Plain {
+        type Item = Hash;
+        fn merge(left: &Hash, right: &Hash) -> Hash {
+            sha256_parts(&[&[1], &left.0, &right.0])
+        }
+    }
+
+    #[test]
+    fn every_node_is_that_of_the_wrapped_library() {
+        for count in (1..200).chain([255, 256, 257, 1_000, 4_095, 4_096, 4_097]) {
+            let leaves = leaves(count);
+            let theirs = CBMT::<Hash, Plain>::build_merkle_tree(&leaves);
+            let ours = Tree::new(&leaves).unwrap();
+            assert!(ours.nodes == theirs.nodes(), "{count} leaves");
+            assert_eq!(root(&leaves), Some(theirs.root()));
+            assert_eq!(ours.path(count), None);
+            assert_eq!(ours.path(usize::MAX), None);
+        }
+        assert!(Tree::new(&[]).is_none());
+        assert_eq!(root(&[]), None);
     }
 
     #[test]
