@@ -15,6 +15,8 @@ use crate::key::{KeyError, PublicKey, SecretKey};
 pub const TYP_REQUEST: &str = "application/vnd.tracebond.enrol-request.v1+cbor";
 /// Longest request in bytes.
 pub const REQUEST_MAX: usize = 2_048;
+/// Longest claim in bytes; a QR code holds less than 3,000.
+pub const CLAIM_MAX: usize = 4_096;
 
 /// One-time permission to enrol a device, handed over as a file or QR code.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -72,6 +74,9 @@ impl Claim {
     /// # Errors
     /// [`EnrolError::Claim`] that names the member.
     pub fn parse(text: &str) -> Result<Self, EnrolError> {
+        if text.len() > CLAIM_MAX {
+            return Err(EnrolError::Claim("length"));
+        }
         let claim: Self = serde_json::from_str(text).map_err(|_| EnrolError::Claim("form"))?;
         let rule = |holds, what| {
             if holds {

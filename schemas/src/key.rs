@@ -127,6 +127,10 @@ impl PublicKey {
         if bytes.len() != 33 {
             return Err(KeyError::Length);
         }
+        // The library also reads the compact form, which is another spelling of half the keys.
+        if !matches!(bytes[0], 2 | 3) {
+            return Err(KeyError::NotCanonical);
+        }
         p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes)
             .map(Self::P256)
             .map_err(|_| KeyError::NotOnCurve)

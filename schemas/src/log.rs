@@ -4,7 +4,7 @@ mod header;
 mod policy;
 
 pub use header::{BatchHeader, Refused, encode_refused, hash_of_refused, parse_refused};
-pub use policy::{Party, Policy, PolicyFile};
+pub use policy::{POLICY_FILE_MAX, Party, Policy, PolicyFile};
 
 use crate::cbor::{CborError, Reader, Writer};
 use crate::hash::{Hash, sha256_parts};

@@ -1,6 +1,12 @@
 //! RFC 6962 tree maths over `tlog_tiles` (`log.md` sections 2 and 6): wrapped once, because its
 //! functions panic on some inputs and its tile paths carry a height that C2SP does not have.
 
+mod served;
+
+pub use served::{
+    ENTRIES_BYTES_MAX, ServedError, TILE_WIDTH, encode_entries, parse_entries, parse_tile,
+};
+
 use tlog_tiles::tlog::{self, HashReader};
 
 use crate::hash::Hash;

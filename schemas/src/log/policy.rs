@@ -8,6 +8,9 @@ use crate::key::{KeyError, PublicKey};
 use crate::statement::instant;
 use crate::time::Instant;
 
+/// Longest policy file in bytes: the longest entry in base64, with room for white space.
+pub const POLICY_FILE_MAX: usize = 98_304;
+
 /// A named key of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
@@ -240,6 +243,9 @@ impl PolicyFile {
     /// # Errors
     /// [`EntryError`]; a file that is no such JSON object counts as a broken rule.
     pub fn parse(text: &[u8]) -> Result<(Vec<u8>, Policy), EntryError> {
+        if text.len() > POLICY_FILE_MAX {
+            return Err(EntryError::Rule("a policy file has at most 98304 bytes"));
+        }
         let file: Self =
             serde_json::from_slice(text).map_err(|_| EntryError::Rule("not a policy file"))?;
         if file.tracebond != "policy/v1" {

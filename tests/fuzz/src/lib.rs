@@ -1,0 +1,477 @@
+//! Every parser of outside bytes, one function each: it may refuse, it may not panic, and what it
+//! takes must read back. The fuzz targets call these with what libFuzzer invents; the test
+//! `schemas/tests/corpora.rs` calls them with every kept file.
+//!
+//! A function answers whether the bytes were taken; a broken property is a panic.
+
+use schemas::cbor::Writer;
+use schemas::cose::Sign1;
+use schemas::document::{Document, Limits};
+use schemas::enrol::{Claim, Request};
+use schemas::epcis::{self, EventFacts};
+use schemas::event::{Event, Salt, Source};
+use schemas::gs1::{self, Identifier, ItemKey};
+use schemas::log::{Entry, Policy, PolicyFile, encode_refused, parse_refused};
+use schemas::note::Note;
+use schemas::proof::{self, Bundle, Bytes, Report};
+use schemas::receipt::Reply;
+use schemas::registry::{Record, SignedRecord};
+use schemas::statement::{Message, Statement};
+use schemas::tlog::{TILE_WIDTH, encode_entries, parse_entries, parse_tile};
+use serde_json::Value;
+
+/// Reads bytes; true if they were taken.
+pub type Target = fn(&[u8]) -> bool;
+
+/// Every target by the name of its corpus.
+pub const TARGETS: [(&str, Target); 17] = [
+    ("statement", statement),
+    ("message", message),
+    ("event", event),
+    ("record", record),
+    ("bundle", bundle),
+    ("bundle_row", bundle_row),
+    ("checkpoint", checkpoint),
+    ("tile", tile),
+    ("entries", entries),
+    ("log_entry", log_entry),
+    ("refused", refused),
+    ("digital_link", digital_link),
+    ("element_string", element_string),
+    ("document", document),
+    ("enrolment", enrolment),
+    ("reply", reply),
+    ("policy_file", policy_file),
+];
+
+/// The object in its one spelling, from what was read of it.
+fn cose_again(bytes: &[u8], payload: &[u8]) -> Vec<u8> {
+    let cose = Sign1::parse(bytes, bytes.len()).expect("it was read before");
+    assert_eq!(cose.payload, payload, "the payload reads back");
+    let mut header = Writer::new();
+    header
+        .map(3)
+        .uint(1)
+        .int(cose.alg)
+        .uint(4)
+        .bytes(&cose.kid.0);
+    header.uint(16).text(cose.typ);
+    let mut w = Writer::new();
+    w.tag(18).array(4).bytes(&header.finish()).map(0);
+    w.bytes(payload).bytes(&cose.signature);
+    w.finish()
+}
+
+/// A signed statement or note (`statement.md` section 3).
+pub fn statement(bytes: &[u8]) -> bool {
+    let Ok(statement) = Statement::parse(bytes.to_vec()) else {
+        return false;
+    };
+    assert_eq!(cose_again(bytes, &statement.payload.encode()), bytes);
+    assert_eq!(statement.bytes(), bytes);
+    true
+}
+
+/// A statement and its events on the wire (`statement.md` section 4).
+pub fn message(bytes: &[u8]) -> bool {
+    let Ok(message) = Message::decode(bytes) else {
+        return false;
+    };
+    assert_eq!(message.encode(), bytes, "a message reads back");
+    assert_eq!(message.events.len() as u64, message.statement.payload.count);
+    // Whether it leads to the root is another matter than that it can be asked.
+    let _ = message.check_root();
+    true
+}
+
+/// An event's exact bytes (`statement.md` section 2).
+pub fn event(bytes: &[u8]) -> bool {
+    let Ok(event) = Event::parse(bytes.to_vec()) else {
+        return false;
+    };
+    let mut again = Vec::new();
+    for (name, value) in event.members() {
+        again.push(if again.is_empty() { b'{' } else { b',' });
+        let member = [b"\"", name.as_bytes(), b"\":", value].concat();
+        let alone = [b"{", &*member, b"}"].concat();
+        let alone: serde_json::Map<String, Value> =
+            serde_json::from_slice(&alone).expect("each member alone is JSON");
+        assert!(
+            alone.len() == 1 && alone.contains_key(name),
+            "and of one name"
+        );
+        again.extend(member);
+    }
+    again.push(b'}');
+    assert_eq!(again, bytes, "an event is its members");
+    let leaf = event.leaf(Source::Scan, &Salt([7; 16]));
+    assert!(!leaf.is_zero(), "an event has a leaf");
+    facts(&serde_json::from_slice(bytes).expect("an event is JSON"));
+    true
+}
+
+/// EPCIS's rules, facts and hash over any event.
+fn facts(event: &Value) {
+    let valid = epcis::validate(event);
+    let violations = valid.as_ref().err().map_or(0, Vec::len);
+    assert!(violations <= epcis::MAX_VIOLATIONS);
+    let facts = EventFacts::read(event);
+    assert!(valid.is_err() || facts.is_ok(), "a valid event has facts");
+    let _ = epcis::cbv_hash(event);
+}
+
+/// A registry record or its draft (`registry.md` section 2).
+pub fn record(bytes: &[u8]) -> bool {
+    if let Ok(draft) = Record::parse_draft(bytes) {
+        assert_eq!(draft.draft(), bytes, "a draft reads back");
+        return true;
+    }
+    let Ok(signed) = SignedRecord::parse(bytes.to_vec()) else {
+        return false;
+    };
+    assert_eq!(cose_again(bytes, &signed.record.payload()), bytes);
+    true
+}
+
+/// A proof bundle (`proof-bundle.md`): its form, and the verdict under no policy of one's own.
+pub fn bundle(bytes: &[u8]) -> bool {
+    let verified = proof::verify(bytes, None);
+    let Ok(bundle) = Bundle::parse(bytes) else {
+        assert!(verified.is_err(), "what is no bundle proves nothing");
+        return false;
+    };
+    let again = bundle.to_json().expect("rows are JSON");
+    assert_eq!(Bundle::parse(&again).as_ref(), Ok(&bundle));
+    // Members of an object may stand in any order; nothing else has two spellings.
+    let sorted = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        bytes.sort_unstable();
+        bytes
+    };
+    assert!(sorted(&again) == sorted(bytes), "a bundle reads back");
+    assert_eq!(proof::verify(&again, None).is_ok(), verified.is_ok());
+    true
+}
+
+/// Kept bundles that verify: one of version 1, one of version 2 with everything that it can say.
+const GOOD: [&[u8]; 2] = [
+    include_bytes!("../corpus/bundle/good"),
+    include_bytes!("../corpus/bundle/good-v2"),
+];
+
+/// A good bundle in which one row has other bytes: the first byte says what kind of row, the second
+/// which one of which bundle, the rest is put there. Whatever is put there, nothing else is proven
+/// than before.
+pub fn bundle_row(bytes: &[u8]) -> bool {
+    let Some((&[kind, place], rest)) = bytes.split_first_chunk() else {
+        return false;
+    };
+    let good = GOOD[usize::from(place >> 7)];
+    let mut changed = Bundle::parse(good).expect("the kept bundle is good");
+    let trusted = changed.policies[0].entry.0.clone();
+    put(&mut changed, kind, usize::from(place & 127), rest);
+    let Ok(json) = changed.to_json() else {
+        return false;
+    };
+    let Ok(report) = proof::verify(&json, Some(&trusted)) else {
+        return false;
+    };
+    let before = proof::verify(good, Some(&trusted)).expect("the kept bundle verifies");
+    assert_eq!(proven(&report), proven(&before), "nothing else is proven");
+    true
+}
+
+fn row<T>(rows: &mut [T], place: usize) -> Option<&mut T> {
+    let count = rows.len().max(1);
+    rows.get_mut(place % count)
+}
+
+/// The bytes of this kind at this place, if the bundle has any.
+fn bytes_at(bundle: &mut Bundle, kind: u8, place: usize) -> Option<&mut Bytes> {
+    let fresh = bundle.fresh.as_mut();
+    match kind {
+        0 => row(&mut bundle.checkpoints, place).map(|row| &mut row.note),
+        1 => row(&mut bundle.headers, place).map(|row| &mut row.entry),
+        2 => row(&mut bundle.headers, place).map(|row| row.refused.get_or_insert(Bytes(vec![]))),
+        3 => row(&mut bundle.keys, place).map(|row| &mut row.record),
+        4 => row(&mut bundle.statements, place).map(|row| &mut row.statement),
+        5 => {
+            let statement = row(&mut bundle.statements, place)?;
+            let later = statement.later.get_or_insert(vec![Bytes(vec![])]);
+            row(later, place)
+        }
+        6 => row(&mut bundle.policies, place).map(|row| &mut row.entry),
+        7 => row(&mut bundle.policies, place)?
+            .handover
+            .as_mut()
+            .map(|row| &mut row.note),
+        8 => fresh.map(|fresh| &mut fresh.entry),
+        9 => row(&mut fresh?.keys, place).map(|row| &mut row.record),
+        10 => row(&mut bundle.statements, place)?
+            .seen
+            .as_mut()
+            .map(|row| &mut row.note),
+        11 => {
+            let members = row(&mut bundle.events, 0)?.members.as_deref_mut()?;
+            row(members, place)?.value.as_mut()
+        }
+        _ => None,
+    }
+}
+
+/// The index of this kind at this place.
+fn index_at(bundle: &mut Bundle, kind: u8, place: usize) -> Option<&mut u64> {
+    let fresh = bundle.fresh.as_mut();
+    match kind {
+        16 => row(&mut bundle.headers, place).map(|row| &mut row.index),
+        17 => row(&mut bundle.keys, place).map(|row| &mut row.index),
+        18 => row(&mut bundle.statements, place).map(|row| &mut row.index),
+        19 => row(&mut bundle.events, place).map(|row| &mut row.index),
+        20 => row(&mut bundle.policies, place).map(|row| &mut row.index),
+        21 => fresh.map(|fresh| &mut fresh.index),
+        22 => row(&mut fresh?.keys, place).map(|row| &mut row.index),
+        _ => None,
+    }
+}
+
+/// The path of this kind at this place.
+fn path_at(bundle: &mut Bundle, kind: u8, place: usize) -> Option<&mut proof::Path> {
+    let fresh = bundle.fresh.as_mut();
+    match kind {
+        32 => row(&mut bundle.headers, place).map(|row| &mut row.path),
+        33 => row(&mut bundle.keys, place).map(|row| &mut row.path),
+        34 => row(&mut bundle.statements, place).map(|row| &mut row.path),
+        35 => row(&mut bundle.events, place).map(|row| &mut row.path),
+        36 => row(&mut bundle.policies, place).map(|row| &mut row.path),
+        37 => row(&mut bundle.policies, place)?.prefix.as_mut(),
+        38 => row(&mut bundle.policies, place)?
+            .handover
+            .as_mut()
+            .map(|row| &mut row.path),
+        39 => row(&mut bundle.checkpoints, place).map(|row| &mut row.prefix),
+        40 => fresh.map(|fresh| &mut fresh.path),
+        41 => row(&mut fresh?.keys, place).map(|row| &mut row.path),
+        42 => row(&mut bundle.statements, place)?
+            .seen
+            .as_mut()
+            .map(|row| &mut row.prefix),
+        _ => None,
+    }
+}
+
+fn put(bundle: &mut Bundle, kind: u8, place: usize, rest: &[u8]) {
+    if let Some(bytes) = bytes_at(bundle, kind, place) {
+        bytes.0 = rest.to_vec();
+    } else if let Some(index) = index_at(bundle, kind, place) {
+        let digits = rest.iter().take(7);
+        *index = digits.fold(0, |sum, &byte| (sum << 8) | u64::from(byte));
+    } else if let Some(path) = path_at(bundle, kind, place) {
+        put_path(path, rest);
+    }
+}
+
+fn put_path(path: &mut proof::Path, rest: &[u8]) {
+    let (hashes, _) = rest.as_chunks::<32>();
+    path.0 = hashes.iter().map(|hash| proof::Fixed(*hash)).collect();
+}
+
+/// What a reader is told: the events with the device that signed them.
+fn proven(report: &Report) -> Vec<(String, u64, Value)> {
+    let row = |event: &proof::VerifiedEvent| {
+        let statement = &report.statements[event.statement];
+        let device = statement.statement.payload.device.to_string();
+        (device, event.index, event.shown())
+    };
+    report.events.iter().map(row).collect()
+}
+
+/// A checkpoint as a signed note (`log.md` section 5).
+pub fn checkpoint(bytes: &[u8]) -> bool {
+    let Ok(note) = Note::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(note.encode(), bytes, "a note reads back");
+    let policy = kept_policy();
+    let _ = note.check_served(&policy);
+    let bundled = note.for_bundle(&policy);
+    assert!(bundled.lines.len() <= policy.witnesses.len() + 1);
+    if note.check_bundled(&policy).is_ok() {
+        assert!(
+            note.check_served(&policy).is_ok(),
+            "the stricter check implies the other"
+        );
+    }
+    true
+}
+
+fn kept_policy() -> Policy {
+    match Entry::parse(include_bytes!("../corpus/log_entry/policy")) {
+        Ok(Entry::Policy(policy)) => policy,
+        other => panic!("the kept policy is one: {other:?}"),
+    }
+}
+
+/// Hashes of a tile (C2SP `tlog-tiles`), of the width that its length would be.
+pub fn tile(bytes: &[u8]) -> bool {
+    for width in [0, 1, TILE_WIDTH, TILE_WIDTH + 1] {
+        let fits = parse_tile(bytes, width).is_ok();
+        assert_eq!(
+            fits,
+            bytes.len() == width * 32 && (1..=TILE_WIDTH).contains(&width)
+        );
+    }
+    let Ok(hashes) = parse_tile(bytes, bytes.len() / 32) else {
+        return false;
+    };
+    let again: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+    assert_eq!(again, bytes, "a tile reads back");
+    true
+}
+
+/// Entries of a bundle (C2SP `tlog-tiles`); the first byte says how many are expected.
+pub fn entries(bytes: &[u8]) -> bool {
+    let Some((&width, bytes)) = bytes.split_first() else {
+        return false;
+    };
+    let width = usize::from(width) + 1;
+    let Ok(entries) = parse_entries(bytes, width) else {
+        return false;
+    };
+    assert_eq!(entries.len(), width);
+    let again = encode_entries(&entries).expect("what was read can be written");
+    assert_eq!(again, bytes, "an entry bundle reads back");
+    true
+}
+
+/// An entry of the log (`log.md` sections 1 to 4).
+pub fn log_entry(bytes: &[u8]) -> bool {
+    let Ok(entry) = Entry::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(entry.encode(), bytes, "an entry reads back");
+    true
+}
+
+/// The list of refused events behind a batch header (`log.md` section 3).
+pub fn refused(bytes: &[u8]) -> bool {
+    let Ok(list) = parse_refused(bytes) else {
+        return false;
+    };
+    assert_eq!(
+        encode_refused(&list),
+        bytes,
+        "a list of refused events reads back"
+    );
+    true
+}
+
+/// What a URI may be: a Digital Link of any host, an EPC URN, any other URI.
+pub fn digital_link(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let _ = gs1::normalise(text);
+    if let Ok(key) = ItemKey::read(text) {
+        assert_eq!(
+            ItemKey::read(key.as_str()).as_ref(),
+            Ok(&key),
+            "a name names itself"
+        );
+    }
+    identifier(text)
+}
+
+/// Reads a text as an identifier of any syntax; its canonical form is its own.
+fn identifier(text: &str) -> bool {
+    let Ok(identifier) = Identifier::parse_any(text) else {
+        return false;
+    };
+    let canonical = identifier.canonical();
+    // Not always the same identifier: where a serial names the thing, its lot is not in its name.
+    let again = Identifier::parse_any(&canonical).map(|again| again.canonical());
+    assert_eq!(
+        again.as_ref(),
+        Ok(&canonical),
+        "the canonical form is its own"
+    );
+    assert_eq!(gs1::normalise(text).as_ref(), Ok(&canonical));
+    true
+}
+
+/// What a scanner sends (GS1 General Specifications 7.8), and its bracketed form.
+pub fn element_string(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    identifier(text)
+}
+
+/// Bytes of events that [`document`] takes.
+const DOCUMENT_BYTES: usize = 1 << 18;
+
+/// An EPCIS document taken apart.
+pub fn document(bytes: &[u8]) -> bool {
+    let limits = Limits {
+        events: 100,
+        event_bytes: DOCUMENT_BYTES,
+    };
+    let Ok(document) = Document::parse(bytes, limits) else {
+        return false;
+    };
+    assert!(document.events.len() <= limits.events);
+    let mut total = 0;
+    for taken in document.events.iter().flatten() {
+        total += taken.bytes().len();
+        assert!(event(taken.bytes()), "an event of a document is an event");
+    }
+    assert!(total <= limits.event_bytes);
+    true
+}
+
+/// A claim as text, or a device's request (`statement.md` section 7).
+pub fn enrolment(bytes: &[u8]) -> bool {
+    let claim = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| Claim::parse(text).ok());
+    if let Some(claim) = claim {
+        let text = serde_json::to_string(&claim).expect("a claim is JSON");
+        assert_eq!(
+            Claim::parse(&text).as_ref(),
+            Ok(&claim),
+            "a claim reads back"
+        );
+        return true;
+    }
+    let Ok(request) = Request::parse(bytes) else {
+        return false;
+    };
+    let cose = Sign1::parse(bytes, bytes.len()).expect("it was read before");
+    assert_eq!(
+        cose.kid,
+        request.key.kid(),
+        "a request is of the key that it brings"
+    );
+    assert_eq!(cose_again(bytes, cose.payload), bytes);
+    true
+}
+
+/// What a device reads from the receipt topic (`statement.md` section 6).
+pub fn reply(bytes: &[u8]) -> bool {
+    let Ok(reply) = Reply::decode(bytes) else {
+        return false;
+    };
+    assert_eq!(reply.encode(), bytes, "a reply reads back");
+    if let Reply::Inclusion(inclusion) = &reply {
+        let _ = inclusion.verify(&kept_policy());
+    }
+    true
+}
+
+/// A policy file.
+pub fn policy_file(bytes: &[u8]) -> bool {
+    let Ok((entry, policy)) = PolicyFile::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(Entry::Policy(policy).encode(), entry, "a policy reads back");
+    true
+}
