@@ -6,6 +6,8 @@
 //! - [`validate`] is everything else that EPCIS 2.0 and CBV 2.0 ask of an event, the code `epcis`
 //!   of that section. Only ingest applies it, so it may grow stricter or looser with time.
 //!
+//! [`unit`] has the units that sensor reports use, with their conversion.
+//!
 //! [`EventFacts`] is what the platform stores as derived columns: the bytes that were signed stay
 //! the truth. Everything works on a parsed [`serde_json::Value`]; that no name occurs twice is
 //! `schemas::event`'s to refuse before.
@@ -17,11 +19,12 @@ pub mod rule;
 mod semantics;
 mod sensor;
 mod shape;
+pub mod unit;
 mod validate;
 mod violation;
 mod vocabulary;
 
-pub use event_hash::{cbv_hash, cbv_hash_ignoring, pre_hash};
+pub use event_hash::{cbv_hash, cbv_hash_ignoring, hash_cost_us, pre_hash};
 pub use facts::{Action, EventFacts, EventType, Item, Quantity, Role, items};
 pub use sensor::{Reading, readings};
 pub use validate::{MAX_VIOLATIONS, first_violation, validate};

@@ -14,25 +14,35 @@
 //! URI Syntax, EPC Tag Data Standard (URNs), CBV 2.0 section 8 (the canonical form). The keys known
 //! are in [`Key`]; lengths and character sets follow GS1's syntax dictionary.
 //!
-//! What it does not do: no compressed Digital Links, no GMN (8013), no check that a company prefix
-//! has been issued, and no way back to an EPC URN (the length of the company prefix is not in the
-//! key).
+//! [`ElementString`] and [`DigitalLink`] keep what stands beside the key (dates, weights, counts)
+//! and check all of it by the syntax dictionary; [`Identifier::urn`] leads back to an EPC URN, given
+//! the length of the company prefix, which is not in the key.
+//!
+//! What it does not do: no compressed Digital Links, and no check that a company prefix has been
+//! issued.
+//!
+//! Limits: [`MAX_INPUT_BYTES`] for every text, [`MAX_ELEMENTS`] for elements and for members of a
+//! query.
 
 mod charset;
+mod dictionary;
 mod element;
 mod error;
 mod identifier;
 mod item_key;
 mod key;
 mod link;
+mod lint;
 mod percent;
 mod urn;
 
 pub use charset::check_digit;
+pub use element::{Element, ElementString};
 pub use error::Gs1Error;
 pub use identifier::Identifier;
 pub use item_key::{ItemKey, is_absolute_uri, read_uri};
 pub use key::{Key, Qualifier};
+pub use link::DigitalLink;
 
 /// Longest text that is read as an identifier, in bytes. The longest canonical form is below 300; a
 /// Digital Link of somebody's own host may carry a query.
@@ -50,10 +60,26 @@ pub fn normalise(text: &str) -> Result<String, Gs1Error> {
     Ok(identifier::read(text)?.finish(false)?.canonical())
 }
 
-/// [`normalise`] for values that may be anything: only an `http` URI or an EPC URN is read, so that
-/// text which happens to look like an element string stays text.
-pub(crate) fn normalise_uri(text: &str) -> Option<String> {
-    (link::is_link(text) || urn::is_epc(text)).then(|| normalise(text).ok())?
+/// Writes [`normalise`] of a value that may be anything: only an `http` URI or an EPC URN is read, so
+/// that text which happens to look like an element string stays text. Whether it wrote.
+///
+/// The hash escapes no `;` and no `=`: the reference does not, and its table of the Digital Link
+/// standard does not ask for it. The canonical form does, and so stays what is stored.
+pub(crate) fn write_normalised_uri(text: &str, out: &mut String) -> bool {
+    if link::is_canonical(text) {
+        out.push_str(text);
+        return true;
+    }
+    if !link::is_link(text) && !urn::is_epc(text) {
+        return false;
+    }
+    match identifier::read(text).and_then(|parts| parts.finish(false)) {
+        Ok(identifier) => {
+            identifier.write_for_hash(out);
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! What others have published and we must agree with: data that is not part of this project, read
 //! from the folder named by `TRACEBOND_FIXTURES`.
 
+#[path = "fixtures/dictionary.rs"]
+mod dictionary;
+#[path = "fixtures/elements.rs"]
+mod elements;
+
 use std::path::PathBuf;
 
 use schemas::epcis::{self, EventFacts};
-use schemas::gs1::{self, Gs1Error, Identifier};
+use schemas::gs1::{self, ElementString, Gs1Error, Identifier};
 use serde_json::Value;
 
 /// Default place of the fixtures, seen from this crate.
@@ -34,8 +39,9 @@ fn json(path: &std::path::Path) -> Value {
     serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// 71 of 71: the canonical form of the reference, and from it back to the URN.
 #[test]
-fn urns_and_links_have_the_canonical_form_of_the_reference() {
+fn urn_to_digital_link() {
     let Some(folder) = folder("identifiers") else {
         return;
     };
@@ -43,6 +49,7 @@ fn urns_and_links_have_the_canonical_form_of_the_reference() {
     let pairs = pairs.as_array().expect("a list of pairs");
     assert_eq!(pairs.len(), 71);
     let mut wrong_check_digits = Vec::new();
+    let mut back = 0;
     for pair in pairs {
         // One entry is a number: nothing that a text function could be given.
         let Some(written) = pair["urn"].as_str() else {
@@ -55,7 +62,10 @@ fn urns_and_links_have_the_canonical_form_of_the_reference() {
             "{written}"
         );
         match Identifier::parse_any(written) {
-            Ok(identifier) => assert_eq!(Some(&*identifier.canonical()), canonical, "{written}"),
+            Ok(identifier) => {
+                assert_eq!(Some(&*identifier.canonical()), canonical, "{written}");
+                back += usize::from(leads_back(written, &identifier));
+            }
             Err(Gs1Error::CheckDigit { .. }) => wrong_check_digits.push(written),
             Err(error) => assert_eq!(canonical, None, "{written}: {error}"),
         }
@@ -66,6 +76,52 @@ fn urns_and_links_have_the_canonical_form_of_the_reference() {
         "http://example.de/01/040123451234/cpv/344/lot/ABD",
     ];
     assert_eq!(wrong_check_digits, known);
+    assert_eq!(back, 31, "URNs that the links lead back to");
+}
+
+/// Whether it was a URN: then its Digital Link, read again, leads back to it, byte by byte.
+fn leads_back(written: &str, identifier: &Identifier) -> bool {
+    let Some(fields) = written.strip_prefix("urn:epc:") else {
+        return false;
+    };
+    let prefix = fields
+        .split(':')
+        .nth(2)
+        .and_then(|fields| fields.split('.').next());
+    let prefix = prefix.expect("a company prefix").len();
+    let again = Identifier::parse_any(&identifier.canonical()).expect("a canonical link");
+    // A pattern of the two kinds of serials names one class, the trade item.
+    let expected = written.replace("urn:epc:idpat:upui:", "urn:epc:idpat:sgtin:");
+    assert_eq!(again.urn(prefix).as_deref(), Ok(&*expected));
+    true
+}
+
+/// The reader of element strings does what GS1's syntax dictionary says of every application
+/// identifier: form, separators, characters, checks, what it needs and excludes, Digital Links.
+#[test]
+fn element_strings() {
+    let Some(folder) = folder("identifiers") else {
+        return;
+    };
+    let file = folder.join("gs1-syntax-dictionary.txt");
+    let entries = dictionary::read(&std::fs::read_to_string(file).expect("the dictionary"));
+    assert_eq!(entries.len(), 541);
+    elements::every_form(&entries);
+    elements::separators(&entries);
+    let refused = elements::values(&entries);
+    let (needed, excluded) = elements::pairs(&entries);
+    let (keys, attributes) = elements::links(&entries);
+    println!("{refused} values refused, {needed} that need others, {excluded} that exclude others");
+    println!("{keys} sequences of qualifiers, {attributes} attributes of links");
+    // What has no entry is no application identifier.
+    for ai in (0..10_000).flat_map(|n| [format!("{n:02}"), format!("{n:03}"), format!("{n:04}")]) {
+        if !entries.contains_key(&ai) {
+            assert!(
+                ElementString::parse_part(&format!("({ai})1")).is_err(),
+                "{ai}"
+            );
+        }
+    }
 }
 
 /// All files below a folder with this ending, by name.
@@ -129,8 +185,9 @@ const ADDED_BY_REPOSITORY: [&str; 2] = [
     "{https://ns.example.com/epcis/}captureID",
 ];
 
+/// 43 of 43: every event hash that the reference publishes for JSON.
 #[test]
-fn every_published_event_hash_is_reproduced() {
+fn event_hash_vectors() {
     let Some(folder) = folder("event-hash") else {
         return;
     };
@@ -150,4 +207,36 @@ fn every_published_event_hash_is_reproduced() {
         }
     }
     assert_eq!((equal, different), (43, Vec::new()));
+}
+
+/// One vector has sensor data and a business transaction; it exists as XML only. This is the same
+/// event as JSON, and must have the same text.
+#[test]
+fn sensor_data_comes_before_business_transactions() {
+    let Some(folder) = folder("event-hash") else {
+        return;
+    };
+    let file = folder.join("SensorDataExamples.prehashes");
+    let texts = std::fs::read_to_string(file).expect("texts");
+    let published = texts.lines().nth(10).expect("eleven texts");
+    let event = serde_json::json!({
+        "type": "TransactionEvent",
+        "eventTime": "2020-07-03T06:05:00.000Z",
+        "eventTimeZoneOffset": "-06:00",
+        "epcList": [
+            "urn:epc:id:sgtin:0614141.107340.2",
+            "urn:epc:id:sgtin:0614141.107340.1",
+        ],
+        "action": "ADD",
+        "bizStep": "inspecting",
+        "disposition": "needs_replacement",
+        "readPoint": {"id": "urn:epc:id:sgln:4012345.00000.5"},
+        "bizTransactionList": [
+            {"type": "po", "bizTransaction": "urn:epcglobal:cbv:bt:4012345123456:RE100099"},
+        ],
+        "sensorElementList": [{"sensorReport": [{
+            "type": "https://gs1.org/voc/MT-EffectiveDoseRate", "value": 0.005, "uom": "P71",
+        }]}],
+    });
+    assert_eq!(epcis::pre_hash(&event, &[]), published);
 }

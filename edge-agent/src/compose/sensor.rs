@@ -61,7 +61,7 @@ pub fn events(
         put_goods(&mut event, goods);
         event.insert(
             "sensorElementList".to_owned(),
-            json!([element(rule, last, readings)]),
+            json!([element(rule, readings)]),
         );
         if let Some(assumption) = &rule.assumption {
             event.insert("tb:assumption".to_owned(), assumption.as_str().into());
@@ -89,13 +89,15 @@ fn put_goods(event: &mut Map<String, Value>, goods: &[Item]) {
     }
 }
 
-fn element(rule: &SensorRule, last: &Reading, readings: &[Reading]) -> Value {
+/// What holds for all readings is said once, in the metadata; when each was taken, by itself: EPCIS
+/// 2.0 section 7.3.7.1 lets nothing stand in both.
+fn element(rule: &SensorRule, readings: &[Reading]) -> Value {
     let reports: Vec<Value> = readings
         .iter()
         .map(|reading| report(rule, reading))
         .collect();
     json!({
-        "sensorMetadata": { "time": time_text(last.time), "deviceID": rule.sensor },
+        "sensorMetadata": { "deviceID": rule.sensor },
         "sensorReport": reports,
     })
 }

@@ -84,6 +84,7 @@ fn mistakes_are_named_with_line_and_field() {
             "source.path: ",
         ),
         ("\"Temperature\"", "\"Temprature\"", 2, "source: "),
+        ("uom = \"CEL\"", "uom = \"KGM\"", 2, "source: "),
         ("type = \"modbus\"", "type = \"opc\"", 3, "source.type: "),
         (
             "address = \"127.0.0.1:502\"",

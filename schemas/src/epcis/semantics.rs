@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::facts::decimal;
 use super::rule::parse_event_time;
+use super::unit::{self, Property};
 use super::violation::Problem;
+use super::vocabulary::{DISPOSITIONS, MEASUREMENTS};
 use crate::gs1;
 
 type Object = Map<String, Value>;
@@ -16,6 +18,17 @@ type Object = Map<String, Value>;
 pub(super) type Rule = fn(&Object) -> Option<(&'static str, Problem)>;
 
 type Broken = Option<(&'static str, Problem)>;
+
+/// Something wrong with a member of an entry of a list of the object.
+pub(super) struct Inner {
+    pub(super) list: &'static str,
+    pub(super) index: usize,
+    pub(super) member: &'static str,
+    pub(super) problem: Problem,
+}
+
+/// Reports what breaks it in the entries of the object's lists.
+pub(super) type InnerRule = fn(&Object) -> Vec<Inner>;
 
 fn sentence(member: &'static str, sentence: &'static str) -> Broken {
     Some((member, Problem::Semantics(sentence)))
@@ -139,10 +152,24 @@ pub(super) fn quantity(element: &Object) -> Broken {
 
 pub(super) fn persistent_disposition(object: &Object) -> Broken {
     if object.is_empty() {
-        sentence("", "must set or unset something")
-    } else {
-        None
+        return sentence("", "must set or unset something");
     }
+    let words = |name| {
+        object
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let bare = |word: &Value| Some(DISPOSITIONS.bare(word.as_str()?).to_owned());
+    let set: Vec<_> = words("set").filter_map(bare).collect();
+    if words("unset")
+        .filter_map(bare)
+        .any(|word| set.contains(&word))
+    {
+        return sentence("unset", "names a disposition that is set at once");
+    }
+    None
 }
 
 pub(super) fn sensor_metadata(metadata: &Object) -> Broken {
@@ -154,7 +181,72 @@ pub(super) fn sensor_metadata(metadata: &Object) -> Broken {
     None
 }
 
+/// What metadata and report may both say, but only one of them (EPCIS 2.0 section 7.3.7.1: an
+/// attribute is either in the metadata, for all reports, or in the reports).
+const ORIGIN: [&str; 6] = [
+    "time",
+    "deviceID",
+    "deviceMetadata",
+    "rawData",
+    "dataProcessingMethod",
+    "bizRules",
+];
+
+/// The five of [`ORIGIN`] that make a report's origin whole; `bizRules` is about the measuring as
+/// such.
+const WHOLE_ORIGIN: usize = 5;
+
+/// Reports what stands in the metadata and in a report.
+///
+/// One exception: a report that repeats all of time, device, its metadata, raw data and method
+/// inherits nothing, so that no reader can be in doubt about it. GS1's own examples of all fields
+/// do that.
+pub(super) fn sensor_element(element: &Object) -> Vec<Inner> {
+    let Some(metadata) = element.get("sensorMetadata").and_then(Value::as_object) else {
+        return Vec::new();
+    };
+    let reports = element.get("sensorReport").and_then(Value::as_array);
+    let mut found = Vec::new();
+    for (index, report) in reports.into_iter().flatten().enumerate() {
+        let both = |name: &&str| metadata.contains_key(*name) && report.get(*name).is_some();
+        if ORIGIN[..WHOLE_ORIGIN].iter().all(|name| both(&name)) {
+            continue;
+        }
+        found.extend(ORIGIN.into_iter().filter(both).map(|member| Inner {
+            list: "sensorReport",
+            index,
+            member,
+            problem: Problem::Semantics(
+                "stands in the metadata too, where it holds for all reports",
+            ),
+        }));
+    }
+    found
+}
+
+/// A number's unit measures what the type says.
+fn unit_of_type(report: &Object) -> Broken {
+    let word = MEASUREMENTS.bare(text(report, "type")?);
+    let unit = unit::find(text(report, "uom")?)?;
+    let (kind, asked) = MEASUREMENTS
+        .word(word)
+        .and_then(|kind| Some((kind, Property::of_measurement(kind)?)))?;
+    (unit.property != asked).then_some((
+        "uom",
+        Problem::Unit {
+            kind,
+            asked: asked.name(),
+            found: unit.property.name(),
+        },
+    ))
+}
+
 pub(super) fn sensor_report(report: &Object) -> Broken {
+    unit_of_type(report).or_else(|| statistics(report))
+}
+
+/// What must hold between the numbers of a report.
+fn statistics(report: &Object) -> Broken {
     if report.contains_key("percRank") != report.contains_key("percValue") {
         return sentence("", "must have percRank and percValue together");
     }

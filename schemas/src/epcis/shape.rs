@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::facts::EventType;
 use super::rule::{self, Outcome};
-use super::semantics::{self, Rule};
+use super::semantics::{self, InnerRule, Rule};
 use super::vocabulary::{
     ALERTS, COMPONENTS, DISPOSITIONS, ERROR_REASONS, MEASUREMENTS, PARTY_TYPES, STEPS,
     TRANSACTION_TYPES, Vocabulary,
@@ -16,6 +16,8 @@ pub(super) struct Shape {
     groups: &'static [&'static [Member]],
     pub(super) extensible: bool,
     pub(super) rules: &'static [Rule],
+    /// What holds between the object and the entries of its lists.
+    pub(super) inner: Option<InnerRule>,
 }
 
 impl Shape {
@@ -106,6 +108,7 @@ const fn open(groups: &'static [&'static [Member]], rules: &'static [Rule]) -> S
         groups,
         extensible: true,
         rules,
+        inner: None,
     }
 }
 
@@ -114,6 +117,7 @@ const fn closed(groups: &'static [&'static [Member]], rules: &'static [Rule]) ->
         groups,
         extensible: false,
         rules,
+        inner: None,
     }
 }
 
@@ -283,13 +287,16 @@ static ERROR_DECLARATION: Shape = open(
     &[],
 );
 
-static SENSOR_ELEMENT: Shape = open(
-    &[&[
-        may("sensorMetadata", Kind::Object(&SENSOR_METADATA)),
-        must("sensorReport", Kind::List(&SENSOR_REPORTS)),
-    ]],
-    &[],
-);
+static SENSOR_ELEMENT: Shape = Shape {
+    inner: Some(semantics::sensor_element),
+    ..open(
+        &[&[
+            may("sensorMetadata", Kind::Object(&SENSOR_METADATA)),
+            must("sensorReport", Kind::List(&SENSOR_REPORTS)),
+        ]],
+        &[],
+    )
+};
 
 /// What metadata and report both may say of the device.
 static SENSOR_ORIGIN: [Member; 6] = [
@@ -330,7 +337,7 @@ static SENSOR_REPORT: Shape = open(
             may("sDev", Kind::Number),
             may("percRank", Kind::Number),
             may("percValue", Kind::Number),
-            may("uom", Kind::Text),
+            may("uom", Kind::Unit),
         ],
     ],
     &[semantics::sensor_report],

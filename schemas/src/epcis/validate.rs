@@ -8,6 +8,7 @@ use super::facts::EventType;
 use super::path::Path;
 use super::rule;
 use super::shape::{Kind, Level, List, Shape, of_event};
+use super::unit::is_code;
 use super::violation::{Problem, Violation};
 use crate::gs1::{self, is_absolute_uri, read_uri};
 
@@ -15,7 +16,7 @@ use crate::gs1::{self, is_absolute_uri, read_uri};
 pub const MAX_VIOLATIONS: usize = 64;
 
 /// Checks one event against EPCIS 2.0 and CBV 2.0: members and their forms, identifiers with their
-/// check digits, standard words, rules between members, and rule set 1 but for what needs a
+/// check digits, standard words, units, rules between members, and rule set 1 but for what needs a
 /// device's record. Extension values are not judged, their names must have a namespace.
 ///
 /// # Errors
@@ -115,6 +116,11 @@ impl Walk<'_> {
                 None => {}
             }
         }
+        for fault in shape.inner.iter().flat_map(|rule| rule(object)) {
+            let list = path.member(fault.list);
+            let entry = list.index(fault.index);
+            self.fail(&entry.member(fault.member), fault.problem);
+        }
     }
 
     /// A member that rule set 1 asks for is missing by that rule's code.
@@ -166,7 +172,7 @@ impl Walk<'_> {
             Kind::Boolean => (value.is_boolean(), "true or false"),
             Kind::Hexadecimal => (text.is_some_and(is_hexadecimal), "hexadecimal digits"),
             Kind::Unit => (
-                text.is_some_and(is_unit),
+                text.is_some_and(is_code),
                 "a unit code of 2 or 3 capitals and digits",
             ),
             _ => return,
@@ -244,11 +250,4 @@ fn has_namespace(name: &str) -> bool {
 
 fn is_hexadecimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn is_unit(text: &str) -> bool {
-    let letters = text
-        .bytes()
-        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    letters && (2..=3).contains(&text.len())
 }

@@ -95,6 +95,16 @@ pub enum Problem {
         /// The word, cut to 64 characters.
         word: String,
     },
+    /// A unit of another property than the measurement type names.
+    #[error("measures {found}, but the type `{kind}` is of {asked}")]
+    Unit {
+        /// Measurement type.
+        kind: &'static str,
+        /// What it is of.
+        asked: &'static str,
+        /// What the unit measures.
+        found: &'static str,
+    },
     /// A rule between members, as a sentence.
     #[error("{0}")]
     Semantics(&'static str),

@@ -21,13 +21,27 @@ impl Vocabulary {
             .unwrap_or(word)
     }
 
-    /// The full URI of a standard word; any other text comes back as it is.
-    pub(super) fn full(&self, word: &str) -> String {
+    /// A bare word as the vocabulary has it; `None` for any other text.
+    pub(super) fn word(&self, bare: &str) -> Option<&'static str> {
+        self.words.iter().copied().find(|word| *word == bare)
+    }
+
+    /// Writes the full URI of a standard word; any other text as it is.
+    pub(super) fn write_full(&self, word: &str, out: &mut String) {
         let bare = self.bare(word);
         match self.prefixes.first() {
-            Some(prefix) if self.words.contains(&bare) => format!("{prefix}{bare}"),
-            _ => word.to_owned(),
+            Some(prefix) if self.words.contains(&bare) => {
+                out.push_str(prefix);
+                out.push_str(bare);
+            }
+            _ => out.push_str(word),
         }
+    }
+
+    /// All standard words.
+    #[cfg(test)]
+    pub(super) fn words(&self) -> &'static [&'static str] {
+        self.words
     }
 
     pub(super) fn check(&self, word: &str) -> Result<(), Problem> {

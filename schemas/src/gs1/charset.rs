@@ -11,6 +11,8 @@ pub(super) enum Set {
     Set82,
     /// GS1 character set 39.
     Set39,
+    /// GS1 character set 64: base64url with its padding.
+    Set64,
 }
 
 impl Set {
@@ -25,12 +27,18 @@ impl Set {
                     || character.is_ascii_uppercase()
                     || "#-/".contains(character)
             }
+            Set::Set64 => character.is_ascii_alphanumeric() || "-_=".contains(character),
         }
+    }
+
+    /// The first character that is not of the set.
+    pub(super) fn first_foreign(self, value: &str) -> Option<char> {
+        value.chars().find(|&character| !self.holds(character))
     }
 
     /// Refuses the first character that is not of the set.
     pub(super) fn check(self, ai: &'static str, value: &str) -> Result<(), Gs1Error> {
-        match value.chars().find(|&character| !self.holds(character)) {
+        match self.first_foreign(value) {
             Some(character) => Err(Gs1Error::Character { ai, character }),
             None => Ok(()),
         }
@@ -76,6 +84,34 @@ pub(super) fn verify_check_digit(ai: &'static str, digits: &str) -> Result<(), G
     }
 }
 
+/// Longest value that has a check character pair: weights are defined for 97 characters.
+const MAX_PAIR_BODY: usize = 97;
+
+/// The two check characters that belong behind `body` (GS1 General Specifications 7.9.5); `None`
+/// where a character is not of set 82 or there are too many.
+pub(super) fn check_pair(body: &str) -> Option<String> {
+    const SET_82: &str =
+        "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+    const SET_32: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    if body.len() > MAX_PAIR_BODY {
+        return None;
+    }
+    let mut sum = 0;
+    for (character, weight) in body.chars().rev().zip(primes()) {
+        sum = (sum + SET_82.find(character)? * weight) % 1_021;
+    }
+    Some(
+        [sum >> 5, sum & 31]
+            .map(|at| char::from(SET_32[at]))
+            .iter()
+            .collect(),
+    )
+}
+
+fn primes() -> impl Iterator<Item = usize> {
+    (2..).filter(|&number| (2..number).all(|divisor| number % divisor != 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +144,14 @@ mod tests {
     }
 
     #[test]
+    fn check_pairs_of_the_general_specifications() {
+        assert_eq!(check_pair("1987654Ad4X4bL5ttr2310c").as_deref(), Some("2K"));
+        assert_eq!(check_pair("").as_deref(), Some("22"));
+        assert_eq!(check_pair("1 2"), None);
+        assert_eq!(check_pair(&"1".repeat(MAX_PAIR_BODY + 1)), None);
+    }
+
+    #[test]
     fn sets_are_those_of_the_standard() {
         let set82 = (0_u8..128)
             .filter(|&byte| Set::Set82.holds(char::from(byte)))
@@ -115,7 +159,11 @@ mod tests {
         let set39 = (0_u8..128)
             .filter(|&byte| Set::Set39.holds(char::from(byte)))
             .count();
-        assert_eq!((set82, set39), (82, 39));
+        let set64 = (0_u8..128)
+            .filter(|&byte| Set::Set64.holds(char::from(byte)))
+            .count();
+        // 64 and the padding.
+        assert_eq!((set82, set39, set64), (82, 39, 65));
         assert_eq!(
             Set::Set82.check("21", "a b"),
             Err(Gs1Error::Character {

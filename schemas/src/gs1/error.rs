@@ -74,6 +74,12 @@ pub enum Gs1Error {
         /// Digit found.
         found: u8,
     },
+    /// Last two characters do not fit the ones before them (GMN).
+    #[error("wrong check characters in {ai}")]
+    CheckPair {
+        /// Application identifier.
+        ai: &'static str,
+    },
     /// Piece of an ITIP above its total, or zero.
     #[error("piece {piece} of {total} is none")]
     Piece {
@@ -99,6 +105,62 @@ pub enum Gs1Error {
     /// An application identifier that is not in the standard's length table, or cut off.
     #[error("`{0}` is no application identifier")]
     UnknownElement(String),
+    /// A value in an element string that its application identifier does not allow.
+    #[error("value of {ai} {fault}")]
+    Element {
+        /// Application identifier.
+        ai: String,
+        /// What is wrong, as the end of the sentence.
+        fault: &'static str,
+    },
+    /// A value in an element string that is too short or too long.
+    #[error("value of {ai} has {found} characters, it needs {least} to {most}")]
+    ElementLength {
+        /// Application identifier.
+        ai: String,
+        /// Fewest characters.
+        least: usize,
+        /// Most characters.
+        most: usize,
+        /// Characters found.
+        found: usize,
+    },
+    /// A character in an element string that its application identifier does not allow.
+    #[error("value of {ai} may not contain {character:?}")]
+    ElementCharacter {
+        /// Application identifier.
+        ai: String,
+        /// The first character that is wrong.
+        character: char,
+    },
+    /// One application identifier twice with two values.
+    #[error("{0} stands twice with two values")]
+    Repeated(String),
+    /// An application identifier that means nothing without others.
+    #[error("{ai} needs {needs} beside it (`,` or, `+` and, `n` any digit)")]
+    Requires {
+        /// Application identifier.
+        ai: String,
+        /// What it needs, as the syntax dictionary writes it.
+        needs: &'static str,
+    },
+    /// Two application identifiers that exclude each other.
+    #[error("{ai} and {other} exclude each other")]
+    Excludes {
+        /// The one that names the rule.
+        ai: String,
+        /// The one beside it.
+        other: String,
+    },
+    /// An application identifier that has no place in the query of a Digital Link.
+    #[error("{0} may not stand in the query of a Digital Link")]
+    NoAttribute(String),
+    /// A symbology identifier of a bar code that carries no GS1 data.
+    #[error("`{0}` is no symbology identifier of a GS1 bar code")]
+    Symbology(String),
+    /// Something that no EPC URN can say: a lot with a variant only, a party's invoice.
+    #[error("key {0} with these qualifiers has no EPC URN")]
+    NoUrn(Key),
     /// An element string with too many parts.
     #[error("more than {0} application identifiers")]
     TooManyElements(usize),

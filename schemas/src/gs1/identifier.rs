@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Gs1Error, ItemKey, Key, MAX_INPUT_BYTES, Qualifier, element, link, percent, urn};
+use super::{
+    ElementString, Gs1Error, ItemKey, Key, MAX_INPUT_BYTES, Qualifier, element, link, percent, urn,
+};
 
 /// What a parser has read, before lengths, characters and check digits are judged.
 #[derive(Clone, Debug)]
@@ -33,17 +35,16 @@ impl Parts {
         Ok(self)
     }
 
-    /// 235 is a serial of its own: the dictionary lets no other qualifier stand beside it.
+    /// 235 is a serial of its own, 7040 stands alone: the dictionary lets no other qualifier stand
+    /// beside either.
     fn check_exclusions(&self) -> Result<(), Gs1Error> {
-        let other = self
-            .qualifiers
-            .keys()
-            .find(|&&qualifier| qualifier != Qualifier::Tpx);
-        match other {
-            Some(&other) if self.qualifiers.contains_key(&Qualifier::Tpx) => {
-                Err(Gs1Error::Excluded(other, Qualifier::Tpx))
-            }
-            _ => Ok(()),
+        let lonely = |one: &&Qualifier| matches!(one, Qualifier::Tpx | Qualifier::Importer);
+        let Some(&alone) = self.qualifiers.keys().find(lonely) else {
+            return Ok(());
+        };
+        match self.qualifiers.keys().find(|&&other| other != alone) {
+            Some(&other) => Err(Gs1Error::Excluded(other, alone)),
+            None => Ok(()),
         }
     }
 
@@ -101,7 +102,8 @@ impl Identifier {
     /// it with FNC1 (0x1D) as separator and an optional symbology identifier before it.
     ///
     /// Of an element string everything that is neither key nor its qualifier (dates, weights) is
-    /// left out, and so is the query of a Digital Link.
+    /// checked and left out ([`super::ElementString`] keeps it); the query of a Digital Link is left
+    /// out unread ([`super::DigitalLink`] reads it).
     ///
     /// # Errors
     /// [`Gs1Error`], which names what is wrong.
@@ -232,7 +234,7 @@ impl Identifier {
 
     /// The GLN, 13 digits, of a location or party.
     pub fn gln(&self) -> Option<&str> {
-        matches!(self.key, Key::Gln | Key::Party).then_some(&*self.value)
+        matches!(self.key, Key::Gln | Key::Party | Key::PayTo).then_some(&*self.value)
     }
 
     /// The extension (254) of a location.
@@ -256,17 +258,19 @@ impl Identifier {
             Key::Gtin | Key::Itip | Key::Cpid | Key::Grai | Key::Gdti | Key::Gcn => {
                 self.serial().is_some()
             }
+            Key::Gmn => false,
             _ => true,
         };
         !has_serial
     }
 
     /// The qualifiers that make the thing another thing (CBV 2.0 section 8): a serial alone names
-    /// it, a lot only where there is no serial, a variant and a service instance never do.
-    fn identifying(&self) -> impl Iterator<Item = (Qualifier, &str)> {
+    /// it, a lot only where there is no serial; a variant, a service instance and an importer never
+    /// do.
+    pub(super) fn identifying(&self) -> impl Iterator<Item = (Qualifier, &str)> {
         let serial_rules = self.qualifiers.contains_key(&Qualifier::Serial);
         let counts = move |qualifier| match qualifier {
-            Qualifier::Cpv | Qualifier::ServiceInstance => false,
+            Qualifier::Cpv | Qualifier::ServiceInstance | Qualifier::Importer => false,
             Qualifier::Lot => !serial_rules,
             _ => true,
         };
@@ -274,7 +278,7 @@ impl Identifier {
             .filter(move |&(qualifier, _)| counts(qualifier))
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (Qualifier, &str)> {
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (Qualifier, &str)> {
         self.qualifiers
             .iter()
             .map(|(&qualifier, value)| (qualifier, &**value))
@@ -292,6 +296,20 @@ impl Identifier {
         self.link(self.pairs())
     }
 
+    /// The canonical form as the event hash escapes it.
+    pub(super) fn write_for_hash(&self, out: &mut String) {
+        out.push_str("https://id.gs1.org/");
+        out.push_str(self.key.ai());
+        out.push('/');
+        percent::encode_for_hash(&self.value, out);
+        for (qualifier, value) in self.identifying() {
+            out.push('/');
+            out.push_str(qualifier.ai());
+            out.push('/');
+            percent::encode_for_hash(value, out);
+        }
+    }
+
     /// The canonical form as its own type.
     pub fn item_key(&self) -> ItemKey {
         ItemKey::from(self)
@@ -299,15 +317,36 @@ impl Identifier {
 
     /// The bracketed element string with every qualifier; a bracket inside a value is written `\(`.
     pub fn element_string(&self) -> String {
-        let mut out = format!("({}){}", self.key, self.value.replace('(', "\\("));
-        for (qualifier, value) in self.pairs() {
-            out += &format!("({qualifier}){}", value.replace('(', "\\("));
-        }
-        out
+        ElementString::from(self).bracketed()
+    }
+
+    /// The EPC URN (`urn:epc:id:`, `class:` or `idpat:`), whose fields are cut where the company
+    /// prefix ends: a Digital Link does not say where that is. `prefix_digits` is its length, 6 to
+    /// 12. What makes no other thing (variant, service instance, a lot beside a serial) is left out,
+    /// as in [`Identifier::canonical`].
+    ///
+    /// # Errors
+    /// [`Gs1Error::NoUrn`] for what no EPC scheme can say, [`Gs1Error::CompanyPrefix`] for a length
+    /// that GS1 does not give out or that the key is too short for.
+    pub fn urn(&self, prefix_digits: usize) -> Result<String, Gs1Error> {
+        urn::write(self, prefix_digits)
     }
 
     fn link<'a>(&self, qualifiers: impl Iterator<Item = (Qualifier, &'a str)>) -> String {
-        let mut out = format!("https://id.gs1.org/{}/", self.key);
+        self.link_on("https://id.gs1.org", qualifiers)
+    }
+
+    /// A Digital Link with every qualifier behind a stem such as `https://shop.example/goods`.
+    pub(super) fn full_on(&self, stem: &str) -> String {
+        self.link_on(stem, self.pairs())
+    }
+
+    fn link_on<'a>(
+        &self,
+        stem: &str,
+        qualifiers: impl Iterator<Item = (Qualifier, &'a str)>,
+    ) -> String {
+        let mut out = format!("{stem}/{}/", self.key);
         percent::encode(&self.value, &mut out);
         for (qualifier, value) in qualifiers {
             out.push('/');

@@ -1,9 +1,10 @@
-//! Keys and qualifiers: the part of GS1's syntax dictionary that identifies things.
+//! Keys and qualifiers: the part of GS1's syntax dictionary that identifies things. They are the
+//! primary keys of the Digital Link and their qualifiers, every one that the dictionary has.
 
 use std::fmt;
 
 use super::Gs1Error;
-use super::charset::{Set, verify_check_digit};
+use super::charset::{Set, check_pair, verify_check_digit};
 
 /// A primary key, named by its application identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,8 @@ pub enum Key {
     Gsin,
     /// 414, GLN of a physical location; with extension SGLN.
     Gln,
+    /// 415, GLN of a party that is paid; with a reference number (8020) one payment slip.
+    PayTo,
     /// 417, GLN of a party: PGLN.
     Party,
     /// 8003, GRAI: a returnable asset type, with a serial one asset.
@@ -32,6 +35,8 @@ pub enum Key {
     Itip,
     /// 8010, CPID: a component or part.
     Cpid,
+    /// 8013, GMN: a model of a product.
+    Gmn,
     /// 8017, GSRN of a provider.
     Gsrnp,
     /// 8018, GSRN of a recipient.
@@ -110,25 +115,37 @@ const GCN: Layout = Layout {
 };
 const GINC: Layout = text("401", "ginc", Set::Set82, &[]);
 const GSIN: Layout = digits("402", "gsin", 17, "17", &[]);
-const GLN: Layout = digits("414", "gln", 13, "13", &[Qualifier::Extension]);
-const PARTY: Layout = digits("417", "party", 13, "13", &[]);
+const GLN: Layout = digits(
+    "414",
+    "gln",
+    13,
+    "13",
+    &[Qualifier::Extension, Qualifier::Importer],
+);
+const PAY_TO: Layout = digits("415", "payTo", 13, "13", &[Qualifier::Reference]);
+const PARTY: Layout = digits("417", "party", 13, "13", &[Qualifier::Importer]);
 const GRAI: Layout = Layout {
     set: Set::Set82,
     tail: 16,
     ..digits("8003", "grai", 14, "14 to 30", &[])
 };
-const GIAI: Layout = text("8004", "giai", Set::Set82, &[]);
+const GIAI: Layout = text("8004", "giai", Set::Set82, &[Qualifier::Importer]);
 const ITIP: Layout = Layout {
     checked: 14,
     ..digits("8006", "itip", 18, "18", PIECE)
 };
 const CPID: Layout = text("8010", "cpid", Set::Set39, &[Qualifier::PartSerial]);
+const GMN: Layout = Layout {
+    tail: 25,
+    needs: "1 to 25",
+    ..text("8013", "gmn", Set::Set82, &[])
+};
 const GSRNP: Layout = digits("8017", "gsrnp", 18, "18", &[Qualifier::ServiceInstance]);
 const GSRN: Layout = digits("8018", "gsrn", 18, "18", &[Qualifier::ServiceInstance]);
 
 impl Key {
     /// All keys, by application identifier.
-    pub const ALL: [Key; 14] = [
+    pub const ALL: [Key; 16] = [
         Key::Sscc,
         Key::Gtin,
         Key::Gdti,
@@ -136,11 +153,13 @@ impl Key {
         Key::Ginc,
         Key::Gsin,
         Key::Gln,
+        Key::PayTo,
         Key::Party,
         Key::Grai,
         Key::Giai,
         Key::Itip,
         Key::Cpid,
+        Key::Gmn,
         Key::Gsrnp,
         Key::Gsrn,
     ];
@@ -154,11 +173,13 @@ impl Key {
             Key::Ginc => &GINC,
             Key::Gsin => &GSIN,
             Key::Gln => &GLN,
+            Key::PayTo => &PAY_TO,
             Key::Party => &PARTY,
             Key::Grai => &GRAI,
             Key::Giai => &GIAI,
             Key::Itip => &ITIP,
             Key::Cpid => &CPID,
+            Key::Gmn => &GMN,
             Key::Gsrnp => &GSRNP,
             Key::Gsrn => &GSRN,
         }
@@ -237,13 +258,22 @@ impl Key {
         }
     }
 
-    /// Checks the check digit of a value that [`Key::shape`] has returned.
+    /// Checks the check digit or pair of a value that [`Key::shape`] has returned.
     pub(super) fn verify(self, value: &str) -> Result<(), Gs1Error> {
+        if self == Key::Gmn {
+            return verify_check_pair(self.ai(), value);
+        }
         match self.layout().checked {
             0 => Ok(()),
             length => verify_check_digit(self.ai(), &value[..length]),
         }
     }
+}
+
+fn verify_check_pair(ai: &'static str, value: &str) -> Result<(), Gs1Error> {
+    let body = value.get(..value.len().saturating_sub(2)).unwrap_or("");
+    let pair = check_pair(body).filter(|pair| value.get(body.len()..) == Some(pair));
+    pair.map(drop).ok_or(Gs1Error::CheckPair { ai })
 }
 
 impl fmt::Display for Key {
@@ -265,6 +295,10 @@ pub enum Qualifier {
     Tpx,
     /// 254: extension of a GLN.
     Extension,
+    /// 7040: who imports, by the tobacco rules of the European Union.
+    Importer,
+    /// 8020: reference of a payment slip.
+    Reference,
     /// 8011: serial of a component or part.
     PartSerial,
     /// 8019: service relation instance.
@@ -273,12 +307,14 @@ pub enum Qualifier {
 
 impl Qualifier {
     /// All qualifiers in path order.
-    pub const ALL: [Qualifier; 7] = [
+    pub const ALL: [Qualifier; 9] = [
         Qualifier::Cpv,
         Qualifier::Lot,
         Qualifier::Serial,
         Qualifier::Tpx,
         Qualifier::Extension,
+        Qualifier::Importer,
+        Qualifier::Reference,
         Qualifier::PartSerial,
         Qualifier::ServiceInstance,
     ];
@@ -291,6 +327,8 @@ impl Qualifier {
             Qualifier::Serial => "21",
             Qualifier::Tpx => "235",
             Qualifier::Extension => "254",
+            Qualifier::Importer => "7040",
+            Qualifier::Reference => "8020",
             Qualifier::PartSerial => "8011",
             Qualifier::ServiceInstance => "8019",
         }
@@ -301,8 +339,9 @@ impl Qualifier {
             Qualifier::Cpv => Some("cpv"),
             Qualifier::Lot => Some("lot"),
             Qualifier::Serial => Some("ser"),
-            Qualifier::Tpx => None,
+            Qualifier::Tpx | Qualifier::Importer => None,
             Qualifier::Extension => Some("glnx"),
+            Qualifier::Reference => Some("refno"),
             Qualifier::PartSerial => Some("cpsn"),
             Qualifier::ServiceInstance => Some("srin"),
         }
@@ -324,6 +363,8 @@ impl Qualifier {
     fn layout(self) -> (Set, usize, &'static str) {
         match self {
             Qualifier::Tpx => (Set::Set82, 28, "1 to 28"),
+            Qualifier::Importer => (Set::Set82, 4, "4"),
+            Qualifier::Reference => (Set::Set82, 25, "1 to 25"),
             Qualifier::PartSerial => (Set::Digits, 12, "1 to 12"),
             Qualifier::ServiceInstance => (Set::Digits, 10, "1 to 10"),
             _ => (Set::Set82, 20, "1 to 20"),
@@ -335,18 +376,35 @@ impl Qualifier {
         let (set, longest, needs) = self.layout();
         let ai = self.ai();
         set.check(ai, value)?;
-        if value.is_empty() || value.len() > longest {
+        let short = value.is_empty() || self == Qualifier::Importer && value.len() < longest;
+        if short || value.len() > longest {
             return Err(Gs1Error::Length {
                 ai,
                 needs,
                 found: value.len(),
             });
         }
+        if self == Qualifier::Importer {
+            return check_importer(ai, value);
+        }
         // nozeroprefix: 007 and 7 would be two names of one part.
         if self == Qualifier::PartSerial && value.len() > 1 && value.starts_with('0') {
             return Err(Gs1Error::Character { ai, character: '0' });
         }
         Ok(())
+    }
+}
+
+/// A digit, two characters, and the importer's index, which is of a smaller set.
+fn check_importer(ai: &'static str, value: &str) -> Result<(), Gs1Error> {
+    let foreign = |(at, character): &(usize, char)| match at {
+        0 => !character.is_ascii_digit(),
+        3 => !character.is_ascii_alphanumeric() && !"-_".contains(*character),
+        _ => false,
+    };
+    match value.char_indices().find(foreign) {
+        Some((_, character)) => Err(Gs1Error::Character { ai, character }),
+        None => Ok(()),
     }
 }
 

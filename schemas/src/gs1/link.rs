@@ -1,7 +1,148 @@
 //! GS1 Digital Link URIs, uncompressed (GS1 Digital Link Standard: URI Syntax).
 
 use super::identifier::Parts;
-use super::{Gs1Error, Key, Qualifier, percent};
+use super::{
+    ElementString, Gs1Error, Identifier, Key, MAX_ELEMENTS, MAX_INPUT_BYTES, Qualifier, dictionary,
+    is_absolute_uri, percent,
+};
+
+/// A Digital Link with all that it says: the thing, the elements in its query (dates, weights) and
+/// the query's other members, which mean something to the host only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigitalLink {
+    identifier: Identifier,
+    elements: ElementString,
+    others: Vec<(String, String)>,
+}
+
+impl DigitalLink {
+    /// Reads a Digital Link on any host, behind any path, with numbers or the short names of
+    /// version 1.1 of its standard; the query may come in any order.
+    ///
+    /// # Errors
+    /// [`Gs1Error`] for the path as in [`Identifier::parse_any`], and for a query whose elements
+    /// are wrong, repeated, unknown or have no place there.
+    pub fn parse(uri: &str) -> Result<Self, Gs1Error> {
+        if uri.len() > MAX_INPUT_BYTES {
+            return Err(Gs1Error::TooLong {
+                found: uri.len(),
+                limit: MAX_INPUT_BYTES,
+            });
+        }
+        let identifier = parse(uri)?.finish(true)?;
+        let mut elements = Vec::new();
+        let mut others = Vec::new();
+        for (name, value) in query(uri)? {
+            if !name.bytes().all(|byte| byte.is_ascii_digit()) {
+                others.push((name, value));
+                continue;
+            }
+            let entry = dictionary::entry(&name);
+            match entry {
+                None => return Err(Gs1Error::UnknownElement(name.chars().take(6).collect())),
+                Some(entry) if !entry.attribute => return Err(Gs1Error::NoAttribute(name)),
+                Some(_) if stands_in_path(&identifier, &name) => {
+                    return Err(Gs1Error::Repeated(name));
+                }
+                Some(_) => elements.push((name, value)),
+            }
+        }
+        let elements = ElementString::new(elements)?;
+        Ok(DigitalLink {
+            identifier,
+            elements,
+            others,
+        })
+    }
+
+    /// The thing that the path names.
+    #[must_use]
+    pub fn identifier(&self) -> &Identifier {
+        &self.identifier
+    }
+
+    /// A value of the query by its application identifier, for example `17`.
+    #[must_use]
+    pub fn attribute(&self, ai: &str) -> Option<&str> {
+        self.elements.get(ai)
+    }
+
+    /// Members of the query that are no application identifiers (`linkType`), decoded, in order.
+    #[must_use]
+    pub fn others(&self) -> &[(String, String)] {
+        &self.others
+    }
+
+    /// All elements, of the path first, as a bar code would carry them.
+    ///
+    /// # Errors
+    /// [`Gs1Error::TooManyElements`] where path and query together exceed the limit.
+    pub fn elements(&self) -> Result<ElementString, Gs1Error> {
+        let path = ElementString::from(&self.identifier);
+        let all = path.elements().iter().chain(self.elements.elements());
+        ElementString::new(
+            all.map(|one| (one.ai().to_owned(), one.value().to_owned()))
+                .collect(),
+        )
+    }
+}
+
+impl ElementString {
+    /// All of it as a Digital Link behind a stem such as `https://shop.example/goods` (without a
+    /// query, without a slash at its end): the key and its qualifiers in the path, the rest in the
+    /// query.
+    ///
+    /// # Errors
+    /// [`Gs1Error::Unrecognised`] for a stem that is none, [`Gs1Error::NoAttribute`] for an element
+    /// that has no place in a query, and those of [`ElementString::identifier`].
+    pub fn digital_link(&self, stem: &str) -> Result<String, Gs1Error> {
+        let usable = is_link(stem) && is_absolute_uri(stem) && !stem.contains(['?', '#']);
+        if !usable || stem.ends_with('/') {
+            return Err(Gs1Error::Unrecognised);
+        }
+        let identifier = self.identifier()?;
+        let mut out = identifier.full_on(stem);
+        let mut mark = '?';
+        for element in self.elements() {
+            if stands_in_path(&identifier, element.ai()) {
+                continue;
+            }
+            if !dictionary::entry(element.ai()).is_some_and(|entry| entry.attribute) {
+                return Err(Gs1Error::NoAttribute(element.ai().to_owned()));
+            }
+            out.push(mark);
+            out += element.ai();
+            out.push('=');
+            percent::encode(element.value(), &mut out);
+            mark = '&';
+        }
+        Ok(out)
+    }
+}
+
+fn stands_in_path(identifier: &Identifier, ai: &str) -> bool {
+    identifier.key().ai() == ai
+        || identifier
+            .pairs()
+            .any(|(qualifier, _)| qualifier.ai() == ai)
+}
+
+/// Names and values of the query, decoded. Both `&` and `;` part them, as the standard allows.
+fn query(uri: &str) -> Result<Vec<(String, String)>, Gs1Error> {
+    let without_fragment = uri.split('#').next().unwrap_or(uri);
+    let Some((_, query)) = without_fragment.split_once('?') else {
+        return Ok(Vec::new());
+    };
+    let mut members = Vec::new();
+    for member in query.split(['&', ';']).filter(|member| !member.is_empty()) {
+        if members.len() == MAX_ELEMENTS {
+            return Err(Gs1Error::TooManyElements(MAX_ELEMENTS));
+        }
+        let (name, value) = member.split_once('=').unwrap_or((member, ""));
+        members.push((percent::decode(name)?, percent::decode(value)?));
+    }
+    Ok(members)
+}
 
 /// Host whose paths are always Digital Links.
 const GS1_HOST: &str = "id.gs1.org";
@@ -19,6 +160,41 @@ fn split(uri: &str) -> Option<(&str, &str)> {
 /// Whether the text is an `http` or `https` URI at all.
 pub(super) fn is_link(text: &str) -> bool {
     split(text).is_some()
+}
+
+/// Whether the text is, as it stands, the canonical form of one of the commonest keys: told without
+/// taking it apart. `false` says nothing.
+pub(super) fn is_canonical(text: &str) -> bool {
+    let Some(path) = text.strip_prefix("https://id.gs1.org/") else {
+        return false;
+    };
+    let digits =
+        |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = |text: &str| {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        (1..=20).contains(&text.len()) && text.bytes().all(unreserved)
+    };
+    let mut segments = path.split('/');
+    let mut next = || segments.next();
+    match (next(), next(), next(), next(), next()) {
+        (Some("01"), Some(gtin), qualifier, value, None) if digits(gtin, 14) => {
+            match (qualifier, value) {
+                (None, None) => true,
+                (Some("10" | "21"), Some(value)) => plain(value),
+                _ => false,
+            }
+        }
+        (Some("00"), Some(sscc), None, None, None) => digits(sscc, 18),
+        (Some("414"), Some(gln), qualifier, value, None) if digits(gln, 13) => {
+            match (qualifier, value) {
+                (None, None) => true,
+                (Some("254"), Some(value)) => plain(value),
+                _ => false,
+            }
+        }
+        (Some("417"), Some(gln), None, None, None) => digits(gln, 13),
+        _ => false,
+    }
 }
 
 /// Whether the URI is on GS1's own host, where every path must be a Digital Link.

@@ -297,12 +297,41 @@ fn refusals_name_what_is_wrong() {
         refused(&"(".repeat(MAX_INPUT_BYTES + 1)),
         Gs1Error::TooLong { .. }
     ));
+    let measures: String = (0..MAX_ELEMENTS)
+        .map(|at| format!("(3{}{}{})000001", 1 + at / 36, at / 6 % 6, at % 6))
+        .collect();
     assert_eq!(
-        refused(&format!(
-            "(01)09521001000017{}",
-            "(91)x".repeat(MAX_ELEMENTS)
-        )),
+        refused(&format!("(01)09521001000017{measures}")),
         Gs1Error::TooManyElements(MAX_ELEMENTS)
+    );
+}
+
+#[test]
+fn what_no_urn_can_say() {
+    let urn = |text: &str| Identifier::parse_any(text).unwrap().urn(7);
+    assert_eq!(
+        urn("(01)09521001000017(10)L1(21)S1").as_deref(),
+        Ok("urn:epc:id:sgtin:9521001.000001.S1")
+    );
+    assert_eq!(
+        urn("(8013)1987654Ad4X4bL5ttr2310c2K"),
+        Err(Gs1Error::NoUrn(Key::Gmn))
+    );
+    assert_eq!(
+        urn("(415)9521001000000(8020)R1"),
+        Err(Gs1Error::NoUrn(Key::PayTo))
+    );
+    assert_eq!(
+        urn("https://id.gs1.org/8006/095210010000170102/10/L1"),
+        Err(Gs1Error::NoUrn(Key::Itip))
+    );
+    assert!(matches!(
+        urn("(8004)9521A"),
+        Err(Gs1Error::CompanyPrefix(_))
+    ));
+    assert_eq!(
+        refused("(8013)1987654Ad4X4bL5ttr2310cXK"),
+        Gs1Error::CheckPair { ai: "8013" }
     );
 }
 
@@ -356,6 +385,9 @@ fn text_and_serde_are_the_canonical_form() {
 
 const SET_82: &str = "[-!\"%&'()*+,./:;<=>?_A-Za-z0-9]{1,20}";
 
+/// What a serial in a URN may be made of without escapes.
+const URN_SERIAL: &str = "[-!'()*+,.:;=_A-Za-z0-9]{1,18}";
+
 prop_compose! {
     fn item()(
         body in "[0-9]{13}",
@@ -390,6 +422,47 @@ proptest! {
         let gtin = format!("{body}{}", check_digit(&body).unwrap());
         let expected = Identifier::from_serial(&gtin, &serial).unwrap();
         prop_assert_eq!(Identifier::parse_any(&urn).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_urn_leads_to_a_link_and_back(
+        digits in "[0-9]{17}", prefix in 6_usize..13, serial in URN_SERIAL, at in 0_usize..17,
+    ) {
+        let fields = |digits: &str, all: usize| {
+            format!("{}.{}", &digits[..prefix], &digits[prefix..all])
+        };
+        let (body13, body12) = (fields(&digits, 13), fields(&digits, 12));
+        let part = format!("urn:epc:id:cpi:{}.AB-1.42", &digits[..prefix]);
+        let urn = [
+            format!("urn:epc:id:sgtin:{body13}.{serial}"),
+            format!("urn:epc:class:lgtin:{body13}.{serial}"),
+            format!("urn:epc:idpat:sgtin:{body13}.*"),
+            format!("urn:epc:id:upui:{body13}.{serial}"),
+            format!("urn:epc:id:itip:{body13}.01.02.{serial}"),
+            format!("urn:epc:idpat:itip:{body13}.02.02.*"),
+            format!("urn:epc:id:sscc:{}", fields(&digits, 17)),
+            format!("urn:epc:id:sgln:{body12}.0"),
+            format!("urn:epc:id:sgln:{body12}.{serial}X"),
+            format!("urn:epc:id:pgln:{body12}"),
+            format!("urn:epc:id:grai:{body12}.7"),
+            format!("urn:epc:idpat:gdti:{body12}.*"),
+            format!("urn:epc:id:gdti:{body12}.7A"),
+            format!("urn:epc:id:sgcn:{body12}.77"),
+            format!("urn:epc:id:gsrn:{}", fields(&digits, 17)),
+            format!("urn:epc:id:gsin:{}", fields(&digits, 16)),
+            part,
+        ][at].clone();
+        let identifier = Identifier::parse_any(&urn).unwrap();
+        let link = Identifier::parse_any(&identifier.canonical()).unwrap();
+        prop_assert_eq!(link.urn(prefix).unwrap(), urn);
+        prop_assert!(link.urn(5).is_err() && link.urn(13).is_err());
+    }
+
+    #[test]
+    fn what_looks_canonical_is(text in "https://id[.]gs1[.]org/(01|00|414|417|10)/[0-9]{13,18}(/(10|21|254|22)/[-._~A-Za-z0-9%]{1,21})?") {
+        if link::is_canonical(&text) {
+            prop_assert_eq!(normalise(&text).unwrap(), text);
+        }
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //!
 //! A pattern counts only with its last field, the serial, as `*`: then it names the class.
 
+mod write;
+
 use super::charset::{Set, check_digit};
 use super::identifier::Parts;
 use super::{Gs1Error, Key, Qualifier, percent};
+
+pub(super) use write::write;
 
 const PREFIX: &str = "urn:epc:";
 
@@ -49,7 +53,7 @@ pub(super) fn parse(text: &str) -> Result<Parts, Gs1Error> {
 }
 
 /// Where the last field goes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Serial {
     /// There is none.
     None,

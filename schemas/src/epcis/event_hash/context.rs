@@ -1,7 +1,5 @@
 //! Names with a prefix, resolved by the `@context` of the event.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 /// Comments do not change an event.
@@ -16,48 +14,53 @@ const STANDARD: [(&str, &str); 5] = [
     ("rdfs", "http://www.w3.org/2000/01/rdf-schema#"),
 ];
 
-/// Prefixes and terms with what they stand for.
-pub(super) struct Names<'a>(BTreeMap<&'a str, &'a str>);
+/// Prefixes and terms with what they stand for; a later one replaces an earlier one.
+pub(super) struct Names<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Names<'a> {
     pub(super) fn of(event: &'a Value) -> Self {
-        let mut names: BTreeMap<&str, &str> = STANDARD.into();
         let parts = match event.get("@context") {
             Some(Value::Array(parts)) => parts.as_slice(),
             Some(single) => std::slice::from_ref(single),
             None => &[],
         };
-        for (name, meaning) in parts.iter().filter_map(Value::as_object).flatten() {
-            let iri = meaning
-                .as_str()
-                .or_else(|| meaning.get("@id").and_then(Value::as_str));
-            if let Some(iri) = iri {
-                names.insert(name, iri);
-            }
-        }
-        Names(names)
+        let bound = parts.iter().filter_map(Value::as_object).flatten();
+        let iri = |meaning: &'a Value| {
+            let plain = meaning.as_str();
+            plain.or_else(|| meaning.get("@id").and_then(Value::as_str))
+        };
+        Names(
+            bound
+                .filter_map(|(name, meaning)| Some((name.as_str(), iri(meaning)?)))
+                .collect(),
+        )
     }
 
-    /// The full URI of `prefix:name` where the prefix is known; any other text as it is.
-    pub(super) fn expand(&self, text: &str) -> String {
-        let known = text
-            .split_once(':')
-            .and_then(|(prefix, name)| Some((self.0.get(prefix)?, name)));
-        known.map_or_else(|| text.to_owned(), |(iri, name)| format!("{iri}{name}"))
+    fn meaning(&self, name: &str) -> Option<&'a str> {
+        let own = self.0.iter().rev();
+        own.chain(&STANDARD)
+            .find_map(|(known, iri)| (*known == name).then_some(*iri))
     }
 
-    /// The name of an extension as `{namespace}local name`; a name without a known namespace as it
-    /// is.
-    pub(super) fn full(&self, name: &str) -> String {
+    /// Writes the name of an extension as `{namespace}local name`; a name without a known namespace
+    /// as it is.
+    pub(super) fn write_full(&self, name: &str, out: &mut String) {
         if let Some((prefix, local)) = name.split_once(':')
-            && let Some(namespace) = self.0.get(prefix)
+            && let Some(namespace) = self.meaning(prefix)
         {
-            return format!("{{{namespace}}}{local}");
+            return push_name(namespace, local, out);
         }
-        let iri = self.0.get(name).copied().unwrap_or(name);
+        let iri = self.meaning(name).unwrap_or(name);
         match iri.rfind(['/', '#']) {
-            Some(at) => format!("{{{}}}{}", &iri[..=at], &iri[at + 1..]),
-            None => iri.to_owned(),
+            Some(at) => push_name(&iri[..=at], &iri[at + 1..], out),
+            None => out.push_str(iri),
         }
     }
+}
+
+fn push_name(namespace: &str, local: &str, out: &mut String) {
+    out.push('{');
+    out.push_str(namespace);
+    out.push('}');
+    out.push_str(local);
 }

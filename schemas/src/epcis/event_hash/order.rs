@@ -5,6 +5,9 @@ use crate::epcis::vocabulary::{
     Vocabulary,
 };
 
+/// Most members that one of the tables below has (a test counts).
+pub(super) const MAX_FIELDS: usize = 32;
+
 /// A member and how it is written.
 pub(super) struct Field {
     pub(super) name: &'static str,
@@ -113,10 +116,10 @@ pub(super) static EVENT: &[Field] = &[
     object("persistentDisposition", PERSISTENT),
     object("readPoint", PLACE),
     object("bizLocation", PLACE),
+    objects("sensorElementList", "sensorElement", SENSOR_ELEMENT),
     objects("bizTransactionList", "", TRANSACTION),
     objects("destinationList", "", DESTINATION),
     objects("sourceList", "", SOURCE),
-    objects("sensorElementList", "sensorElement", SENSOR_ELEMENT),
     object("ilmd", &[]),
 ];
 

@@ -69,6 +69,73 @@ fn words_have_one_spelling() {
 }
 
 #[test]
+fn numbers_have_one_spelling() {
+    let written = |value: Value| pre_hash(&json!({"a:b": value}), &[]);
+    for (value, text) in [
+        (json!(452.0), "452"),
+        (json!("452.0"), "452"),
+        (json!("0020"), "20"),
+        (json!("+1.50"), "1.5"),
+        (json!(1e21), "1000000000000000000000"),
+        (json!("-0"), "0"),
+        // The published vector of a hexadecimal value that looks like a number.
+        (
+            json!("111100001111000011110000"),
+            "111100001111000003641344",
+        ),
+        (json!("1.2.3"), "1.2.3"),
+        (json!("12a"), "12a"),
+        (json!("1e999"), "1e999"),
+        (json!("NaN"), "NaN"),
+        (json!("-"), "-"),
+        (json!(true), "true"),
+    ] {
+        assert_eq!(written(value.clone()), format!("a:b={text}"), "{value}");
+    }
+    assert_eq!(written(json!("  ")), "a:b");
+    assert_eq!(written(json!(null)), "");
+    assert_eq!(written(json!([])), "");
+}
+
+#[test]
+fn what_is_empty_is_left_out() {
+    let empty = json!({
+        "type": "ObjectEvent", "epcList": [], "readPoint": {}, "bizStep": " ",
+        "sensorElementList": [{"sensorReport": []}], "quantityList": [{}],
+    });
+    assert_eq!(pre_hash(&empty, &[]), "eventType=ObjectEvent");
+}
+
+#[test]
+fn only_prefixes_of_the_standard_are_resolved_in_values() {
+    let event = json!({
+        "@context": {"ex": "https://ns.example/"},
+        "bizStep": "ex:ageing",
+        "disposition": "cbv:Disp-active",
+    });
+    let text = "bizStep=ex:ageingdisposition=https://ref.gs1.org/cbv/Disp-active";
+    assert_eq!(pre_hash(&event, &[]), text);
+}
+
+#[test]
+fn tables_have_room() {
+    fn fits(fields: &[Field]) {
+        assert!(fields.len() <= MAX_FIELDS);
+        for field in fields {
+            match field.form {
+                Form::Object(inner) | Form::Objects { fields: inner, .. } => fits(inner),
+                _ => {}
+            }
+        }
+    }
+    fits(EVENT);
+    assert!(hash_cost_us(&[], 1, || 0) == 0.0);
+    let ticks = std::cell::Cell::new(0);
+    let clock = || ticks.replace(ticks.get() + 4_000);
+    assert_eq!(hash_cost_us(&[event(), event()], 2, clock), 1.0);
+}
+
+#[test]
 fn what_a_repository_added_can_be_ignored() {
     let mut added = event();
     added["tb:captured"] = json!("yesterday");

@@ -1,8 +1,9 @@
 //! Broken sensor data and what else stands beside the things of an event.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{PLACE, breaks, object_breaks, sensing};
+use super::{PLACE, breaks, event, object_breaks, sensing};
+use crate::epcis::{Problem, validate};
 
 #[test]
 fn sensor_data_has_its_form() {
@@ -96,6 +97,12 @@ fn what_stands_beside_the_event_has_its_form() {
             "persistentDisposition.set[1]",
         ),
         (
+            json!({"persistentDisposition": {
+                "set": ["expired", "recalled"], "unset": ["urn:epcglobal:cbv:disp:recalled"],
+            }}),
+            "persistentDisposition.unset",
+        ),
+        (
             json!({"sourceList": [{"source": PLACE}]}),
             "sourceList[0].type",
         ),
@@ -111,5 +118,88 @@ fn what_stands_beside_the_event_has_its_form() {
         ),
     ] {
         object_breaks(members, path);
+    }
+}
+
+/// An event with one sensor element.
+fn sensed(metadata: Value, report: Value) -> Value {
+    let element = json!({"sensorMetadata": metadata, "sensorReport": [{"type": "Speed"}, report]});
+    event(
+        "ObjectEvent",
+        json!({"action": "OBSERVE", "readPoint": {"id": PLACE}, "sensorElementList": [element]}),
+    )
+}
+
+#[test]
+fn what_metadata_say_no_report_repeats() {
+    let all = json!({
+        "time": "2026-01-01T00:00:00Z", "deviceID": "urn:x:1", "deviceMetadata": "urn:x:2",
+        "rawData": "urn:x:3", "dataProcessingMethod": "urn:x:4", "bizRules": "urn:x:5",
+    });
+    for (name, value) in all.as_object().unwrap() {
+        for repeated in [value.clone(), "urn:x:other".into()] {
+            if name == "time" && repeated != *value {
+                continue;
+            }
+            let report = json!({"type": "Speed", name: repeated});
+            let path = format!("sensorElementList[0].sensorReport[1].{name}");
+            let problem = breaks(&sensed(json!({name: value}), report), &path, "epcis");
+            assert!(matches!(problem, Problem::Semantics(_)), "{problem}");
+        }
+        let mut others = all.clone();
+        others.as_object_mut().unwrap().shift_remove(name);
+        let apart = sensed(others, json!({"type": "Speed", name: value}));
+        assert_eq!(validate(&apart), Ok(()), "{name}");
+    }
+    // A report that is whole in itself inherits nothing.
+    let mut whole = all.clone();
+    whole.as_object_mut().unwrap().shift_remove("bizRules");
+    let mut report = whole.clone();
+    report["type"] = "Speed".into();
+    assert_eq!(validate(&sensed(whole, report)), Ok(()));
+}
+
+#[test]
+fn a_unit_measures_what_the_type_says() {
+    let report = |kind: &str, uom: &str| sensing(json!({"type": kind, "value": 1, "uom": uom}));
+    for (kind, uom) in [
+        ("Temperature", "CEL"),
+        ("Temperature", "FAH"),
+        ("gs1:Temperature", "KEL"),
+        ("https://gs1.org/voc/AbsoluteHumidity", "A93"),
+        ("RelativeHumidity", "P1"),
+        ("Count", "H87"),
+        // Of the right form, but not in the table: nothing is known of it.
+        ("Temperature", "ZZ9"),
+        // A type of one's own says nothing of its unit.
+        ("https://own.example/warmth", "KGM"),
+    ] {
+        assert_eq!(validate(&report(kind, uom)), Ok(()), "{kind} {uom}");
+    }
+    let path = "sensorElementList[0].sensorReport[1].uom";
+    for (kind, uom, message) in [
+        (
+            "Temperature",
+            "KGM",
+            "measures mass, but the type `Temperature` is of temperature",
+        ),
+        (
+            "gs1:Mass",
+            "CEL",
+            "measures temperature, but the type `Mass` is of mass",
+        ),
+        (
+            "https://www.gs1.org/voc/Speed",
+            "MTR",
+            "measures length, but the type `Speed` is of speed",
+        ),
+    ] {
+        assert_eq!(
+            breaks(&report(kind, uom), path, "epcis").to_string(),
+            message
+        );
+    }
+    for uom in ["kg", "°C", "CELSIUS", "", "C"] {
+        breaks(&report("Temperature", uom), path, "epcis");
     }
 }
