@@ -1,8 +1,10 @@
 //! Entries of the log: batch headers, policies, hashes, registry heads (`log.md` sections 1 to 4).
 
+mod chain;
 mod header;
 mod policy;
 
+pub use chain::{CHAIN_MAX, ChainError, PolicyChain, PolicyHandover, PolicyLink};
 pub use header::{BatchHeader, Refused, encode_refused, hash_of_refused, parse_refused};
 pub use policy::{POLICY_FILE_MAX, Party, Policy, PolicyFile};
 

@@ -4,6 +4,7 @@
 
 mod check;
 mod form;
+mod merge;
 mod select;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ pub use form::{
     HeaderRow, KeyRow, LATER_MAX, MemberRow, POLICIES_MAX, Path, PolicyRow, ROWS_MAX, Seen,
     StatementRow, Version,
 };
+pub use merge::{MergeError, merge};
 pub use select::{SelectError, select};
 
 use crate::event::{Event, Salt, Source};

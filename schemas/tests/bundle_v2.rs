@@ -15,7 +15,9 @@ use bundle::Shown;
 use cases::{FEWER, OTHER_KEY, leaf, succeeded};
 use log::{FIRST, Past, Terms};
 use schemas::hash::{Hash, sha256};
-use schemas::proof::{Bundle, Bytes, Class, Mark, Refusal, Report, Version, select, verify};
+use schemas::proof::{
+    Bundle, Bytes, Class, Mark, MergeError, Refusal, Report, Version, merge, select, verify,
+};
 use schemas::registry::State;
 
 const TIME: &str = "2026-11-22T08:00:00+08:00";
@@ -199,8 +201,8 @@ fn what_leads_from_one_policy_to_the_next_is_checked() {
     });
     assert_eq!(other, Class::LogPath);
     let paths = [
-        found(&|bundle| drop(bundle.policies[1].path.0.pop())),
-        found(&|bundle| drop(bundle.policies[2].prefix.as_mut().unwrap().0.pop())),
+        found(&|bundle| bundle.policies[1].path.0.truncate(1)),
+        found(&|bundle| bundle.policies[2].prefix.as_mut().unwrap().0.truncate(1)),
         found(&|bundle| {
             bundle.checkpoints[0]
                 .prefix
@@ -244,7 +246,7 @@ fn a_recent_head_shows_exactly_the_keys_that_the_bundle_rests_on() {
     assert_eq!(header, Class::Header);
     let moved = found(&|bundle| fresh(bundle, &|fresh| fresh.index -= 1));
     assert_eq!(moved, Class::LogPath);
-    let path = found(&|bundle| fresh(bundle, &|fresh| drop(fresh.keys[0].path.0.pop())));
+    let path = found(&|bundle| fresh(bundle, &|fresh| fresh.keys[0].path.0.truncate(1)));
     assert_eq!(path, Class::RegistryPath);
     // A third organisation's record that nothing needs.
     let more = found(&|bundle| {
@@ -313,6 +315,64 @@ fn any_selection_of_a_bundle_of_version_2_holds_and_adds_nothing() {
         assert_eq!(form.to_json().unwrap(), part);
         assert_eq!(select(&part, &wanted).unwrap(), part);
     }
+}
+
+#[test]
+fn bundles_of_one_end_merge_and_what_they_share_stands_once() {
+    let (past, ids) = long();
+    let whole = past.bundle(&ids, ALL).to_json().unwrap();
+    let leaves: Vec<Hash> = {
+        let form = Bundle::parse(&whole).unwrap();
+        (0..3).map(|row| leaf(&form, row)).collect()
+    };
+    let part = |chosen: &[usize]| {
+        let chosen = chosen.iter().map(|&place| leaves[place]).collect();
+        select(&whole, &chosen).unwrap()
+    };
+    for parts in [
+        vec![part(&[0]), part(&[1]), part(&[2])],
+        vec![part(&[2]), part(&[0, 1])],
+        vec![part(&[0, 2]), part(&[1, 2]), part(&[1])],
+        vec![whole.clone()],
+    ] {
+        let merged = merge(parts.iter().map(Vec::as_slice)).unwrap();
+        assert_eq!(merged, whole);
+    }
+    let alone = part(&[0]);
+    assert_eq!(merge([&alone[..], &alone]).unwrap(), alone);
+}
+
+#[test]
+fn bundles_of_different_ends_do_not_merge() {
+    let (mut past, ids) = long();
+    let early = past.bundle(&ids[..1], ALL).to_json().unwrap();
+    let bare = past.bundle(&ids[1..2], Shown::default()).to_json().unwrap();
+    past.event(TIME);
+    let late = past.bundle(&ids[1..2], ALL).to_json().unwrap();
+    let refused = |parts: &[&[u8]]| merge(parts.iter().copied()).unwrap_err();
+    let at = refused(&[&early, &late]);
+    assert!(matches!(at, MergeError::Checkpoint), "{at:?}");
+    let at = refused(&[&early, &bare]);
+    assert!(matches!(at, MergeError::Fresh), "{at:?}");
+    assert!(matches!(refused(&[]), MergeError::Nothing));
+    assert!(matches!(refused(&[b"{}"]), MergeError::Bundle(_)));
+}
+
+#[test]
+fn a_merged_event_shows_what_any_of_its_disclosures_shows() {
+    let (past, ids) = long();
+    let whole = past.bundle(&ids[..1], ALL);
+    let hidden = |which: usize| {
+        let mut bundle = whole.clone();
+        let row = &mut bundle.events[0].members.as_mut().unwrap()[which];
+        let (salt, value) = (row.salt.take().unwrap(), row.value.take().unwrap());
+        let salt = schemas::event::Salt(salt.0);
+        row.hash = Some(schemas::event::value_hash(&salt, &value.0).into());
+        check(&bundle).unwrap();
+        bundle.to_json().unwrap()
+    };
+    let merged = merge([&hidden(0)[..], &hidden(5)]).unwrap();
+    assert_eq!(merged, whole.to_json().unwrap());
 }
 
 #[test]

@@ -3,7 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "past/bundle.rs"]
+mod bundle;
+#[path = "past/log.rs"]
+#[expect(dead_code, reason = "the cases of version 2 use the rest")]
+mod log;
+
 use std::path::PathBuf;
+
+use bundle::Shown;
+use log::{FIRST, Past, Terms};
 
 use schemas::disclosure::{Audience, Disclosure, Rule, SignedDisclosure};
 use schemas::event::{Event, Salt, Source, field_hash, value_hash};
@@ -421,6 +430,54 @@ fn disclosure_example(e: &Example) -> String {
     )
 }
 
+/// An event under each of two policies; the second had seen a checkpoint, its key is revoked now.
+fn succession_example() -> String {
+    let mut past = Past::new();
+    let first = past.event("2026-11-22T08:00:00+08:00");
+    past.wait(3600);
+    past.succeed(Terms {
+        log: "log-2",
+        witnesses: &["witness-2", "witness-4"],
+        ..FIRST
+    });
+    past.wait(60);
+    let seen = past.witness();
+    let second = past.say("qinghe/store-1", "2026-11-19T08:00:00+08:00", Some(seen));
+    past.anchor();
+    past.witness();
+    past.wait(3600);
+    let compromised_since = Some(at(3000));
+    past.set_state(
+        "qinghe/store-1",
+        State::Revoked { compromised_since },
+        "qinghe",
+    );
+    past.witness();
+    let (fresh, seen) = (true, true);
+    let bundle = past.bundle(&[first, second], Shown { fresh, seen });
+    let json = String::from_utf8(bundle.to_json().unwrap()).unwrap();
+    let report = proof::verify(json.as_bytes(), Some(&past.policy_entry(0))).unwrap();
+    let mut lines = String::new();
+    for event in &report.events {
+        let of = &report.statements[event.statement];
+        let marks: Vec<String> = event.marks.iter().map(ToString::to_string).collect();
+        let after = of
+            .not_before
+            .map_or("nothing".into(), |after| after.to_string());
+        lines += &format!(
+            "| {} | {after} | {} | {} |\n",
+            event.statement,
+            of.anchored,
+            marks.join(", ")
+        );
+    }
+    let old = schemas::hash::sha256(&past.policy_entry(0));
+    format!(
+        "## Example\nA key is the Ed25519 key whose seed is SHA-256 of its name (`log-1`, `witness-2`, `association`, `qinghe`, `qinghe/store-1`, ...). A witness leaves, another one and another log key come; later the device's key is revoked. Verdict: {}, under policy `{}`, also for a reader who trusts the one before (`{old}`).\n\n| event of statement | made after | anchored | marks |\n|---|---|---|---|\n{lines}```\n{json}\n```\n",
+        report.verdict, report.policy_hash,
+    )
+}
+
 fn compare(file: &str, example: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
@@ -447,6 +504,7 @@ fn examples_in_the_documents_are_what_the_code_makes() {
     compare("registry.md", &registry_example(&example));
     compare("log.md", &log_example(&example));
     compare("proof-bundle.md", &bundle_example(&example));
+    compare("proof-bundle-v2.md", &succession_example());
     compare("tombstones.md", &tombstone_example(&example));
     compare("disclosure.md", &disclosure_example(&example));
 }
