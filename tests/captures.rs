@@ -122,6 +122,7 @@ impl Stack {
                 ..AnchorSection::default()
             },
             quorum: 3,
+            log_key: "log".into(),
             witnesses: self.witnesses.sections(),
             registrars: vec![PartySection {
                 name: "association".into(),

@@ -72,7 +72,8 @@ contract! { Engine:
         entries_heads_and_roots
         queue_gives_the_oldest_registry_version_in_order
         batch_takes_its_statements_from_the_queue
-        checkpoints_first_note_of_a_size_stays;
+        checkpoints_first_note_of_a_size_stays
+        handover_is_kept_once;
     operation:
         waiting_tells_queue_and_open_gaps
         quarantine_is_read_by_its_organisation_only;

@@ -15,5 +15,6 @@ mod fsck;
 mod kill;
 mod proofs;
 mod reports;
+mod succession;
 mod threats;
 mod world;

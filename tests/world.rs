@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform::anchor::tiles::Tiles;
-use platform::anchor::{Cosigner, Notary, SharedTree};
+use platform::anchor::{Approval, Cosigner, Notary, NotaryError, SharedTree, Succession};
 use platform::bundle::{Bundler, Choice};
 use platform::command::fsck;
 use platform::follower::Follower;
 use platform::ingest::{Incoming, Ingest, Outcome, Wake};
+use platform::policies::Policies;
 use platform::registry::{AdmitError, Gate, Snapshot};
 use platform::store::sqlite::SqliteStore;
 use platform::store::{ChainEvent, LogStore as _, RegistryStore, Store, TraceStore as _};
@@ -214,12 +215,42 @@ impl World {
         assert_eq!(newest.map(|newest| newest.size), Some(size));
     }
 
+    /// The platform ends and starts again with another policy in its configuration; only these
+    /// witnesses can be reached. [`Self::policy`] stays the first one, which readers trust.
+    pub async fn restart(
+        &mut self,
+        wanted: &Policy,
+        approved: Option<Approval>,
+        reached: &[&str],
+    ) -> Result<(), NotaryError> {
+        let folder = self.folder();
+        let (store, witnesses) = (&self.store, &self.witnesses);
+        let mut next = notary_of(store, &self.gate, wanted, &self.clock, witnesses, &folder);
+        let origin = &wanted.origin;
+        let key = key_of(origin.as_str());
+        next.succession = Succession {
+            policies: Policies::only(self.policy.clone()),
+            keys: vec![key, witnesses::next_log_key(origin)],
+            approved,
+        };
+        let mut sections = self.witnesses.sections();
+        for section in &mut sections {
+            if !reached.contains(&&*section.name) {
+                section.url = "http://127.0.0.1:9".into();
+            }
+        }
+        next.cosigner = Arc::new(Cosigner::new(sections).unwrap());
+        next.open().await?;
+        self.notary = next;
+        Ok(())
+    }
+
     /// Makes bundles.
     pub fn bundler(&self) -> Bundler {
         Bundler {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             tree: self.notary.tree.clone(),
-            policy: self.policy.clone(),
+            policies: self.notary.succession.policies.clone(),
         }
     }
 
@@ -311,7 +342,7 @@ fn notary_of(
         store: Arc::clone(store) as Arc<dyn Store>,
         gate: Arc::clone(gate),
         policy: policy.clone(),
-        key: key_of(policy.origin.as_str()),
+        succession: Succession::none(policy.clone(), key_of(policy.origin.as_str())),
         clock: Arc::clone(clock) as Arc<dyn schemas::time::Clock>,
         wake: Arc::new(Wake::default()),
         shard: 0,

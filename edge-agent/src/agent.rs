@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SensorRule, SourceConfig};
+use crate::follow::Follower;
 use crate::identity::{self, IdentityError};
 use crate::inquiry::Inquiry;
 use crate::outbox::{self, Opening, Outbox, OutboxError};
@@ -178,6 +179,11 @@ pub async fn run(
         connected,
         uplink_shutdown.clone(),
     )?;
+    let follower = Follower {
+        policies: trust.policies.clone(),
+        state: config.state.clone(),
+        enrolment: enrolment.clone(),
+    };
     let inquiry = Inquiry::new(&enrolment.platform, &enrolment.ca, outbox.clone())
         .map_err(RunError::Platform)?;
     let (sources, catch_up) = start_sources(&config, &outbox, &clock, &shutdown);
@@ -185,13 +191,14 @@ pub async fn run(
         .map(|interval| Heartbeat::new(outbox.clone(), clock, interval))
         .map(|heartbeat| tokio::spawn(heartbeat.run(shutdown.clone())));
     let inquiry = tokio::spawn(inquiry.run(shutdown.clone()));
+    let follower = tokio::spawn(follower.run(shutdown.clone()));
     let (status, seen) = watch::channel(Status::default());
     let reporter = tokio::spawn(report(outbox.status(), is_connected.clone(), status));
     let tasks = Tasks {
         sources: sources
             .into_iter()
             .chain(heartbeat)
-            .chain([inquiry])
+            .chain([inquiry, follower])
             .collect(),
         uplink: tokio::spawn(uplink.run()),
         uplink_shutdown,

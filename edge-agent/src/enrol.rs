@@ -241,6 +241,7 @@ fn accept(
         receipt_record: answer.receipt_record,
         receipt_organisation_record: answer.receipt_organisation_record,
         policy: answer.policy,
+        policies: answer.policies,
         broker: answer.broker,
         platform: claim.address.clone(),
         ca,

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod compose;
 pub mod config;
 pub mod enrol;
+pub mod follow;
 mod http;
 pub mod identity;
 mod inquiry;

@@ -328,13 +328,12 @@ impl Outbox {
                 Ok(Answer::Receipt { receipt, bytes })
             }
             Reply::Inclusion(inclusion) => {
-                let witnessed = inclusion
-                    .verify(&self.trust.policy)
-                    .map_err(|error| error.to_string())?;
+                let witnessed = self.trust.policies.check_inclusion(&inclusion);
+                let witnessed = witnessed.map_err(|error| error.to_string())?;
                 Ok(Answer::Inclusion {
                     ids: inclusion.statements.iter().map(|row| row.id).collect(),
-                    size: witnessed.checkpoint.size,
-                    root: witnessed.checkpoint.root,
+                    size: witnessed.size,
+                    root: witnessed.root,
                     note: inclusion.checkpoint,
                 })
             }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Origin, Slug};
 use schemas::key::PublicKey;
-use schemas::log::{Entry, Policy};
+use schemas::log::{Entry, Policy, PolicyChain};
 use schemas::registry::{Record, Role, SignedRecord, State};
 use serde::{Deserialize, Serialize};
 
 use crate::config::BrokerAddress;
+use crate::follow::Followed;
 use crate::identity::write_private;
 
 /// File of the enrolment in the state directory, mode 0600: it holds the broker's password.
@@ -46,6 +47,9 @@ pub struct Enrolment {
     /// Log entry of the policy.
     #[serde(with = "schemas::b64")]
     pub policy: Vec<u8>,
+    /// What leads from that policy to newer ones, once the log has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<PolicyChain>,
     /// `mqtt://host:port` or `mqtts://host:port`.
     pub broker: String,
     /// The platform's CA in PEM; empty without TLS.
@@ -76,7 +80,7 @@ pub struct Trust {
     /// Signs receipts.
     pub receipt_key: PublicKey,
     /// Whose checkpoints count.
-    pub policy: Policy,
+    pub policies: Followed,
     /// Where the broker listens.
     pub broker: BrokerAddress,
 }
@@ -161,8 +165,8 @@ impl Enrolment {
     /// # Errors
     /// [`TrustError::Refused`] that names the part.
     pub fn trust(&self, key: &PublicKey) -> Result<Trust, TrustError> {
-        let policy = self.checked_policy()?;
-        let organisation = self.organisation_of(&self.organisation_record, &policy)?;
+        let policies = self.followed_policies()?;
+        let organisation = self.organisation_of(&self.organisation_record, &policies)?;
         rule(
             organisation.organisation == self.organisation,
             "organisation_record",
@@ -182,7 +186,7 @@ impl Enrolment {
             "username",
             "is not the device's address",
         )?;
-        let issuer = self.organisation_of(&self.receipt_organisation_record, &policy)?;
+        let issuer = self.organisation_of(&self.receipt_organisation_record, &policies)?;
         let receipt = self.signed_by(
             &self.receipt_record,
             &issuer,
@@ -198,9 +202,20 @@ impl Enrolment {
             device,
             record,
             receipt_key: receipt.key,
-            policy,
+            policies,
             broker,
         })
+    }
+
+    /// The claim's policy and those that followed it as far as this device was led.
+    fn followed_policies(&self) -> Result<Followed, TrustError> {
+        let first = self.checked_policy()?;
+        match &self.policies {
+            None => Ok(Followed::only(first)),
+            Some(chain) => {
+                Followed::along(&self.policy, chain).map_err(|error| refuse("policies", error))
+            }
+        }
     }
 
     fn checked_policy(&self) -> Result<Policy, TrustError> {
@@ -220,7 +235,7 @@ impl Enrolment {
             part,
             "names another origin than the claim",
         )?;
-        // A later policy would need its predecessors to be followed from the claim's key.
+        // Later ones are followed from it.
         rule(policy.prev.is_none(), part, "is not the first of its log")?;
         let genesis = policy.log_key.to_bytes();
         rule(
@@ -249,11 +264,14 @@ impl Enrolment {
         Ok(signed)
     }
 
-    fn organisation_of(&self, bytes: &[u8], policy: &Policy) -> Result<Record, TrustError> {
+    /// A record of the day of the enrolment: its registrar may have left the policy since.
+    fn organisation_of(&self, bytes: &[u8], policies: &Followed) -> Result<Record, TrustError> {
         let part = "organisation_record";
         let signed = self.parsed(bytes, Role::Organisation, part)?;
-        let registrar = policy
-            .registrar(&signed.signer)
+        let policies = policies.all();
+        let mut registrars = policies.iter().filter_map(|p| p.registrar(&signed.signer));
+        let registrar = registrars
+            .next()
             .ok_or_else(|| refuse(part, "its signer is no registrar of the policy"))?;
         signed
             .verify(registrar)

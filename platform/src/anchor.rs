@@ -8,6 +8,7 @@
 mod batch;
 mod cosign;
 mod document;
+mod succession;
 mod tell;
 pub mod tiles;
 
@@ -18,9 +19,8 @@ use std::time::Duration;
 
 use schemas::causes::causes;
 use schemas::hash::Hash;
-use schemas::key::SecretKey;
 use schemas::log::{Entry, Policy, entry_hash};
-use schemas::note::{Checkpoint, Note};
+use schemas::note::Note;
 use schemas::time::{Clock, Instant};
 use schemas::tlog::LogTree;
 use tokio::sync::{mpsc, oneshot};
@@ -33,12 +33,16 @@ use crate::registry::{AdmitError, Gate, Snapshot};
 use crate::store::{Append, KeptCheckpoint, RegistryStore, Store, StoreError};
 
 pub use cosign::{Cosigner, CosignerError, Unfit, WitnessState};
+pub use succession::{Approval, Succession, SuccessionError, check_registry, terms};
 pub use tell::inclusion_of;
 
 /// Name of the lease.
 const LEASE: &str = "log";
 /// How long a lease lasts.
 const LEASE_TIME: Duration = Duration::from_secs(30);
+/// Type bytes of entries that are found again by their kind (`log.md` section 2).
+const POLICY: u8 = 2;
+const REGISTRY_HEAD: u8 = 5;
 /// Entries read at once when the tree is built.
 const PAGE: u32 = 1_000;
 /// Records admitted under one head.
@@ -84,26 +88,59 @@ pub enum NotaryError {
     /// The database was made for another origin, key or policy.
     #[error("the database is of another log or policy")]
     OtherPolicy,
+    /// A next policy cannot follow, or not yet.
+    #[error("the policy of the log")]
+    Succession(#[from] SuccessionError),
 }
 
 /// The tree of the log, shared with whoever makes proofs.
 #[derive(Clone, Default)]
-pub struct SharedTree(Arc<RwLock<LogTree>>);
+pub struct SharedTree(Arc<RwLock<Grown>>);
+
+/// The tree, and where the entries stand that are looked for by their kind.
+#[derive(Default)]
+struct Grown {
+    tree: LogTree,
+    policies: Vec<u64>,
+    registry_heads: Vec<u64>,
+}
 
 impl SharedTree {
     /// Reads the tree; the lock is held only for the closure.
     pub fn read<T>(&self, read: impl FnOnce(&LogTree) -> T) -> T {
-        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        read(&self.0.read().unwrap_or_else(PoisonError::into_inner).tree)
+    }
+
+    /// Places of all policies, increasing.
+    #[must_use]
+    pub fn policies(&self) -> Vec<u64> {
+        let grown = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        grown.policies.clone()
+    }
+
+    /// Place of the newest registry head among the first `size` entries.
+    #[must_use]
+    pub fn newest_registry_head(&self, size: u64) -> Option<u64> {
+        let grown = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let below = grown.registry_heads.partition_point(|&index| index < size);
+        Some(grown.registry_heads[below.checked_sub(1)?])
     }
 
     fn push(&self, entries: &[Vec<u8>]) -> Result<(u64, Hash), NotaryError> {
-        let mut tree = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut grown = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for entry in entries {
-            tree.push(entry_hash(entry))
-                .map_err(|_| NotaryError::Broken("tree"))?;
+            let index = grown.tree.size();
+            match entry.first() {
+                Some(&POLICY) => grown.policies.push(index),
+                Some(&REGISTRY_HEAD) => grown.registry_heads.push(index),
+                _ => {}
+            }
+            let pushed = grown.tree.push(entry_hash(entry));
+            pushed.map_err(|_| NotaryError::Broken("tree"))?;
         }
-        let size = tree.size();
-        Ok((size, tree.root(size).ok_or(NotaryError::Broken("root"))?))
+        let size = grown.tree.size();
+        let root = grown.tree.root(size);
+        Ok((size, root.ok_or(NotaryError::Broken("root"))?))
     }
 }
 
@@ -135,10 +172,10 @@ pub struct Notary {
     pub store: Arc<dyn Store>,
     /// Registry in force.
     pub gate: Arc<Gate>,
-    /// Policy in force.
+    /// Policy of the configuration: that of an empty log, and the next one where it was approved.
     pub policy: Policy,
-    /// Signs checkpoints.
-    pub key: SecretKey,
+    /// Policies of the log, and its keys.
+    pub succession: Succession,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// Who wakes it.
@@ -179,6 +216,8 @@ impl Notary {
         self.rebuild().await?;
         let size = self.tree.read(LogTree::size);
         if size == 0 {
+            // A later log key cannot begin a log: the log's id is that of the first.
+            self.policy.check().map_err(|_| NotaryError::OtherPolicy)?;
             let entry = Entry::Policy(self.policy.clone()).encode();
             self.append(Append {
                 entries: vec![entry],
@@ -186,10 +225,11 @@ impl Notary {
             })
             .await?;
         }
-        self.compare_policy().await?;
+        self.read_policies().await?;
         self.compare_published()?;
         self.compare_witnesses().await?;
-        self.publish_kept().await
+        self.publish_kept().await?;
+        self.agree().await
     }
 
     async fn renew(&mut self) -> Result<(), NotaryError> {
@@ -241,14 +281,6 @@ impl Notary {
                 return Ok(());
             }
             self.tree.push(&entries)?;
-        }
-    }
-
-    async fn compare_policy(&self) -> Result<(), NotaryError> {
-        let first = self.store.entries(0, 1).await?;
-        match first.first().map(|entry| Entry::parse(entry)) {
-            Some(Ok(Entry::Policy(policy))) if policy == self.policy => Ok(()),
-            _ => Err(NotaryError::OtherPolicy),
         }
     }
 
@@ -325,14 +357,7 @@ impl Notary {
     }
 
     fn sign(&self) -> Result<Note, NotaryError> {
-        let (size, root) = self.tree.read(|tree| (tree.size(), tree.root(tree.size())));
-        let root = root.ok_or(NotaryError::Broken("empty log"))?;
-        let checkpoint = Checkpoint {
-            origin: self.policy.origin.clone(),
-            size,
-            root,
-        };
-        Ok(Note::sign(checkpoint, &self.key))
+        self.sign_under(&self.in_force())
     }
 
     /// Runs until `shutdown`; before it ends, everything stored is anchored and witnessed if the
@@ -388,9 +413,10 @@ impl Notary {
         let mut gate = self.gate.close().await;
         let mut next: Snapshot = (**gate).clone();
         let mut records = BTreeMap::new();
+        let in_force = self.in_force();
         let mut answers = Vec::new();
         for (bytes, reply) in waiting {
-            let outcome = next.admit(bytes, &self.policy);
+            let outcome = next.admit(bytes, &in_force);
             if let Ok(Some(kept)) = &outcome {
                 records.insert((kept.kid, kept.version), kept.clone());
             }
@@ -435,7 +461,7 @@ impl Notary {
         }
         self.write_tiles(newest, size).await?;
         let note = self.cosigner.collect(self.sign()?, &self.tree).await;
-        match note.check_served(&self.policy) {
+        match note.check_served(&self.in_force()) {
             Ok(witnessed) => {
                 let bytes = note.encode();
                 let anchored = witnessed.anchored;

@@ -1,24 +1,31 @@
-//! Proof bundles from what is kept (`proof-bundle.md`): chosen statements, chosen events, chosen
-//! members, and every path that a stranger needs. What is made here is checked by the same verifier
+//! Proof bundles from what is kept (`proof-bundle.md`, `proof-bundle-v2.md`): chosen statements,
+//! chosen events, chosen members, and every path that a stranger needs. What is made here is checked by the same verifier
 //! as everywhere before it is handed out by tools; pages check it again.
+
+mod fresh;
+mod keys;
+mod log;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schemas::event::Event;
 use schemas::hash::Hash;
-use schemas::log::{BatchHeader, Entry, Policy};
+use schemas::log::{BatchHeader, Entry};
 use schemas::merkle::Tree;
-use schemas::note::Note;
-use schemas::proof::{
-    Bundle, Bytes, CheckpointRow, EventRow, Fixed, HeaderRow, KeyRow, LATER_MAX, PolicyRow,
-    StatementRow, Version, member_rows,
-};
-use schemas::registry::{Registry, SignedRecord, State};
+use schemas::proof::{Bundle, Bytes, EventRow, KeyRow, LATER_MAX, StatementRow, Version};
+use schemas::registry::{SignedRecord, State};
 use schemas::statement::Statement;
 
 use crate::anchor::SharedTree;
-use crate::store::{KeptBatch, KeptCheckpoint, KeptEvent, KeptStatement, Store, StoreError};
+use crate::policies::Policies;
+use crate::store::{KeptBatch, KeptCheckpoint, KeptStatement, Store, StoreError};
+
+use keys::{Keys, Place};
+use rows::event_rows;
+
+/// Version 1 as long as a bundle needs no more: set to false once every reader takes version 2.
+const VERSION_1_WHERE_ENOUGH: bool = true;
 
 /// No bundle can be made.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +58,9 @@ pub enum Chosen {
 pub struct Choice {
     /// Statements and their events.
     pub statements: BTreeMap<Hash, Chosen>,
+    /// True: keys are shown at the newest registry head too, so that a reader learns what became of
+    /// them since.
+    pub fresh: bool,
 }
 
 impl Choice {
@@ -98,8 +108,8 @@ pub struct Bundler {
     pub store: Arc<dyn Store>,
     /// The tree of the log.
     pub tree: SharedTree,
-    /// Policy in force.
-    pub policy: Policy,
+    /// Policies of the log.
+    pub policies: Policies,
 }
 
 /// A bundle and what had to be left out.
@@ -118,11 +128,25 @@ struct Header {
     covering: KeptCheckpoint,
 }
 
-struct Keys<'a> {
-    store: &'a dyn Store,
-    /// Registry version -> first header with it, and the tree.
-    registries: BTreeMap<u64, (usize, Registry)>,
-    rows: BTreeMap<(usize, u64), KeyRow>,
+/// Rows of statements and events while the table of keys still grows.
+#[derive(Default)]
+struct Said {
+    statements: Vec<StatementRow>,
+    events: Vec<EventRow>,
+    /// Of each statement the places of its device's and its organisation's record.
+    people: Vec<(Place, Place)>,
+}
+
+impl Said {
+    /// Positions of the records, now that the table of keys is whole.
+    fn settle(&mut self, keys: &BTreeMap<Place, KeyRow>) -> Result<(), BundleError> {
+        let order: BTreeMap<&Place, usize> = keys.keys().zip(0..).collect();
+        let find = |place| order.get(place).copied().ok_or(BundleError::Broken("keys"));
+        for (row, (device, organisation)) in self.statements.iter_mut().zip(&self.people) {
+            (row.device, row.organisation) = (find(device)?, find(organisation)?);
+        }
+        Ok(())
+    }
 }
 
 impl Bundler {
@@ -135,44 +159,43 @@ impl Bundler {
         choice: &Choice,
         withhold: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Made, BundleError> {
-        let (chosen, waiting) = self.witnessed(choice).await?;
+        let view = self.view().await?;
+        let (chosen, waiting) = self.witnessed(choice, view.size()).await?;
         let headers = self.headers(&chosen).await?;
-        let mut keys = Keys {
-            store: &*self.store,
-            registries: BTreeMap::new(),
-            rows: BTreeMap::new(),
-        };
-        keys.find_registries(&headers).await?;
-        let mut statements = Vec::new();
-        let mut events = Vec::new();
-        let mut people = Vec::new();
+        let policies = view.policies()?;
+        let enough = VERSION_1_WHERE_ENOUGH && policies.len() == 1;
+        let version = if enough { Version::V1 } else { Version::V2 };
+        let mut keys = Keys::over(&*self.store, &headers).await?;
+        let mut said = Said::default();
         for kept in &chosen {
-            let (row, signers) = self.statement_row(kept, &headers, &mut keys).await?;
-            let position = statements.len();
+            let (mut row, signers) = self.statement_row(kept, &headers, &mut keys).await?;
+            if version == Version::V2 {
+                row.seen = view.seen(self, &kept.bytes).await?;
+            }
             let wanted = choice.statements.get(&kept.id).unwrap_or(&Chosen::All);
             let leaves = self.store.events_of_statement(&kept.id).await?;
-            events.extend(event_rows(position, wanted, &leaves, &withhold)?);
-            statements.push(row);
-            people.push(signers);
+            let rows = event_rows(said.statements.len(), wanted, &leaves, &withhold)?;
+            said.events.extend(rows);
+            said.statements.push(row);
+            said.people.push(signers);
         }
-        let order: BTreeMap<(usize, u64), usize> = keys
-            .rows
-            .keys()
-            .enumerate()
-            .map(|(position, place)| (*place, position))
-            .collect();
-        for (row, (device, organisation)) in statements.iter_mut().zip(people) {
-            row.device = order.get(&device).copied().unwrap_or(usize::MAX);
-            row.organisation = order.get(&organisation).copied().unwrap_or(usize::MAX);
-        }
-        let newest = self
-            .store
-            .newest_checkpoint()
-            .await?
-            .ok_or(BundleError::NotWitnessed)?;
-        let bundle = self
-            .bundle(&headers, newest, keys.rows, statements, events)
-            .await?;
+        said.settle(&keys.rows)?;
+        let fresh = match version {
+            Version::V2 if choice.fresh => self.fresh(&view, keys.rows.values()).await?,
+            _ => None,
+        };
+        let (checkpoints, sizes) = view.checkpoints(&headers)?;
+        let row = |header| view.header_row(header, &sizes);
+        let bundle = Bundle {
+            version,
+            policies,
+            checkpoints,
+            headers: headers.iter().map(row).collect::<Result<_, _>>()?,
+            keys: keys.rows.into_values().collect(),
+            fresh,
+            statements: said.statements,
+            events: said.events,
+        };
         let bytes = bundle.to_json().map_err(|_| BundleError::Broken("JSON"))?;
         Ok(Made { bytes, waiting })
     }
@@ -181,12 +204,8 @@ impl Bundler {
     async fn witnessed(
         &self,
         choice: &Choice,
+        size: u64,
     ) -> Result<(Vec<KeptStatement>, Vec<Hash>), BundleError> {
-        let size = self
-            .store
-            .newest_checkpoint()
-            .await?
-            .map_or(0, |newest| newest.size);
         let (mut chosen, mut waiting) = (Vec::new(), Vec::new());
         for id in choice.statements.keys() {
             let kept = self
@@ -259,7 +278,7 @@ impl Bundler {
         kept: &KeptStatement,
         headers: &[Header],
         keys: &mut Keys<'_>,
-    ) -> Result<(StatementRow, ((usize, u64), (usize, u64))), BundleError> {
+    ) -> Result<(StatementRow, (Place, Place)), BundleError> {
         let place = kept.batch.ok_or(BundleError::NotWitnessed)?;
         let header = headers
             .iter()
@@ -323,160 +342,4 @@ impl Bundler {
             Err(BundleError::ChainEnds)
         }
     }
-
-    async fn bundle(
-        &self,
-        headers: &[Header],
-        newest: KeptCheckpoint,
-        keys: BTreeMap<(usize, u64), KeyRow>,
-        statements: Vec<StatementRow>,
-        events: Vec<EventRow>,
-    ) -> Result<Bundle, BundleError> {
-        let size = newest.size;
-        let mut notes: BTreeMap<u64, Vec<u8>> = headers
-            .iter()
-            .map(|header| (header.covering.size, header.covering.note.clone()))
-            .collect();
-        notes.insert(size, newest.note);
-        let sizes: Vec<u64> = notes.keys().copied().collect();
-        let checkpoints = notes
-            .into_values()
-            .map(|note| self.trimmed(&note))
-            .collect::<Result<_, _>>()?;
-        let first = self
-            .store
-            .entries(0, 1)
-            .await?
-            .pop()
-            .ok_or(BundleError::Broken("policy"))?;
-        let path = |index, size| {
-            let path = self.tree.read(|tree| tree.inclusion(index, size));
-            path.map(Into::into).ok_or(BundleError::Broken("log path"))
-        };
-        let row = |header: &Header| {
-            let (index, size) = (header.batch.log_index, header.covering.size);
-            Ok::<_, BundleError>(HeaderRow {
-                entry: Bytes(header.batch.header.clone()),
-                index,
-                checkpoint: sizes
-                    .binary_search(&size)
-                    .map_err(|_| BundleError::Broken("size"))?,
-                path: path(index, size)?,
-                refused: header.batch.refused.clone().map(Bytes),
-            })
-        };
-        Ok(Bundle {
-            version: Version::V1,
-            policies: vec![PolicyRow::first(Bytes(first), 0, path(0, size)?)],
-            fresh: None,
-            checkpoints,
-            headers: headers.iter().map(row).collect::<Result<_, _>>()?,
-            keys: keys.into_values().collect(),
-            statements,
-            events,
-        })
-    }
-
-    /// A note with only the lines that a bundle may hold.
-    fn trimmed(&self, note: &[u8]) -> Result<CheckpointRow, BundleError> {
-        let note = Note::parse(note).map_err(|_| BundleError::Broken("checkpoint"))?;
-        Ok(CheckpointRow::only(note.for_bundle(&self.policy).encode()))
-    }
-}
-
-impl Keys<'_> {
-    async fn find_registries(&mut self, headers: &[Header]) -> Result<(), BundleError> {
-        for (position, header) in headers.iter().enumerate() {
-            let version = header.header.registry.version;
-            if self.registries.contains_key(&version) {
-                continue;
-            }
-            let list = self
-                .store
-                .registry_list(version)
-                .await?
-                .into_iter()
-                .collect();
-            let registry = Registry::new(&list).ok_or(BundleError::Broken("registry"))?;
-            if registry.root() != header.header.registry.root {
-                return Err(BundleError::Broken("registry root"));
-            }
-            self.registries.insert(version, (position, registry));
-        }
-        Ok(())
-    }
-
-    /// Puts a key's record into the table; its place and the record.
-    async fn place(
-        &mut self,
-        version: u64,
-        kid: &Hash,
-    ) -> Result<((usize, u64), SignedRecord), BundleError> {
-        let (header, registry) = self
-            .registries
-            .get(&version)
-            .ok_or(BundleError::Broken("registry"))?;
-        let (index, path) = registry
-            .path(kid)
-            .ok_or(BundleError::Broken("registry path"))?;
-        let kept = self
-            .store
-            .record_at(kid, version)
-            .await?
-            .ok_or(BundleError::Broken("record"))?;
-        let signed =
-            SignedRecord::parse(kept.bytes.clone()).map_err(|_| BundleError::Broken("record"))?;
-        let place = (*header, index);
-        let row = KeyRow {
-            record: Bytes(kept.bytes),
-            salt: Fixed(kept.salt.0),
-            header: *header,
-            index,
-            path: path.into(),
-        };
-        self.rows.insert(place, row);
-        Ok((place, signed))
-    }
-}
-
-fn event_rows(
-    statement: usize,
-    wanted: &Chosen,
-    leaves: &[KeptEvent],
-    withhold: &(impl Fn(&str) -> bool + Send + Sync),
-) -> Result<Vec<EventRow>, BundleError> {
-    let hashes: Vec<Hash> = leaves.iter().map(|event| event.leaf).collect();
-    let Some(tree) = Tree::new(&hashes) else {
-        return Ok(Vec::new());
-    };
-    let mut rows = Vec::new();
-    for event in leaves {
-        let chosen = match wanted {
-            Chosen::All => true,
-            Chosen::Places(places) => places.contains(&event.position),
-        };
-        // A refused event proves nothing, and a verifier refuses it.
-        if !chosen || event.refused.is_some() {
-            continue;
-        }
-        let index = usize::try_from(event.position).map_err(|_| BundleError::Broken("place"))?;
-        let path = tree.path(index).ok_or(BundleError::Broken("event path"))?;
-        let members = match &event.content {
-            None => None,
-            Some((bytes, salt)) => {
-                let parsed =
-                    Event::parse(bytes.clone()).map_err(|_| BundleError::Broken("event"))?;
-                Some(member_rows(&parsed, salt, withhold))
-            }
-        };
-        rows.push(EventRow {
-            statement,
-            index: event.position,
-            path: path.into(),
-            leaf: members.is_none().then(|| event.leaf.into()),
-            source: members.is_some().then(|| u64::from(event.source.number())),
-            members,
-        });
-    }
-    Ok(rows)
 }

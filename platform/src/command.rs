@@ -3,5 +3,6 @@
 pub mod check;
 pub mod fsck;
 pub mod init;
+pub mod policy;
 pub mod user;
 pub mod verify;

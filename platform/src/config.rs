@@ -55,6 +55,10 @@ pub struct Config {
     pub anchor: AnchorSection,
     /// How many witnesses a checkpoint needs.
     pub quorum: u64,
+    /// Name of the log key's file in the keys folder; another than `log` after the key was changed
+    /// (`platform policy new-key`).
+    #[serde(default = "first_log_key")]
+    pub log_key: String,
     /// Witnesses.
     #[serde(rename = "witness")]
     pub witnesses: Vec<WitnessSection>,
@@ -193,6 +197,10 @@ pub struct WitnessSection {
     /// True if the operator itself runs it; pages say so.
     #[serde(default)]
     pub own: bool,
+    /// True: it is not in the policy of this configuration, but may be asked to sign the end of the
+    /// one before. Remove it once the next policy is in force.
+    #[serde(default)]
+    pub retiring: bool,
     /// The authority behind its HTTPS certificate, PEM, where that is no public one.
     #[serde(default)]
     pub ca: Option<String>,
@@ -265,6 +273,10 @@ impl CapturerSection {
     }
 }
 
+fn first_log_key() -> String {
+    crate::keys::FIRST_LOG_KEY.to_owned()
+}
+
 /// Witnesses and registrars.
 pub type Parties = (Vec<Party>, Vec<Party>);
 
@@ -285,8 +297,14 @@ impl Config {
         config
             .check_capturers()
             .map_err(|(field, problem)| wrong(field, problem))?;
-        if config.quorum == 0 || config.quorum > config.witnesses.len() as u64 {
-            let witnesses = config.witnesses.len();
+        let own_log_key = config.log_key == "log" || config.log_key.starts_with("log-");
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !own_log_key || !config.log_key.bytes().all(plain) {
+            let problem = "log, or log- with small letters, digits and hyphens";
+            return Err(wrong("log_key", problem.into()));
+        }
+        let witnesses = config.witnesses.iter().filter(|w| !w.retiring).count();
+        if config.quorum == 0 || config.quorum > witnesses as u64 {
             return Err(wrong(
                 "quorum",
                 format!("between 1 and the {witnesses} witnesses named"),
@@ -339,9 +357,8 @@ impl Config {
                 key,
             })
         };
-        let witnesses = self
-            .witnesses
-            .iter()
+        let witnesses = (self.witnesses.iter())
+            .filter(|witness| !witness.retiring)
             .map(|w| party("witness.key", &w.name, &w.key));
         let registrars = self
             .registrars

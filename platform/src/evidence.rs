@@ -63,7 +63,10 @@ impl Bundler {
         &self,
         events: &BTreeMap<Hash, BTreeSet<u64>>,
     ) -> Result<Made, BundleError> {
-        let mut choice = Choice::default();
+        let mut choice = Choice {
+            fresh: true,
+            ..Choice::default()
+        };
         for (statement, places) in events {
             for place in places {
                 choice.add_event(*statement, *place);

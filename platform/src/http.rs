@@ -34,6 +34,7 @@ use crate::capture::Captures;
 use crate::config::{ReaderSection, WitnessSection};
 use crate::ingest::Ingest;
 use crate::operator::Operator;
+use crate::policies::Policies;
 use crate::registry::Gate;
 use crate::store::Store;
 use crate::web::Names;
@@ -54,10 +55,8 @@ pub struct App {
     pub captures: Captures,
     /// Makes bundles.
     pub bundler: Bundler,
-    /// Policy in force.
+    /// Policy of the configuration; [`App::policies`] know the one in force.
     pub policy: Policy,
-    /// Log entry of the policy.
-    pub policy_entry: Vec<u8>,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// The served log.
@@ -82,6 +81,20 @@ pub struct App {
     pub public_url: String,
     /// Ends when the platform does.
     pub shutdown: CancellationToken,
+}
+
+impl App {
+    /// The policies of the log.
+    #[must_use]
+    pub const fn policies(&self) -> &Policies {
+        &self.bundler.policies
+    }
+
+    /// Log entry of the policy in force.
+    #[must_use]
+    pub fn policy_entry(&self) -> Vec<u8> {
+        self.policies().newest().entry
+    }
 }
 
 type Shared = Arc<App>;
@@ -109,6 +122,7 @@ pub fn router(app: Shared) -> Router {
         .route("/v1/registry/list/{version}", get(registry::list))
         .route("/v1/ca", get(enrol::authority))
         .route("/v1/policy", get(log::policy))
+        .route("/v1/policies", get(log::policies))
         .route("/v1/verifier", get(log::verifier))
         .route(
             "/v1/evidence/{organisation}",

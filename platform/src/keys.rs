@@ -58,6 +58,36 @@ impl Keys {
     }
 }
 
+/// Name of the first log key's file, without its ending.
+pub const FIRST_LOG_KEY: &str = "log";
+
+/// The file of a log key: `log.key` for the first one, `log-NAME.key` for each that follows.
+#[must_use]
+pub fn log_key_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.key"))
+}
+
+/// Every log key of a folder: old ones, the one in force, the next one.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub fn log_keys(folder: &Path) -> Result<Vec<SecretKey>, KeyFileError> {
+    let io = |source| KeyFileError::Io {
+        file: folder.into(),
+        source,
+    };
+    let mut files = vec![log_key_file(folder, FIRST_LOG_KEY)];
+    for found in fs::read_dir(folder).map_err(io)? {
+        let file = found.map_err(io)?.path();
+        let name = file.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with("log-") && name.ends_with(".key")) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    files.iter().map(|file| load(file)).collect()
+}
+
 /// Loads a key file, making it with owner-only permissions if it is not there.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod mosquitto;
 pub mod operator;
 pub mod people;
+pub mod policies;
 pub mod registry;
 pub mod report;
 pub mod service;

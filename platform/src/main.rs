@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{check, fsck, init, user, verify};
+use platform::command::{check, fsck, init, policy, user, verify};
 use platform::config::Config;
 use platform::mosquitto;
 use platform::store;
@@ -94,6 +94,11 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Whom readers trust: show the policies of the log, prepare the next one.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Look after the log.
     Log {
         #[command(subcommand)]
@@ -123,6 +128,36 @@ enum Command {
         /// Listener of `GET /metrics`, plain HTTP.
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
+    },
+}
+
+#[derive(Subcommand)]
+enum PolicyCommand {
+    /// The policies of the log.
+    Show {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// What the configuration would make of the next policy, and whether it may follow.
+    Next {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Let it follow at the next start.
+    Activate {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// What `next` has shown at its end.
+        terms: Hash,
+    },
+    /// Make the file of a next log key.
+    NewKey {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
     },
 }
 
@@ -241,6 +276,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy { command } => policy_command(command).await,
         Command::Log {
             command: LogCommand::Fsck { config },
         } => fsck_log(&config).await,
@@ -325,6 +361,24 @@ fn verify_files(files: &[PathBuf], policy: Option<&Path>, json: bool) -> anyhow:
     } else {
         ExitCode::FAILURE
     })
+}
+
+async fn policy_command(command: PolicyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        PolicyCommand::Show { config } => print!("{}", policy::show(&load(&config)?).await?),
+        PolicyCommand::Next { config } => {
+            print!("{}", policy::next(&load(&config)?).await?.words());
+        }
+        PolicyCommand::Activate { config, terms } => {
+            policy::activate(&load(&config)?, terms).await?;
+            println!("the next start of the platform lets this policy follow");
+        }
+        PolicyCommand::NewKey { config } => {
+            let (name, key) = policy::new_key(&load(&config)?)?;
+            println!("log_key = \"{name}\"   # public key {key}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn fsck_log(config: &Path) -> anyhow::Result<ExitCode> {

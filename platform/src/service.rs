@@ -3,6 +3,7 @@
 
 mod core;
 mod doors;
+pub mod policy;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use schemas::causes::causes;
 use schemas::hash::Hash;
-use schemas::log::{Entry, Policy};
+use schemas::log::Policy;
 use schemas::time::Clock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,9 @@ pub enum StartError {
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The operator's word about a next policy.
+    #[error("succession.json in the data folder cannot be read")]
+    Approval(#[source] std::io::Error),
     /// A certificate cannot be read or written.
     #[error("the certificates in the data folder cannot be read or written")]
     Certificates(#[from] std::io::Error),
@@ -193,7 +197,7 @@ pub async fn run(
         shutdown: &shutdown,
     };
     let app = app(&core, &config, &ingest, &registrar, around);
-    let (operator, policy_entry) = (app.operator.clone(), app.policy_entry.clone());
+    let (operator, reign) = (app.operator.clone(), app.policies().newest());
     let router = http::router(Arc::new(app));
     let served = listening.serve(router, shutdown.clone())?;
     let (address, url) = (served.address, served.url());
@@ -229,8 +233,8 @@ pub async fn run(
         url: public_url.unwrap_or(url),
         metrics: measured,
         broker: broker.public,
-        policy: core.policy.clone(),
-        policy_entry,
+        policy: reign.policy,
+        policy_entry: reign.entry,
         bundler: core.bundler(),
         store: core.store,
         operator,
@@ -271,7 +275,6 @@ fn app(
         captures: core.captures(config),
         bundler: core.bundler(),
         policy: core.policy.clone(),
-        policy_entry: Entry::Policy(core.policy.clone()).encode(),
         clock: Arc::clone(&core.clock),
         tiles: core.tiles.clone(),
         cosigner: Arc::clone(&core.cosigner),

@@ -115,6 +115,10 @@ pub trait LogStore: Send + Sync {
     async fn newest_checkpoint(&self) -> Stored<Option<KeptCheckpoint>>;
     /// The earliest witnessed checkpoint that covers an entry.
     async fn checkpoint_covering(&self, position: u64) -> Stored<Option<KeptCheckpoint>>;
+    /// Keeps the note that handed over to the policy at this position; the first one stays.
+    async fn put_handover(&self, position: u64, note: &[u8]) -> Stored<()>;
+    /// The note that handed over to the policy at this position.
+    async fn handover(&self, position: u64) -> Stored<Option<Vec<u8>>>;
     /// Batches below a size whose devices have not been told.
     async fn inclusions_due(&self, below: u64, limit: u32) -> Stored<Vec<(u64, u64)>>;
     /// They have been told.

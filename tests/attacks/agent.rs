@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge_agent::follow::Followed;
 use edge_agent::outbox::{self, Fault, Opening, Outbox};
 use edge_agent::trust::Trust;
 use platform::store::{LogStore as _, TraceStore as _};
@@ -25,7 +26,7 @@ async fn outbox_of(world: &mut World) -> (Outbox, tokio::task::JoinHandle<()>) {
         device: device.address.clone(),
         record: device.record.record.clone(),
         receipt_key: receipt_key().public(),
-        policy,
+        policies: Followed::only(policy),
         broker: "mqtt://127.0.0.1:1".parse().unwrap(),
     };
     let opening = Opening {

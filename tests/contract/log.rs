@@ -263,3 +263,16 @@ pub async fn checkpoints_first_note_of_a_size_stays(engine: &Engine) {
     assert_eq!(covering(9).await, None);
     assert_eq!(store.newest_checkpoint().await.unwrap().unwrap().size, 9);
 }
+
+pub async fn handover_is_kept_once(engine: &Engine) {
+    let store = &*engine.store;
+    assert_eq!(store.handover(7).await.unwrap(), None);
+    store.put_handover(7, b"first").await.unwrap();
+    store.put_handover(7, b"second").await.unwrap();
+    store.put_handover(9, b"other").await.unwrap();
+    assert_eq!(
+        store.handover(7).await.unwrap().as_deref(),
+        Some(&b"first"[..])
+    );
+    assert_eq!(store.handover(8).await.unwrap(), None);
+}

@@ -104,7 +104,6 @@ impl World {
             },
             bundler: self.bundler(),
             policy: self.policy.clone(),
-            policy_entry: self.policy_entry(),
             clock: Arc::clone(&self.clock) as Arc<dyn schemas::time::Clock>,
             tiles: Tiles::new(self.folder().join("log")),
             cosigner: Arc::new(Cosigner::new(self.witnesses.sections()).unwrap()),

@@ -22,6 +22,11 @@ use super::people::{key_of, party};
 /// Names of the witnesses.
 pub const NAMES: [&str; 4] = ["w1.example", "w2.example", "w3.example", "w4.example"];
 
+/// The key that a log of this origin changes to.
+pub fn next_log_key(origin: &Origin) -> SecretKey {
+    key_of(&format!("{origin} 2"))
+}
+
 /// The running witnesses; they end with it.
 pub struct Witnesses {
     addresses: Vec<SocketAddr>,
@@ -42,7 +47,11 @@ impl Witnesses {
             let config = WitnessConfig {
                 name: name.into(),
                 key: key_of(name),
-                logs: vec![(origin.clone(), log_key.public())],
+                // The key that it has and the one that it may change to.
+                logs: vec![
+                    (origin.clone(), log_key.public()),
+                    (origin.clone(), next_log_key(origin).public()),
+                ],
                 file: folder.join(format!("witness-{name}.json")),
                 listen: ([127, 0, 0, 1], 0).into(),
                 tls: None,
@@ -71,6 +80,7 @@ impl Witnesses {
             owner: None,
             own: true,
             ca: None,
+            retiring: false,
         };
         NAMES
             .into_iter()

@@ -50,6 +50,8 @@ pub(super) struct Answer {
     pub receipt_organisation_record: Vec<u8>,
     #[serde(with = "schemas::b64")]
     pub policy: Vec<u8>,
+    #[serde(default)]
+    pub policies: Option<schemas::log::PolicyChain>,
     pub broker: String,
     #[serde(default)]
     pub ca: String,

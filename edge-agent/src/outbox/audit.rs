@@ -5,7 +5,6 @@ use std::path::Path;
 use schemas::hash::Hash;
 use schemas::key::PublicKey;
 use schemas::merkle;
-use schemas::note::Note as Checkpoint;
 use schemas::receipt::Receipt;
 use schemas::statement::Statement;
 use serde::Serialize;
@@ -218,9 +217,8 @@ async fn check_checkpoint(
     let Some(row) = row else { return Ok(()) };
     let (size, root) = (number_column(&row, 0)?, hash_column(&row, 1)?);
     let note: Vec<u8> = row.try_get(2)?;
-    let witnessed = Checkpoint::parse(&note).and_then(|note| note.check_served(&trust.policy));
-    match witnessed {
-        Ok(seen) if seen.checkpoint.size == size && seen.checkpoint.root == root => {}
+    match trust.policies.check_note(&note) {
+        Ok(seen) if seen.size == size && seen.root == root => {}
         Ok(_) => audit
             .problems
             .push("the checkpoint is another one than its note".to_owned()),

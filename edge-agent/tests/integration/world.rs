@@ -143,6 +143,7 @@ impl World {
             receipt_record,
             receipt_organisation_record,
             policy: Entry::Policy(self.policy.clone()).encode(),
+            policies: None,
             broker: broker.to_owned(),
             platform: self.platform_url.clone(),
             ca: String::new(),

@@ -98,6 +98,7 @@ names = ["localhost", "127.0.0.1"]
 # metrics = "127.0.0.1:9464"   # GET /metrics for Prometheus
 # logs = "json"                # one JSON object a line, for collectors
 quorum = 3                     # cosignatures that a checkpoint needs
+# log_key = "log-2"            # another log key, after `platform policy new-key`
 
 [broker]                       # the embedded one; or url, public, username, password of another
 listen = "127.0.0.1:1883"
@@ -118,6 +119,7 @@ gap_grace_s = 60               # a missing statement is a gap after this time
 # name = "bank.example/witness"
 # url = "https://witness.bank.example"
 # key = "..."
+# retiring = true              # not in the policy, but asked to sign the end of the one before
 
 # [[registrar]]                # who admits organisations
 # name = "association"

@@ -1,11 +1,14 @@
 //! `platform verify FILE`: a bundle, checked without a database or network.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use schemas::hash::Hash;
 use schemas::log::PolicyFile;
-use schemas::proof::{self, Report, Verdict};
+use schemas::proof::{self, Mark, Report, Verdict, VerifiedEvent, VerifiedStatement};
+use schemas::registry::State;
+use schemas::time::Instant;
 use serde_json::{Value, json};
 
 /// What was found of one file.
@@ -105,6 +108,9 @@ impl Finding {
                     "root": head.map(|head| head.checkpoint.root),
                     "anchored": head.map(|head| head.anchored.as_seconds()),
                     "policy": report.policy_hash,
+                    "marks": report.events.iter().map(marks_of).collect::<Vec<_>>(),
+                    "key_states": report.statements.iter().map(key_state).collect::<Vec<_>>(),
+                    "made_after": report.statements.iter().map(made_after).collect::<Vec<_>>(),
                 })
             }
         }
@@ -132,6 +138,54 @@ impl Finding {
     }
 }
 
+fn marks_of(event: &VerifiedEvent) -> Vec<String> {
+    event.marks.iter().map(Mark::to_string).collect()
+}
+
+fn key_state(statement: &VerifiedStatement) -> Value {
+    let key = &statement.key;
+    json!({
+        "state": word(&key.state),
+        "registry": key.registry_version,
+        "time": key.time.map(Instant::as_micros),
+    })
+}
+
+fn made_after(statement: &VerifiedStatement) -> Option<i64> {
+    statement.not_before.map(Instant::as_seconds)
+}
+
+const fn word(state: &State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Suspended => "suspended",
+        State::Retired { .. } => "retired",
+        State::Revoked { .. } => "revoked",
+    }
+}
+
+/// Whose key is in which state, as of when, once for each key.
+fn key_lines(report: &Report) -> BTreeSet<String> {
+    let line = |one: &VerifiedStatement| {
+        let (device, key) = (&one.statement.payload.device, &one.key);
+        let since = key.time.map_or(String::new(), |time| format!(", {time}"));
+        let (kid, version) = (short(&one.statement.kid), key.registry_version);
+        let state = word(&key.state);
+        format!("  {device} (key {kid}): {state} as of registry version {version}{since}")
+    };
+    report.statements.iter().map(line).collect()
+}
+
+/// How many events bear each mark, in the order of the marks.
+fn mark_lines(report: &Report) -> Vec<String> {
+    let mut counted: BTreeMap<Mark, usize> = BTreeMap::new();
+    for mark in report.events.iter().flat_map(|event| &event.marks) {
+        *counted.entry(*mark).or_default() += 1;
+    }
+    let line = |(mark, count)| format!("MARKED {mark}: {count} events");
+    counted.into_iter().map(line).collect()
+}
+
 fn describe(report: &Report) -> String {
     let mut text = String::new();
     let mut line = |words: String| {
@@ -139,25 +193,21 @@ fn describe(report: &Report) -> String {
     };
     let (events, statements) = (report.distinct_events(), report.statements.len());
     line(format!("{events} events in {statements} statements of:"));
-    let mut signers: Vec<String> = report
-        .statements
-        .iter()
-        .map(|s| {
-            format!(
-                "  {} (key {})",
-                s.statement.payload.device,
-                short(&s.statement.kid)
-            )
-        })
-        .collect();
-    signers.sort();
-    signers.dedup();
-    signers.into_iter().for_each(&mut line);
+    key_lines(report).into_iter().for_each(&mut line);
+    mark_lines(report).into_iter().for_each(&mut line);
     for (device, position) in report.forks() {
         let (epoch, seq) = (position.epoch, position.seq);
         line(format!(
             "FORK: {device} signed two statements as epoch {epoch}, number {seq}"
         ));
+    }
+    if let Some(first) = report
+        .statements
+        .iter()
+        .filter_map(|one| one.not_before)
+        .min()
+    {
+        line(format!("some of it was made after {first}"));
     }
     if let Some(head) = report.head() {
         let names: Vec<&str> = head
@@ -177,7 +227,10 @@ fn describe(report: &Report) -> String {
         line(format!("anchored by {}", head.anchored));
     }
     let compared = if report.policy_compared {
-        format!("under the trusted policy {}", short(&report.policy_hash))
+        format!(
+            "under policy {}, which is the trusted one or linked to it",
+            short(&report.policy_hash)
+        )
     } else {
         format!(
             "under policy {}, WHICH WAS NOT COMPARED (give --policy FILE)",

@@ -129,7 +129,9 @@ async fn answer(app: &Shared, request: &Request) -> Result<Option<Value>, Proble
         "organisation_record": b64::encode(organisation.bytes()),
         "receipt_record": b64::encode(receipt.bytes()),
         "receipt_organisation_record": b64::encode(receipt_organisation.bytes()),
-        "policy": b64::encode(&app.policy_entry),
+        // The claim names the first log key: from its policy the device follows the others.
+        "policy": b64::encode(&app.policies().chain()[0].entry),
+        "policies": super::log::chain_of(app),
         "broker": app.broker,
         "ca": app.ca_pem,
         "username": address.to_string(),

@@ -24,7 +24,8 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
         .iter()
         .filter(|witness| witness.problem.is_empty())
         .count() as u64;
-    let ready = store && !stopping && answering >= app.policy.quorum;
+    let quorum = app.policies().newest().policy.quorum;
+    let ready = store && !stopping && answering >= quorum;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -34,7 +35,7 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
         "live": true,
         "ready": ready,
         "store": store,
-        "quorum": app.policy.quorum,
+        "quorum": quorum,
         "witnesses": witnesses,
         "stopping": stopping,
     });

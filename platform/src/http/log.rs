@@ -5,9 +5,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
 use schemas::causes::causes;
-use schemas::log::PolicyFile;
+use schemas::log::{PolicyChain, PolicyFile, PolicyHandover, PolicyLink};
 
 use super::Shared;
+use crate::policies::Reign;
 
 /// `GET /log/checkpoint`.
 pub(super) async fn checkpoint(State(app): State<Shared>) -> Result<Response, Problem> {
@@ -65,7 +66,37 @@ fn is_tile_name(name: &str) -> bool {
 
 /// `GET /v1/policy`: the policy file in force.
 pub(super) async fn policy(State(app): State<Shared>) -> axum::Json<PolicyFile> {
-    axum::Json(PolicyFile::new(app.policy_entry.clone()))
+    axum::Json(PolicyFile::new(app.policy_entry()))
+}
+
+/// `GET /v1/policies`: every policy that is or was in force, by its place in the log, with the note
+/// that handed over to it. Who trusts one of them can follow the others from it.
+pub(super) async fn policies(State(app): State<Shared>) -> axum::Json<PolicyChain> {
+    axum::Json(chain_of(&app))
+}
+
+/// The chain of policies as it is served.
+pub(super) fn chain_of(app: &Shared) -> PolicyChain {
+    let size = |index: u64| index + 1;
+    let link = |reign: Reign| PolicyLink {
+        index: reign.index,
+        handover: reign.handover.map(|note| {
+            let path = app
+                .bundler
+                .tree
+                .read(|tree| tree.inclusion(reign.index, size(reign.index)));
+            PolicyHandover {
+                note,
+                path: path.unwrap_or_default().into(),
+            }
+        }),
+        entry: reign.entry,
+    };
+    let policies = app.policies().in_force().into_iter().map(link).collect();
+    PolicyChain {
+        tracebond: "policies/v1".into(),
+        policies,
+    }
 }
 
 /// `GET /v1/verifier`: hash of the verifier's script, and the log entry (type 3) that holds it.

@@ -245,7 +245,7 @@ async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductV
     }
     let mut view = ProductView::new(journey, links);
     view.proof = Some(proof);
-    view.policy = Some(sha256(&app.policy_entry));
+    view.policy = Some(sha256(&app.policy_entry()));
     view.verifiers = app.witnesses.iter().map(verifier_at).collect();
     view.gaps = gaps;
     view.names = app.names.clone();
@@ -271,7 +271,7 @@ async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
         origin: app.policy.origin.to_string(),
         checkpoint_size: 0,
         witnesses: Vec::new(),
-        quorum: u32::try_from(app.policy.quorum).unwrap_or(u32::MAX),
+        quorum: u32::try_from(app.policies().newest().policy.quorum).unwrap_or(u32::MAX),
         standings: journey
             .entries()
             .map(|entry| (entry.leaf, Standing::NotAnchored))
@@ -283,7 +283,7 @@ async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
         Err(BundleError::NotWitnessed) => return Ok(proof),
         Err(error) => return Err(Failed(causes(&error))),
     };
-    match proof::verify(&made.bytes, Some(&app.policy_entry)) {
+    match proof::verify(&made.bytes, Some(&app.policy_entry())) {
         Ok(report) => fill(&mut proof, &report, &app.witnesses),
         Err(refusal) => {
             tracing::error!(%refusal, "a bundle of our own is refused");

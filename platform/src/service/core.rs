@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use schemas::log::{Entry, Policy};
+use schemas::log::Policy;
 use schemas::time::{Clock, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
+use super::{StartError, policy};
 use crate::anchor::tiles::Tiles;
-use crate::anchor::{Cosigner, Notary, SharedTree};
+use crate::anchor::{Cosigner, Notary, SharedTree, Succession};
 use crate::bundle::Bundler;
 use crate::capture::{Caller, Captures};
 use crate::config::{CapturerSection, Config};
@@ -22,7 +22,7 @@ use crate::metrics::Sampler;
 use crate::mosquitto::Passwords;
 use crate::operator::{CaptureDevice, Operator};
 use crate::registry::{Gate, Snapshot};
-use crate::store::{self, RegistryStore, Store, StoreError};
+use crate::store::{self, RegistryStore, Store};
 
 /// Opened once, shared by all parts.
 pub(super) struct Core {
@@ -30,7 +30,9 @@ pub(super) struct Core {
     pub(super) keys: Keys,
     pub(super) capture_devices: Vec<CaptureDevice>,
     pub(super) store: Arc<dyn Store>,
+    /// Policy of the configuration; `succession` knows the one in force.
     pub(super) policy: Policy,
+    pub(super) succession: Succession,
     pub(super) gate: Arc<Gate>,
     pub(super) wake: Arc<Wake>,
     pub(super) tree: SharedTree,
@@ -48,7 +50,10 @@ impl Core {
         let capture_devices = config.capturers.iter().map(device);
         let capture_devices = capture_devices.collect::<Result<_, _>>()?;
         let store = store::open(config).await?;
-        let policy = policy(config, &keys, policy_time(&*store, clock.now()).await?)?;
+        let policy = policy::of(config, &keys, policy::time(&*store, clock.now()).await?)?;
+        let mut succession = Succession::none(policy.clone(), keys.log.clone());
+        succession.keys = keys::log_keys(&config.data.join("keys"))?;
+        succession.approved = policy::approved(&config.data).map_err(StartError::Approval)?;
         let snapshot = Snapshot::load(&*store as &dyn RegistryStore).await?;
         Ok(Self {
             folder,
@@ -56,6 +61,7 @@ impl Core {
             capture_devices,
             store,
             policy,
+            succession,
             gate: Arc::new(Gate::new(snapshot)),
             wake: Arc::new(Wake::default()),
             tree: SharedTree::default(),
@@ -71,7 +77,7 @@ impl Core {
             store: Arc::clone(&self.store),
             gate: Arc::clone(&self.gate),
             policy: self.policy.clone(),
-            key: self.keys.log.clone(),
+            succession: self.succession.clone(),
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             shard: config.anchor.shard,
@@ -175,7 +181,7 @@ impl Core {
         Bundler {
             store,
             tree,
-            policy: self.policy.clone(),
+            policies: self.succession.policies.clone(),
         }
     }
 }
@@ -191,33 +197,5 @@ fn capture_device(
         key: keys::load_or_make(&config.data.join(file))?,
         places: section.places.clone(),
         steps: section.steps.clone(),
-    })
-}
-
-/// The policy of a configuration; `time` is that of the log's first entry where there is one.
-fn policy(config: &Config, keys: &Keys, time: Instant) -> Result<Policy, StartError> {
-    let (witnesses, registrars) = config
-        .parties()
-        .map_err(|(field, problem)| StartError::Config { field, problem })?;
-    let policy = Policy {
-        log: config.origin.log_id(&keys.log.public_bytes()),
-        origin: config.origin.clone(),
-        log_key: keys.log.public(),
-        witnesses,
-        quorum: config.quorum,
-        registrars,
-        prev: None,
-        time,
-    };
-    policy.check()?;
-    Ok(policy)
-}
-
-/// Time of the policy that the log began with.
-async fn policy_time(store: &dyn Store, now: Instant) -> Result<Instant, StoreError> {
-    let first = store.entries(0, 1).await?;
-    Ok(match first.first().map(|entry| Entry::parse(entry)) {
-        Some(Ok(Entry::Policy(policy))) => policy.time,
-        _ => now,
     })
 }

@@ -6,7 +6,7 @@ use kit::postgres::Privileges;
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them. The last three hold content that an eraser may remove one day,
 /// but not the service.
-pub const APPEND_ONLY: [&str; 19] = [
+pub const APPEND_ONLY: [&str; 20] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -16,6 +16,7 @@ pub const APPEND_ONLY: [&str; 19] = [
     "log_entries",
     "log_heads",
     "log_checkpoints",
+    "log_handovers",
     "chain_events",
     "quarantine",
     "captures",

@@ -289,6 +289,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         },
         anchor,
         quorum: QUORUM,
+        log_key: "log".to_owned(),
         witnesses: witnesses.sections.clone(),
         registrars: vec![PartySection {
             name: registrar.name,

@@ -75,6 +75,7 @@ impl Witnesses {
                 // One process on one machine: whatever their names, they are the operator's.
                 own: true,
                 ca: secured.map(|secured| secured.ca_pem.clone()),
+                retiring: false,
             };
             witnesses.sections.push(section);
             witnesses.served.push(served);

@@ -218,6 +218,27 @@ impl LogStore for SqliteStore {
         row.map(CheckpointRow::kept).transpose()
     }
 
+    async fn put_handover(&self, position: u64, note: &[u8]) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO log_handovers (position, note) VALUES ($1, $2)
+             ON CONFLICT (position) DO NOTHING",
+        )
+        .bind(signed(position))
+        .bind(note)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn handover(&self, position: u64) -> Stored<Option<Vec<u8>>> {
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("SELECT note FROM log_handovers WHERE position = $1")
+                .bind(signed(position))
+                .fetch_optional(&self.reader)
+                .await?;
+        Ok(row.map(|(note,)| note))
+    }
+
     async fn inclusions_due(&self, below: u64, limit: u32) -> Stored<Vec<(u64, u64)>> {
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT shard, seq FROM inclusions_due WHERE log_index < $1 ORDER BY log_index LIMIT $2",

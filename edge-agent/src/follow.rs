@@ -1,0 +1,192 @@
+//! The log's policy may change: a device that trusts an older one is led to the newest by the
+//! hand-overs that the old policy's own keys signed (`schemas::log::PolicyChain`). What was followed
+//! is kept with the enrolment and checked again at every start.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use schemas::log::{ChainError, Entry, Policy, PolicyChain};
+use schemas::note::{Checkpoint, Note, NoteError};
+use schemas::receipt::{Inclusion, InclusionError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::http;
+use crate::trust::Enrolment;
+
+/// How often the platform is asked without a reason.
+const EVERY: Duration = Duration::from_secs(3600);
+/// Not more often than this, whatever the reason.
+const AT_MOST: Duration = Duration::from_secs(10);
+
+/// Policies from the claim's to the newest that is known here, shared; each former one with the
+/// size at which it ended.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    known: Arc<RwLock<Known>>,
+    ask: Arc<Notify>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    newest: Policy,
+    former: Vec<(Policy, u64)>,
+}
+
+impl Followed {
+    /// The claim's policy alone.
+    #[must_use]
+    pub fn only(policy: Policy) -> Self {
+        let known = Known {
+            newest: policy,
+            former: Vec::new(),
+        };
+        Self {
+            known: Arc::new(RwLock::new(known)),
+            ask: Arc::default(),
+        }
+    }
+
+    /// From the claim's policy along a chain.
+    ///
+    /// # Errors
+    /// [`ChainError`]: it does not lead from there to its end.
+    pub fn along(first: &[u8], chain: &PolicyChain) -> Result<Self, ChainError> {
+        let (_, newest) = chain.follow(first)?;
+        let followed = Self::only(newest);
+        let mut policies = Vec::new();
+        let begin = chain.policies.iter().skip_while(|link| link.entry != first);
+        for link in begin {
+            if let Ok(Entry::Policy(policy)) = Entry::parse(&link.entry) {
+                policies.push((policy, link.index));
+            }
+        }
+        let ends = policies.iter().skip(1).map(|(_, index)| *index);
+        let former = policies.iter().zip(ends);
+        let former = former.map(|((policy, _), end)| (policy.clone(), end));
+        followed.write().former = former.collect();
+        Ok(followed)
+    }
+
+    fn read(&self) -> Known {
+        let known = self.known.read();
+        known.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest policy.
+    #[must_use]
+    pub fn newest(&self) -> Policy {
+        self.read().newest
+    }
+
+    /// All of them, the newest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Policy> {
+        let known = self.read();
+        let former = known.former.into_iter().rev().map(|(policy, _)| policy);
+        std::iter::once(known.newest).chain(former).collect()
+    }
+
+    /// Those under which a checkpoint of this size may count: a former policy signs nothing behind
+    /// its end.
+    fn for_size(&self, size: u64) -> (Policy, Vec<Policy>) {
+        let known = self.read();
+        let former = known.former.into_iter().filter(|(_, end)| size <= *end);
+        (known.newest, former.map(|(policy, _)| policy).collect())
+    }
+
+    /// Checks an inclusion under whichever policy its checkpoint may be; one that no known policy
+    /// lets count is a reason to ask for a newer one.
+    ///
+    /// # Errors
+    /// [`InclusionError`] under the newest policy.
+    pub fn check_inclusion(&self, inclusion: &Inclusion) -> Result<Checkpoint, InclusionError> {
+        let size = Note::parse(&inclusion.checkpoint)?.checkpoint.size;
+        let (newest, former) = self.for_size(size);
+        let outcome = first_good((&newest, &former[..]), |policy| inclusion.verify(policy));
+        if outcome.is_err() {
+            self.ask.notify_one();
+        }
+        Ok(outcome?.checkpoint)
+    }
+
+    /// Checks a kept checkpoint in the same way.
+    ///
+    /// # Errors
+    /// [`NoteError`] under the newest policy.
+    pub fn check_note(&self, note: &[u8]) -> Result<Checkpoint, NoteError> {
+        let note = Note::parse(note)?;
+        let (newest, former) = self.for_size(note.checkpoint.size);
+        let good = first_good((&newest, &former[..]), |policy| note.check_served(policy));
+        Ok(good?.checkpoint)
+    }
+}
+
+/// The first success, or the first failure.
+fn first_good<T, E>(
+    (newest, former): (&Policy, &[Policy]),
+    check: impl Fn(&Policy) -> Result<T, E>,
+) -> Result<T, E> {
+    check(newest).or_else(|error| {
+        former
+            .iter()
+            .find_map(|policy| check(policy).ok())
+            .ok_or(error)
+    })
+}
+
+/// Asks the platform for the log's policies.
+pub(crate) struct Follower {
+    pub(crate) enrolment: Enrolment,
+    pub(crate) policies: Followed,
+    pub(crate) state: PathBuf,
+}
+
+impl Follower {
+    /// Asks at the start, every hour, and when an inclusion does not count.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            if let Err(problem) = self.look().await {
+                tracing::debug!(%problem, "the log's policies were not read");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+                () = self.policies.ask.notified() => {}
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(AT_MOST) => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), String> {
+        let base = self.enrolment.platform.trim_end_matches('/');
+        let client = http::client_of(base, &self.enrolment.ca)?;
+        let (status, body) = http::send(client.get(format!("{base}/v1/policies"))).await?;
+        if status != StatusCode::OK {
+            return Err(status.to_string());
+        }
+        let chain = PolicyChain::parse(&body).map_err(|error| error.to_string())?;
+        let followed = Followed::along(&self.enrolment.policy, &chain);
+        let followed = followed.map_err(|error| error.to_string())?;
+        let (known, found) = (self.policies.read(), followed.read());
+        // A chain that is shorter than the known one is an old answer.
+        if found.former.len() <= known.former.len() {
+            return Ok(());
+        }
+        self.enrolment.policies = Some(chain);
+        let stored = self.enrolment.store(&self.state);
+        stored.map_err(|error| error.to_string())?;
+        *self.policies.write() = found;
+        tracing::info!("the log has a new policy, handed over by the one before");
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! Records of keys and their places in the registries of the headers.
+
+use std::collections::BTreeMap;
+
+use schemas::hash::Hash;
+use schemas::proof::{Bytes, Fixed, KeyRow};
+use schemas::registry::{Registry, SignedRecord};
+
+use super::{BundleError, Header};
+use crate::store::Store;
+
+/// Position of the header and place in its registry.
+pub(super) type Place = (usize, u64);
+
+/// The table of keys while it grows.
+pub(super) struct Keys<'a> {
+    store: &'a dyn Store,
+    /// Registry version -> first header with it, and the tree.
+    registries: BTreeMap<u64, (usize, Registry)>,
+    pub(super) rows: BTreeMap<Place, KeyRow>,
+}
+
+impl<'a> Keys<'a> {
+    /// An empty table over the registries of these headers.
+    pub(super) async fn over(
+        store: &'a dyn Store,
+        headers: &[Header],
+    ) -> Result<Self, BundleError> {
+        let mut keys = Self {
+            store,
+            registries: BTreeMap::new(),
+            rows: BTreeMap::new(),
+        };
+        keys.find_registries(headers).await?;
+        Ok(keys)
+    }
+
+    async fn find_registries(&mut self, headers: &[Header]) -> Result<(), BundleError> {
+        for (position, header) in headers.iter().enumerate() {
+            let version = header.header.registry.version;
+            if self.registries.contains_key(&version) {
+                continue;
+            }
+            let list = self
+                .store
+                .registry_list(version)
+                .await?
+                .into_iter()
+                .collect();
+            let registry = Registry::new(&list).ok_or(BundleError::Broken("registry"))?;
+            if registry.root() != header.header.registry.root {
+                return Err(BundleError::Broken("registry root"));
+            }
+            self.registries.insert(version, (position, registry));
+        }
+        Ok(())
+    }
+
+    /// Puts a key's record into the table; its place and the record.
+    pub(super) async fn place(
+        &mut self,
+        version: u64,
+        kid: &Hash,
+    ) -> Result<(Place, SignedRecord), BundleError> {
+        let (header, registry) = self
+            .registries
+            .get(&version)
+            .ok_or(BundleError::Broken("registry"))?;
+        let (index, path) = registry
+            .path(kid)
+            .ok_or(BundleError::Broken("registry path"))?;
+        let kept = self
+            .store
+            .record_at(kid, version)
+            .await?
+            .ok_or(BundleError::Broken("record"))?;
+        let signed =
+            SignedRecord::parse(kept.bytes.clone()).map_err(|_| BundleError::Broken("record"))?;
+        let place = (*header, index);
+        let row = KeyRow {
+            record: Bytes(kept.bytes),
+            salt: Fixed(kept.salt.0),
+            header: *header,
+            index,
+            path: path.into(),
+        };
+        self.rows.insert(place, row);
+        Ok((place, signed))
+    }
+}
