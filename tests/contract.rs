@@ -35,7 +35,7 @@ pub mod engine;
 mod ingest;
 mod lint;
 mod log;
-mod made;
+pub mod made;
 mod operation;
 mod readers;
 mod registry;
@@ -65,6 +65,9 @@ contract! { Engine:
     log:
         lease_is_held_renewed_and_taken_over
         lease_is_given_to_one_of_many
+        lease_that_was_given_back_is_free
+        stale_ingest_adds_nothing
+        take_over_waits_for_ingest_or_ingest_fails
         stale_writer_fails_at_insert
         take_over_and_append_do_not_mix
         one_of_two_appends_at_one_position_wins

@@ -122,3 +122,68 @@ async fn dropped_end_of_the_log_is_found() {
         "{found:?}"
     );
 }
+
+/// Names of the served log's files that stand below its folder.
+fn served(world: &World, name: &str) -> std::path::PathBuf {
+    world.folder().join("log").join(name)
+}
+
+#[tokio::test]
+async fn wrong_missing_and_strange_files_of_the_served_log_are_named_and_tiles_written_anew() {
+    let world = honest().await;
+    let tiles = Tiles::new(world.folder().join("log"));
+    let checkpoint = std::fs::read(served(&world, "checkpoint")).unwrap();
+    std::fs::remove_file(served(&world, "tile/0/000.p/6")).unwrap();
+    std::fs::write(served(&world, "tile/entries/000.p/6"), b"other").unwrap();
+    std::fs::write(served(&world, "tile/0/000.p/9"), [0; 288]).unwrap();
+    std::fs::write(served(&world, "tile/0/notes.txt"), b"").unwrap();
+    std::fs::write(served(&world, "tile/0/000.new"), b"half").unwrap();
+    let strange = [
+        "tile/0/000.p/9 holds more than the log in the database has",
+        "tile/0/notes.txt is no file of a log",
+    ];
+    let found = fsck::check(&*world.store, &tiles).await.unwrap();
+    assert_eq!(
+        found.problems,
+        [
+            "tile/0/000.p/6 is missing, and the published checkpoint needs it",
+            "tile/entries/000.p/6 is not what the log in the database says",
+            strange[0],
+            strange[1],
+        ]
+    );
+    let repaired = fsck::repair(&*world.store, &tiles).await.unwrap();
+    assert_eq!(
+        repaired.repaired,
+        ["tile/0/000.p/6", "tile/entries/000.p/6"]
+    );
+    assert_eq!(repaired.problems, strange);
+    let again = fsck::check(&*world.store, &tiles).await.unwrap();
+    assert_eq!(again.problems, strange);
+    assert_eq!(
+        std::fs::read(served(&world, "checkpoint")).unwrap(),
+        checkpoint
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_repaired_from_a_database_that_is_wrong() {
+    let world = honest().await;
+    let tiles = Tiles::new(world.folder().join("log"));
+    sqlx::query("DELETE FROM log_entries WHERE position = 5")
+        .execute(&mut world.tamper().await)
+        .await
+        .unwrap();
+    std::fs::write(served(&world, "tile/0/000.p/4"), b"other").unwrap();
+    let found = fsck::repair(&*world.store, &tiles).await.unwrap();
+    assert!(found.repaired.is_empty());
+    let said = found.problems.join("\n");
+    for part in [
+        "5 entries, but the newest head is of size 6",
+        "the checkpoint of size 6 in the database is not of this log",
+        "the published checkpoint is of size 6, the log in the database ends at 5",
+        "nothing was repaired",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}

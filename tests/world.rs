@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform::anchor::tiles::Tiles;
-use platform::anchor::{Approval, Cosigner, Notary, NotaryError, SharedTree, Succession};
+use platform::anchor::{Approval, Cosigner, Lease, Notary, NotaryError, SharedTree, Succession};
 use platform::bundle::{Bundler, Choice};
 use platform::command::fsck;
 use platform::follower::Follower;
 use platform::ingest::{Incoming, Ingest, Outcome, Wake};
 use platform::policies::Policies;
 use platform::registry::{AdmitError, Gate, Snapshot};
+use platform::standing::Standing;
 use platform::store::sqlite::SqliteStore;
 use platform::store::{ChainEvent, LogStore as _, RegistryStore, Store, TraceStore as _};
 use schemas::hash::Hash;
@@ -128,7 +129,8 @@ impl World {
         let gate = Arc::new(Gate::new(snapshot));
         let mut notary = notary_of(&store, &gate, &policy, &clock, &witnesses, folder.path());
         notary.open().await.unwrap();
-        let ingest = ingest_of(&store, &gate, &policy, &clock);
+        let standing = &notary.standing;
+        let ingest = ingest_of(&store, &gate, &policy, &clock, standing);
         let mut world = Self {
             folder,
             clock,
@@ -241,6 +243,7 @@ impl World {
         }
         next.cosigner = Arc::new(Cosigner::new(sections).unwrap());
         next.open().await?;
+        self.ingest.standing = next.standing.clone();
         self.notary = next;
         Ok(())
     }
@@ -289,6 +292,7 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn schemas::time::Clock>,
             wake: Arc::new(Wake::default()),
             grace: Duration::from_secs(60),
+            standing: self.notary.standing.clone(),
         };
         follower.round().await.unwrap();
         let device = device.parse().unwrap();
@@ -338,8 +342,15 @@ fn notary_of(
     witnesses: &Witnesses,
     folder: &std::path::Path,
 ) -> Notary {
+    let holder = folder.display().to_string();
+    let lease = Lease::new(
+        Arc::clone(store) as _,
+        Arc::clone(clock) as _,
+        holder,
+        Duration::from_secs(30),
+    );
     Notary {
-        store: Arc::clone(store) as Arc<dyn Store>,
+        store: Arc::clone(store) as _,
         gate: Arc::clone(gate),
         policy: policy.clone(),
         succession: Succession::none(policy.clone(), key_of(policy.origin.as_str())),
@@ -352,9 +363,9 @@ fn notary_of(
         cosigner: Arc::new(Cosigner::new(witnesses.sections()).unwrap()),
         tree: SharedTree::default(),
         link: None,
-        holder: folder.display().to_string(),
-        fence: 0,
-        leased_until: Default::default(),
+        lease: Arc::new(lease),
+        standing: Standing::default(),
+        documents: Vec::new(),
         doubtful: Default::default(),
     }
 }
@@ -364,6 +375,7 @@ fn ingest_of(
     gate: &Arc<Gate>,
     policy: &Policy,
     clock: &Arc<HandClock>,
+    standing: &Standing,
 ) -> Ingest {
     Ingest {
         store: Arc::clone(store) as Arc<dyn Store>,
@@ -373,6 +385,7 @@ fn ingest_of(
         deadline: Duration::from_secs(600),
         clock: Arc::clone(clock) as Arc<dyn schemas::time::Clock>,
         wake: Arc::new(Wake::default()),
+        standing: standing.clone(),
     }
 }
 

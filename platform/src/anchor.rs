@@ -4,45 +4,53 @@
 //! committed head, writes tiles before the checkpoint that needs them, collects cosignatures, and
 //! tells devices what a witnessed checkpoint covers. Everything it knows is in the store; a notary
 //! that starts again goes on from there.
+//!
+//! Of several platforms on one database one leads; the others stand by (decision 0010). `office`
+//! is what a process does before it may lead, `run` the two lives that it has.
 
+mod admit;
 mod batch;
+mod confirm;
 mod cosign;
 mod document;
+mod lease;
+mod office;
+mod publish;
+mod run;
 mod succession;
 mod tell;
 pub mod tiles;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use schemas::causes::causes;
 use schemas::hash::Hash;
-use schemas::log::{Entry, Policy, entry_hash};
+use schemas::log::{Policy, entry_hash};
 use schemas::note::Note;
-use schemas::time::{Clock, Instant};
+use schemas::time::Clock;
 use schemas::tlog::LogTree;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ingest::Wake;
 use crate::link::Link;
 use crate::metrics::timed;
-use crate::registry::{AdmitError, Gate, Snapshot};
-use crate::store::{Append, KeptCheckpoint, RegistryStore, Store, StoreError};
+use crate::registry::{AdmitError, Gate};
+use crate::standing::Standing;
+use crate::store::{Append, NotaryStore, StoreError};
 
 pub use cosign::{Cosigner, CosignerError, Unfit, WitnessState};
+pub use document::Recorded;
+pub use lease::Lease;
+pub(crate) use lease::release as release_lease;
 pub use succession::{Approval, Succession, SuccessionError, check_registry, terms};
 pub use tell::inclusion_of;
 
-/// Name of the lease.
-const LEASE: &str = "log";
-/// How long a lease lasts.
-const LEASE_TIME: Duration = Duration::from_secs(30);
 /// Type bytes of entries that are found again by their kind (`log.md` section 2).
 const POLICY: u8 = 2;
 const REGISTRY_HEAD: u8 = 5;
+
 /// Entries read at once when the tree is built.
 const PAGE: u32 = 1_000;
 /// Records admitted under one head.
@@ -68,6 +76,26 @@ pub enum NotaryError {
         witnessed: u64,
         /// Size here.
         ours: u64,
+    },
+    /// A witness has cosigned another history of this log.
+    #[error(
+        "witness `{witness}` has cosigned another history of this log than that of this database (size {ours}). Refusing to go on"
+    )]
+    OtherHistory {
+        /// Which.
+        witness: String,
+        /// Size here.
+        ours: u64,
+    },
+    /// Too few witnesses have said whether this database is the log that they know.
+    #[error(
+        "{confirmed} witnesses have confirmed what this database says of the log, {needed} must before anything is signed"
+    )]
+    Unconfirmed {
+        /// How many have.
+        confirmed: u64,
+        /// How many must.
+        needed: u64,
     },
     /// The published checkpoint is not of this database.
     #[error(
@@ -95,7 +123,13 @@ pub enum NotaryError {
 
 /// The tree of the log, shared with whoever makes proofs.
 #[derive(Clone, Default)]
-pub struct SharedTree(Arc<RwLock<Grown>>);
+pub struct SharedTree(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    grown: RwLock<Grown>,
+    size: watch::Sender<u64>,
+}
 
 /// The tree, and where the entries stand that are looked for by their kind.
 #[derive(Default)]
@@ -105,29 +139,44 @@ struct Grown {
     registry_heads: Vec<u64>,
 }
 
+/// How long a reader waits for a tree that is behind the database: where this process stands by,
+/// for less than a round.
+const BEHIND: Duration = Duration::from_secs(5);
+
 impl SharedTree {
     /// Reads the tree; the lock is held only for the closure.
     pub fn read<T>(&self, read: impl FnOnce(&LogTree) -> T) -> T {
-        read(&self.0.read().unwrap_or_else(PoisonError::into_inner).tree)
+        read(&self.grown().tree)
     }
 
     /// Places of all policies, increasing.
     #[must_use]
     pub fn policies(&self) -> Vec<u64> {
-        let grown = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        grown.policies.clone()
+        self.grown().policies.clone()
     }
 
     /// Place of the newest registry head among the first `size` entries.
     #[must_use]
     pub fn newest_registry_head(&self, size: u64) -> Option<u64> {
-        let grown = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let grown = self.grown();
         let below = grown.registry_heads.partition_point(|&index| index < size);
         Some(grown.registry_heads[below.checked_sub(1)?])
     }
 
+    fn grown(&self) -> std::sync::RwLockReadGuard<'_, Grown> {
+        self.0.grown.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it has this size; not for long, and then it has not.
+    pub async fn reached(&self, size: u64) {
+        let mut seen = self.0.size.subscribe();
+        let reached = seen.wait_for(|has| *has >= size);
+        // A tree that is too small says so by itself.
+        let _ = tokio::time::timeout(BEHIND, reached).await;
+    }
+
     fn push(&self, entries: &[Vec<u8>]) -> Result<(u64, Hash), NotaryError> {
-        let mut grown = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut grown = self.0.grown.write().unwrap_or_else(PoisonError::into_inner);
         for entry in entries {
             let index = grown.tree.size();
             match entry.first() {
@@ -139,6 +188,7 @@ impl SharedTree {
             pushed.map_err(|_| NotaryError::Broken("tree"))?;
         }
         let size = grown.tree.size();
+        self.0.size.send_replace(size);
         let root = grown.tree.root(size);
         Ok((size, root.ok_or(NotaryError::Broken("root"))?))
     }
@@ -169,7 +219,7 @@ impl Registrar {
 /// What a notary works with.
 pub struct Notary {
     /// Store.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn NotaryStore>,
     /// Registry in force.
     pub gate: Arc<Gate>,
     /// Policy of the configuration: that of an empty log, and the next one where it was approved.
@@ -194,153 +244,33 @@ pub struct Notary {
     pub tree: SharedTree,
     /// Sends inclusions; none in tools.
     pub link: Option<Link>,
-    /// Name of this process in the lease.
-    pub holder: String,
-    /// Fence of the lease.
-    pub fence: u64,
-    /// Until when the lease is held; it is renewed in its second half.
-    pub leased_until: Instant,
+    /// The lease on the log.
+    pub lease: Arc<Lease>,
+    /// What this process is to the log, for everybody else here.
+    pub standing: Standing,
+    /// Documents whose hashes the log must hold.
+    pub documents: Vec<Recorded>,
     /// True after an append failed: it may have been committed all the same, its answer lost with
     /// the database. Then the tree and the registry are read again before the next one.
     pub doubtful: AtomicBool,
 }
 
 impl Notary {
-    /// Takes the lease, builds the tree from the store, compares it with checkpoint and witnesses,
-    /// and writes the first policy where the log is empty.
+    /// One round: renews the lease, batches what waits, publishes, tells devices.
     ///
     /// # Errors
-    /// [`NotaryError`]: the log must not go on.
-    pub async fn open(&mut self) -> Result<(), NotaryError> {
-        self.renew().await?;
-        self.rebuild().await?;
-        let size = self.tree.read(LogTree::size);
-        if size == 0 {
-            // A later log key cannot begin a log: the log's id is that of the first.
-            self.policy.check().map_err(|_| NotaryError::OtherPolicy)?;
-            let entry = Entry::Policy(self.policy.clone()).encode();
-            self.append(Append {
-                entries: vec![entry],
-                ..Append::default()
-            })
-            .await?;
-        }
-        self.read_policies().await?;
-        self.compare_published()?;
-        self.compare_witnesses().await?;
-        self.publish_kept().await?;
-        self.agree().await
-    }
-
-    async fn renew(&mut self) -> Result<(), NotaryError> {
-        let now = self.clock.now();
-        if now + LEASE_TIME / 2 < self.leased_until {
-            return Ok(());
-        }
-        let until = now + LEASE_TIME;
-        let fence = self
-            .store
-            .take_lease(LEASE, &self.holder, now, until)
-            .await?;
-        self.fence = fence.ok_or(NotaryError::Leased)?;
-        self.leased_until = until;
-        Ok(())
-    }
-
-    /// Reads the entries that the tree has not yet, up to the newest head, and compares its root.
-    async fn rebuild(&self) -> Result<(), NotaryError> {
-        const BROKEN: NotaryError = NotaryError::Broken("entries do not lead to the newest head");
-        loop {
-            let (size, root) = self.store.log_head().await?.unwrap_or_default();
-            self.read_entries(size).await?;
-            let built = self.tree.read(|tree| (tree.size(), tree.root(tree.size())));
-            if built.0 != size || (size > 0 && built.1 != Some(root)) {
-                return Err(BROKEN);
-            }
-            if self.store.entries(size, 1).await?.is_empty() {
-                return Ok(());
-            }
-            // More than the head says: either it has been committed meanwhile, or it has no head.
-            if self.store.log_head().await?.unwrap_or_default().0 == size {
-                return Err(BROKEN);
-            }
-        }
-    }
-
-    async fn read_entries(&self, size: u64) -> Result<(), NotaryError> {
-        loop {
-            let from = self.tree.read(LogTree::size);
-            let page = size.saturating_sub(from).min(u64::from(PAGE));
-            let page = u32::try_from(page).unwrap_or(PAGE);
-            let entries = if page == 0 {
-                Vec::new()
-            } else {
-                self.store.entries(from, page).await?
-            };
-            if entries.is_empty() {
-                return Ok(());
-            }
-            self.tree.push(&entries)?;
-        }
-    }
-
-    fn compare_published(&self) -> Result<(), NotaryError> {
-        let Some(bytes) = self.tiles.checkpoint()? else {
-            return Ok(());
-        };
-        let ours = self.tree.read(LogTree::size);
-        let note = Note::parse(&bytes).map_err(|_| NotaryError::Broken("checkpoint file"))?;
-        let published = note.checkpoint.size;
-        let root = self.tree.read(|tree| tree.root(published));
-        if root == Some(note.checkpoint.root) {
-            Ok(())
-        } else {
-            Err(NotaryError::Published { published, ours })
-        }
-    }
-
-    async fn compare_witnesses(&self) -> Result<(), NotaryError> {
-        let ours = self.tree.read(LogTree::size);
-        let note = self.sign()?;
-        for (witness, answer) in self.cosigner.ask(&note, &self.tree).await {
-            if let Err(cosign::Refusal::Knows(witnessed)) = answer {
-                return Err(NotaryError::Behind {
-                    witness,
-                    witnessed,
-                    ours,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Publishes the newest witnessed checkpoint again: the process before may have kept it and
-    /// ended before it was in the folder.
-    async fn publish_kept(&self) -> Result<(), NotaryError> {
-        if let Some(newest) = self.store.newest_checkpoint().await? {
-            self.tiles.publish(&newest.note)?;
-        }
-        Ok(())
-    }
-
-    /// After an append whose outcome is unknown: what was committed counts.
-    async fn settle(&self) -> Result<(), NotaryError> {
-        if self.doubtful.load(Ordering::Relaxed) {
-            let mut gate = self.gate.close().await;
-            self.rebuild().await?;
-            let kept = Snapshot::load(&*self.store as &dyn RegistryStore).await;
-            *gate = Arc::new(kept.map_err(|error| match error {
-                AdmitError::Store(error) => NotaryError::Store(error),
-                _ => NotaryError::Broken("registry"),
-            })?);
-            self.doubtful.store(false, Ordering::Relaxed);
-        }
-        Ok(())
+    /// [`NotaryError`]; one of store or tiles can be mended by a later turn.
+    pub async fn turn(&mut self) -> Result<(), NotaryError> {
+        self.lease.renew().await?;
+        self.settle().await?;
+        while self.anchor_batch().await? {}
+        self.publish().await?;
+        self.tell().await
     }
 
     /// Appends entries in one transaction, then to the tree.
     async fn append(&self, mut append: Append) -> Result<(), NotaryError> {
-        append.fence = self.fence;
+        append.fence = self.lease.fence();
         append.first = self.tree.read(LogTree::size);
         append.root = self.root_after(&append.entries)?;
         self.doubtful.store(true, Ordering::Relaxed);
@@ -359,152 +289,13 @@ impl Notary {
     fn sign(&self) -> Result<Note, NotaryError> {
         self.sign_under(&self.in_force())
     }
-
-    /// Runs until `shutdown`; before it ends, everything stored is anchored and witnessed if the
-    /// witnesses answer.
-    ///
-    /// # Errors
-    /// [`NotaryError`] that a later try cannot mend.
-    pub async fn run(
-        mut self,
-        mut admissions: mpsc::Receiver<Admission>,
-        shutdown: CancellationToken,
-    ) -> Result<(), NotaryError> {
-        let mut batch_time = tokio::time::interval(self.every);
-        batch_time.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            let mut waiting = Vec::new();
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                _ = batch_time.tick() => {}
-                count = admissions.recv_many(&mut waiting, ADMIT_MOST) => if count == 0 { break },
-            }
-            self.admit(waiting).await?;
-            if let Err(error) = self.turn().await {
-                kept_going("the store failed; nothing is lost, trying again", error)?;
-            }
-        }
-        self.turn().await
-    }
-
-    /// One round: renews the lease, batches what waits, publishes, tells devices.
-    ///
-    /// # Errors
-    /// [`NotaryError`]; a store error can be mended by a later turn.
-    pub async fn turn(&mut self) -> Result<(), NotaryError> {
-        self.renew().await?;
-        self.settle().await?;
-        while self.anchor_batch().await? {}
-        self.publish().await?;
-        self.tell().await
-    }
-
-    /// Admits records under one new head; ingest is kept out meanwhile. Each is answered.
-    ///
-    /// # Errors
-    /// [`NotaryError`] when the lease is lost.
-    pub async fn admit(&self, waiting: Vec<Admission>) -> Result<(), NotaryError> {
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.settle().await {
-            return kept_going("records were not admitted", error);
-        }
-        let mut gate = self.gate.close().await;
-        let mut next: Snapshot = (**gate).clone();
-        let mut records = BTreeMap::new();
-        let in_force = self.in_force();
-        let mut answers = Vec::new();
-        for (bytes, reply) in waiting {
-            let outcome = next.admit(bytes, &in_force);
-            if let Ok(Some(kept)) = &outcome {
-                records.insert((kept.kid, kept.version), kept.clone());
-            }
-            answers.push((reply, outcome.map(|_| ())));
-        }
-        let version = if records.is_empty() {
-            next.head.map_or(0, |head| head.version)
-        } else {
-            let head = next.next_head().ok_or(NotaryError::Broken("registry"))?;
-            let made = self.clock.now();
-            let entry = Entry::Registry { head, time: made }.encode();
-            let registry = Some((records.into_values().collect(), head, made));
-            let append = Append {
-                entries: vec![entry],
-                registry,
-                ..Append::default()
-            };
-            if let Err(error) = self.append(append).await {
-                return kept_going("records were not admitted", error);
-            }
-            next.head = Some(head);
-            *gate = Arc::new(next);
-            head.version
-        };
-        drop(gate);
-        for (reply, outcome) in answers {
-            let _ = reply.send(outcome.map(|()| version));
-        }
-        Ok(())
-    }
-
-    /// Signs the newest head, writes its tiles, has it cosigned, and publishes it.
-    async fn publish(&self) -> Result<(), NotaryError> {
-        let size = self.tree.read(LogTree::size);
-        let newest = self
-            .store
-            .newest_checkpoint()
-            .await?
-            .map_or(0, |checkpoint| checkpoint.size);
-        if newest >= size {
-            return Ok(());
-        }
-        self.write_tiles(newest, size).await?;
-        let note = self.cosigner.collect(self.sign()?, &self.tree).await;
-        match note.check_served(&self.in_force()) {
-            Ok(witnessed) => {
-                let bytes = note.encode();
-                let anchored = witnessed.anchored;
-                self.store
-                    .put_checkpoint(&KeptCheckpoint {
-                        size,
-                        note: bytes.clone(),
-                        anchored,
-                    })
-                    .await?;
-                self.tiles.publish(&bytes)?;
-                metrics::gauge!("tracebond_witnessed_size").set(size as f64);
-                tracing::debug!(target: "tracebond::way", size, "checkpoint witnessed");
-            }
-            Err(error) => tracing::warn!(%error, size, "the checkpoint does not count yet"),
-        }
-        Ok(())
-    }
-
-    async fn write_tiles(&self, from: u64, size: u64) -> Result<(), NotaryError> {
-        let first = from / tiles::WIDTH * tiles::WIDTH;
-        let mut entries = Vec::new();
-        while first + (entries.len() as u64) < size {
-            let page = self
-                .store
-                .entries(first + entries.len() as u64, PAGE)
-                .await?;
-            if page.is_empty() {
-                return Err(NotaryError::Broken("entries are missing"));
-            }
-            entries.extend(page);
-        }
-        entries.truncate(usize::try_from(size - first).unwrap_or(usize::MAX));
-        self.tree
-            .read(|tree| self.tiles.write(tree, from, size, first, &entries))?;
-        Ok(())
-    }
 }
 
-/// A failing store can be mended by a later try; a lost lease and all else cannot.
+/// A failing store and a full disk can be mended by a later try; a lost lease and all else cannot.
 fn kept_going(what: &'static str, error: NotaryError) -> Result<(), NotaryError> {
     match error {
-        NotaryError::Store(error) if !matches!(error, StoreError::Fenced) => {
+        NotaryError::Store(StoreError::Fenced) => Err(NotaryError::Leased),
+        error @ (NotaryError::Store(_) | NotaryError::Tiles(_)) => {
             tracing::error!(error = causes(&error), "{what}");
             Ok(())
         }

@@ -31,6 +31,7 @@ use crate::ingest::Wake;
 use crate::metrics::timed;
 use crate::operator::CaptureDevice;
 use crate::registry::{Gate, Snapshot};
+use crate::standing::Standing;
 use crate::store::captures::{KeptCapture, NewCapture};
 use crate::store::{Store, StoreError};
 
@@ -150,6 +151,8 @@ pub struct Captures {
     pub clock: Arc<dyn Clock>,
     /// Whom to wake.
     pub wake: Arc<Wake>,
+    /// Whether this process may write.
+    pub standing: Standing,
     /// Who may call.
     pub callers: Vec<Caller>,
 }
@@ -183,6 +186,7 @@ impl Captures {
         caller: &Caller,
         sent: Sent<'_>,
     ) -> Result<KeptCapture, CaptureError> {
+        self.standing.fence().ok_or(StoreError::Fenced)?;
         let now = self.clock.now();
         if !caller.rate.take(now) {
             return Err(CaptureError::TooOften);
@@ -210,6 +214,8 @@ impl Captures {
         now: Instant,
     ) -> Result<Option<KeptCapture>, CaptureError> {
         let snapshot = self.gate.enter().await;
+        // Read behind the gate: the registry in force is the one of this fence.
+        let fence = self.standing.fence().ok_or(StoreError::Fenced)?;
         let name = &caller.section.name;
         let hash = sha256(sent.bytes);
         let before = self.store.newest_capture(name, &hash).await?;
@@ -228,8 +234,13 @@ impl Captures {
         };
         let attempt = before.map_or(0, |kept| kept.attempt + 1);
         let job = (hash, attempt, version);
-        let capture = self.make(&ground, sent, document, job).await?;
-        let kept = timed("capture", self.store.add_capture(&capture)).await?;
+        let mut capture = self.make(&ground, sent, document, job).await?;
+        capture.fence = Some(fence);
+        let kept = timed("capture", self.store.add_capture(&capture)).await;
+        if matches!(kept, Err(StoreError::Fenced)) {
+            self.standing.refused(fence);
+        }
+        let kept = kept?;
         drop(snapshot);
         if !kept {
             return Ok(None);
@@ -256,6 +267,7 @@ impl Captures {
         let chain = self.store.capture_chain(&ground.caller.address).await?;
         let signed = sign::sign(ground, chain, &fit)?;
         Ok(NewCapture {
+            fence: None,
             kept: KeptCapture {
                 id: capture_id(&section.name, &hash, attempt),
                 capturer: section.name.clone(),

@@ -159,7 +159,14 @@ pub struct AnchorSection {
     pub gap_grace_s: u64,
     /// The worker's own series of batches.
     pub shard: u64,
+    /// The lease on the log lasts this many seconds: of several platforms on one database, another
+    /// takes over when the leader has not renewed it for so long.
+    pub lease_s: u64,
 }
+
+/// Shortest and longest lease in seconds. A database session that holds the lease's row while its
+/// process is paused is ended by the server after 5 s, which must be less.
+const LEASE_S: std::ops::RangeInclusive<u64> = 6..=300;
 
 impl Default for AnchorSection {
     fn default() -> Self {
@@ -169,11 +176,18 @@ impl Default for AnchorSection {
             deadline_s: 600,
             gap_grace_s: 60,
             shard: 0,
+            lease_s: 10,
         }
     }
 }
 
 impl AnchorSection {
+    /// How long the lease on the log lasts.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_s)
+    }
+
     /// Time between batches.
     #[must_use]
     pub const fn batch_every(&self) -> Duration {
@@ -321,6 +335,11 @@ impl Config {
                 "anchor.batch_ms",
                 "batches need a time above 0".into(),
             ));
+        }
+        if !LEASE_S.contains(&config.anchor.lease_s) {
+            let (least, most) = (LEASE_S.start(), LEASE_S.end());
+            let problem = format!("between {least} and {most} seconds");
+            return Err(wrong("anchor.lease_s", problem));
         }
         Ok(config)
     }

@@ -1,8 +1,10 @@
 //! The data folder belongs to one process at a time and gives it its name.
 //!
-//! The name stands in leases. A process that takes the folder again, after a crash too, has the
-//! name of the one before and so its lease, without waiting for that to run out: the lock shows
-//! that the one before is gone, since the operating system gives it back at a process's end.
+//! The name stands in leases, and each process has its own: two of one name would write under one
+//! fence, as they might where a folder was copied. The folder also tells the name of the process
+//! before, whose lease a process that takes the folder again, after a crash too, ends without
+//! waiting: the lock shows that the one before is gone, since the operating system gives it back
+//! at a process's end.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -33,8 +35,9 @@ pub enum FolderError {
 #[derive(Debug)]
 pub struct DataFolder {
     name: String,
+    before: Option<String>,
     // Unlocked when it is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl DataFolder {
@@ -52,30 +55,44 @@ impl DataFolder {
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let name = name(&mut lock)?;
-        Ok(Self { name, _lock: lock })
+        let mut before = String::new();
+        lock.read_to_string(&mut before)?;
+        let name = hex::encode(schemas::random::bytes::<{ NAME_DIGITS / 2 }>()?);
+        Ok(Self {
+            name,
+            before: Some(before).filter(|before| is_name(before)),
+            lock,
+        })
     }
 
-    /// 16 hexadecimal digits, the same as long as the folder is.
+    /// 16 hexadecimal digits, this process's alone.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The name of the process before, where there was one that got as far.
+    #[must_use]
+    pub fn before(&self) -> Option<&str> {
+        self.before.as_deref()
+    }
+
+    /// Writes this process's name down for the next one. Called when the lease of the one before
+    /// has been ended, before one is taken.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn sign(&mut self) -> Result<(), FolderError> {
+        self.lock.rewind()?;
+        self.lock.set_len(0)?;
+        self.lock.write_all(self.name.as_bytes())?;
+        Ok(self.lock.sync_all()?)
+    }
 }
 
-/// Reads the name; makes one where it is missing or was not written to its end.
-fn name(lock: &mut File) -> Result<String, FolderError> {
-    let mut name = String::new();
-    lock.read_to_string(&mut name)?;
-    if name.len() == NAME_DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(name);
-    }
-    let name = hex::encode(schemas::random::bytes::<{ NAME_DIGITS / 2 }>()?);
-    lock.rewind()?;
-    lock.set_len(0)?;
-    lock.write_all(name.as_bytes())?;
-    lock.sync_all()?;
-    Ok(name)
+/// False for one that was not written to its end.
+fn is_name(text: &str) -> bool {
+    text.len() == NAME_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -83,16 +100,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_process_at_a_time_and_the_name_stays() {
+    fn one_process_at_a_time_that_knows_the_one_before() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("data");
-        let first = DataFolder::take(&folder).unwrap();
+        let mut first = DataFolder::take(&folder).unwrap();
+        assert_eq!(first.before(), None);
         let again = DataFolder::take(&folder);
         assert!(matches!(again, Err(FolderError::InUse(_))));
+        first.sign().unwrap();
         let name = first.name().to_owned();
         drop(first);
-        assert_eq!(DataFolder::take(&folder).unwrap().name(), name);
+        // One that ended before it signed has taken no lease.
+        drop(DataFolder::take(&folder).unwrap());
+        let third = DataFolder::take(&folder).unwrap();
+        assert_eq!(third.before(), Some(&*name));
+        assert_ne!(third.name(), name);
+        drop(third);
         std::fs::write(folder.join(LOCK_FILE), "abc").unwrap();
-        assert_eq!(DataFolder::take(&folder).unwrap().name().len(), NAME_DIGITS);
+        assert_eq!(DataFolder::take(&folder).unwrap().before(), None);
     }
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingest::Wake;
 use crate::registry::Gate;
+use crate::standing::Standing;
 use crate::store::{ChainEvent, ChainLink, Store, StoreError};
 
 /// Links read at once.
@@ -37,6 +38,8 @@ pub struct Follower {
     pub wake: Arc<Wake>,
     /// A missing statement is a gap after this.
     pub grace: Duration,
+    /// Chains are followed by the process that leads.
+    pub standing: Standing,
 }
 
 impl Follower {
@@ -47,6 +50,9 @@ impl Follower {
                 () = shutdown.cancelled() => return,
                 () = self.wake.follower.notified() => {}
                 () = tokio::time::sleep(ROUND) => {}
+            }
+            if self.standing.fence().is_none() {
+                continue;
             }
             if let Err(error) = self.round().await {
                 tracing::error!(

@@ -28,7 +28,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::anchor::tiles::Tiles;
-use crate::anchor::{Cosigner, Registrar};
+use crate::anchor::{Cosigner, Recorded, Registrar};
 use crate::bundle::Bundler;
 use crate::capture::Captures;
 use crate::config::{ReaderSection, WitnessSection};
@@ -36,6 +36,7 @@ use crate::ingest::Ingest;
 use crate::operator::Operator;
 use crate::policies::Policies;
 use crate::registry::Gate;
+use crate::standing::Standing;
 use crate::store::Store;
 use crate::web::Names;
 
@@ -73,8 +74,10 @@ pub struct App {
     pub names: Names,
     /// Who may read evidence.
     pub readers: Vec<ReaderSection>,
-    /// Log index of the hash of the verifier's script.
-    pub verifier: u64,
+    /// Where the hash of the verifier's script stands in the log.
+    pub verifier: Recorded,
+    /// Whether this process leads.
+    pub standing: Standing,
     /// The operator's own keys and records.
     pub operator: Operator,
     /// Public address, without slash at the end.

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::timed;
 use crate::registry::Gate;
+use crate::standing::Standing;
 use crate::store::{NewStatement, Store, StoreError};
 
 pub use check::Rejection;
@@ -79,6 +80,8 @@ pub struct Ingest {
     pub clock: Arc<dyn Clock>,
     /// Whom to wake.
     pub wake: Arc<Wake>,
+    /// Whether this process may write.
+    pub standing: Standing,
 }
 
 /// Outcomes in the order of the messages, and replies for devices.
@@ -94,10 +97,13 @@ impl Ingest {
     /// Checks messages, makes them durable in one transaction, and makes the receipts.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was stored, nothing may be acknowledged.
+    /// [`StoreError`]: nothing was stored, nothing may be acknowledged. [`StoreError::Fenced`]
+    /// where another process leads: the messages are that one's.
     pub async fn process(&self, messages: &[Incoming]) -> Result<Processed, StoreError> {
         let now = self.clock.now();
         let snapshot = self.gate.enter().await;
+        // Read behind the gate: the registry in force is the one of this fence.
+        let fence = self.standing.fence().ok_or(StoreError::Fenced)?;
         let mut statements = Vec::new();
         let mut quarantine = Vec::new();
         let mut outcomes = Vec::with_capacity(messages.len());
@@ -124,7 +130,12 @@ impl Ingest {
                 }
             }
         }
-        let fresh = timed("commit", self.store.commit(&statements, &quarantine)).await?;
+        let commit = self.store.commit_under(fence, &statements, &quarantine);
+        let fresh = timed("commit", commit).await;
+        if matches!(fresh, Err(StoreError::Fenced)) {
+            self.standing.refused(fence);
+        }
+        let fresh = fresh?;
         drop(snapshot);
         self.wake.notary.notify_one();
         self.wake.follower.notify_one();

@@ -32,6 +32,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::standing::Standing;
 use crate::tls::{self, TlsError};
 use connection::{Connection, Ended};
 pub use login::{Login, USERNAME};
@@ -180,6 +181,27 @@ pub fn start(
     config: LinkConfig,
     shutdown: CancellationToken,
 ) -> Result<(Link, mpsc::Receiver<Delivery>), LinkError> {
+    start_while(config, None, shutdown)
+}
+
+/// The same, connected only while this process leads: the broker keeps one session for the ingest
+/// of all, and whoever connects last has it, with all that was not acknowledged.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_leading(
+    config: LinkConfig,
+    standing: Standing,
+    shutdown: CancellationToken,
+) -> Result<(Link, mpsc::Receiver<Delivery>), LinkError> {
+    start_while(config, Some(standing), shutdown)
+}
+
+fn start_while(
+    config: LinkConfig,
+    standing: Option<Standing>,
+    shutdown: CancellationToken,
+) -> Result<(Link, mpsc::Receiver<Delivery>), LinkError> {
     let options = options(&config)?;
     let inflight = config.inflight.max(1);
     let (deliveries, receiver) = mpsc::channel(usize::from(inflight));
@@ -209,6 +231,7 @@ pub fn start(
         inflight,
         filter,
         ports,
+        standing,
         shutdown,
     };
     tokio::spawn(async move {
@@ -232,6 +255,7 @@ struct Keeper {
     inflight: u16,
     filter: String,
     ports: Ports,
+    standing: Option<Standing>,
     shutdown: CancellationToken,
 }
 
@@ -240,14 +264,17 @@ impl Keeper {
         let mut window = Publications::default();
         let mut pause = PAUSES.0;
         for epoch in 1.. {
+            let Some(turn) = self.turn().await else {
+                return;
+            };
             let connection = Connection::open(epoch, self.options.clone(), self.inflight, window);
-            let (ended, left) = connection
-                .run(&self.filter, &mut self.ports, &self.shutdown)
-                .await;
+            let running = connection.run(&self.filter, &mut self.ports, &turn.ends);
+            let (ended, left) = turn.bounds(running).await;
             window = left;
             self.ports.connected.send_replace(false);
             match ended {
-                Ended::Shutdown => return,
+                Ended::Shutdown if self.shutdown.is_cancelled() => return,
+                Ended::Shutdown => continue,
                 Ended::Lost { subscribed: true } => pause = PAUSES.0,
                 Ended::Lost { subscribed: false } => pause = (pause * 2).min(PAUSES.1),
             }
@@ -256,6 +283,48 @@ impl Keeper {
                 () = self.shutdown.cancelled() => return,
             }
         }
+    }
+
+    /// Waits until it may connect; `None` after shutdown.
+    async fn turn(&self) -> Option<Turn> {
+        let ends = self.shutdown.child_token();
+        let Some(standing) = self.standing.clone() else {
+            return Some(Turn { ends, fence: None });
+        };
+        loop {
+            tokio::select! {
+                () = standing.leading() => {}
+                () = self.shutdown.cancelled() => return None,
+            }
+            if let Some(fence) = standing.fence() {
+                let fence = Some((fence, standing));
+                return Some(Turn { ends, fence });
+            }
+        }
+    }
+}
+
+/// The time in which this process may be connected.
+struct Turn {
+    ends: CancellationToken,
+    fence: Option<(u64, Standing)>,
+}
+
+impl Turn {
+    /// Runs until its own end, which comes soon after this process leads no more.
+    async fn bounds<T>(&self, running: impl Future<Output = T>) -> T {
+        let lost = async {
+            match &self.fence {
+                Some((fence, standing)) => standing.lost(*fence).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(running);
+        tokio::select! {
+            done = &mut running => return done,
+            () = lost => self.ends.cancel(),
+        }
+        running.await
     }
 }
 

@@ -11,6 +11,7 @@ use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
 use platform::command::{check, fsck, init, policy, user, verify};
 use platform::config::Config;
+use platform::folder::DataFolder;
 use platform::mosquitto;
 use platform::store;
 use platform::tls::{Files, server_config};
@@ -218,11 +219,15 @@ impl UserCommand {
 
 #[derive(Subcommand)]
 enum LogCommand {
-    /// Rebuild every root and read the log as a monitor would.
+    /// Rebuild every root, read the log as a monitor would, and compare the served folder.
     Fsck {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+        /// Write tiles anew that are missing or wrong, where database and checkpoint are right.
+        /// Stop the platform first.
+        #[arg(long)]
+        repair: bool,
     },
 }
 
@@ -278,8 +283,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Policy { command } => policy_command(command).await,
         Command::Log {
-            command: LogCommand::Fsck { config },
-        } => fsck_log(&config).await,
+            command: LogCommand::Fsck { config, repair },
+        } => fsck_log(&config, repair).await,
         Command::Witness {
             name,
             key,
@@ -381,14 +386,22 @@ async fn policy_command(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn fsck_log(config: &Path) -> anyhow::Result<ExitCode> {
+async fn fsck_log(config: &Path, repair: bool) -> anyhow::Result<ExitCode> {
     let config = load(config)?;
-    let store = store::open(&config).await?;
-    let findings = fsck::check(&*store, &Tiles::new(config.data.join("log"))).await?;
+    let tiles = Tiles::new(config.data.join("log"));
+    let findings = if repair {
+        let _alone = DataFolder::take(&config.data)?;
+        fsck::repair(&*store::open(&config).await?, &tiles).await?
+    } else {
+        fsck::check(&*store::open(&config).await?, &tiles).await?
+    };
     println!(
-        "{} entries, {} roots rebuilt",
-        findings.size, findings.roots
+        "{} entries, {} roots rebuilt, {} files compared",
+        findings.size, findings.roots, findings.files
     );
+    for name in &findings.repaired {
+        println!("written anew: {name}");
+    }
     for problem in &findings.problems {
         println!("PROBLEM: {problem}");
     }

@@ -50,7 +50,7 @@ const fn times(name: &'static str, labels: &'static [&'static str], help: &'stat
 }
 
 /// Every series.
-pub const ALL: [Series; 31] = [
+pub const ALL: [Series; 32] = [
     counter(
         "tracebond_statements_total",
         &[],
@@ -111,6 +111,11 @@ pub const ALL: [Series; 31] = [
         "tracebond_queue_oldest_seconds",
         &[],
         "Age of the oldest of them, 0 without one",
+    ),
+    gauge(
+        "tracebond_log_leader",
+        &[],
+        "1 while this process writes the log, 0 while it stands by",
     ),
     gauge("tracebond_log_size", &[], "Entries of the log"),
     gauge(

@@ -52,6 +52,9 @@ pub enum AdmitError {
     /// The record could not be kept.
     #[error("the record could not be kept")]
     Store(#[from] StoreError),
+    /// Another process leads, or too few witnesses have confirmed this one's log.
+    #[error("this platform stands by and writes nothing")]
+    Standby,
     /// The platform is stopping.
     #[error("the platform is stopping")]
     Stopping,

@@ -26,7 +26,8 @@ use crate::ingest::{self, Ingest};
 use crate::keys::KeyFileError;
 use crate::link::{self, LinkError};
 use crate::operator::Operator;
-use crate::registry::AdmitError;
+use crate::registry::{AdmitError, Gate};
+use crate::standing::Standing;
 use crate::store::{Store, StoreError};
 use crate::tls::{self, TlsError};
 use crate::web::Names;
@@ -161,11 +162,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Handle, StartError> {
     tls::install_provider();
-    let core = Core::open(&config, clock).await?;
+    let mut core = Core::open(&config, clock).await?;
     let mut notary = core.notary(&config).await?;
-    // Readers compare the script that they are given with what the log says of it.
-    let (kind, hash) = (kit::verifier::KIND, *kit::verifier::SCRIPT_HASH);
-    let verifier = notary.record_document(kind, hash).await?;
     let certificates = config.tls.then(|| certificates(&config)).transpose()?;
     let broker_shutdown = CancellationToken::new();
     let broker = open_broker(
@@ -175,7 +173,8 @@ pub async fn run(
         &broker_shutdown,
     )
     .await?;
-    let (link, deliveries) = link::start(broker.link, broker_shutdown.child_token())?;
+    let (standing, ends) = (core.standing.clone(), broker_shutdown.child_token());
+    let (link, deliveries) = link::start_leading(broker.link, standing, ends)?;
     notary.link = Some(link.clone());
     let ingest = core.ingest(&config);
     let (registrar, admissions) = anchor::admissions();
@@ -192,7 +191,6 @@ pub async fn run(
         certificates: certificates.as_ref(),
         broker: &broker.public,
         public_url: public_url.clone().unwrap_or_default(),
-        verifier,
         people,
         shutdown: &shutdown,
     };
@@ -216,8 +214,15 @@ pub async fn run(
     let worker = tokio::spawn(then_cancel(worker, after_worker.clone()));
     let notary = tokio::spawn(keep_log(notary, admissions, after_worker, failed.clone()));
     let follower = tokio::spawn(core.follower(&config).run(shutdown.clone()));
-    let passwords = tokio::spawn(core.passwords(&config, shutdown));
-    operator.register_own_keys(&core.gate, &registrar).await?;
+    let passwords = tokio::spawn(core.passwords(&config, shutdown.clone()));
+    let own_keys = OwnKeys {
+        operator: operator.clone(),
+        gate: Arc::clone(&core.gate),
+        registrar,
+        standing: core.standing.clone(),
+    };
+    own_keys.register_once_leading().await?;
+    let own_keys = tokio::spawn(own_keys.keep(shutdown));
     let http = tokio::spawn(async move {
         let _ = served.task.await;
     });
@@ -227,6 +232,7 @@ pub async fn run(
         ("notary", notary),
         ("follower", follower),
         ("passwords", passwords),
+        ("own keys", own_keys),
     ]);
     Ok(Handle {
         address,
@@ -252,8 +258,6 @@ struct Around<'a> {
     certificates: Option<&'a Certificates>,
     broker: &'a str,
     public_url: String,
-    /// Place in the log of the verifier's hash.
-    verifier: u64,
     people: People,
     shutdown: &'a CancellationToken,
 }
@@ -283,7 +287,8 @@ fn app(
         witnesses: config.witnesses.clone(),
         names: names_on_pages(config),
         readers: config.readers.clone(),
-        verifier: around.verifier,
+        verifier: core.verifier.clone(),
+        standing: core.standing.clone(),
         operator: core.operator(config),
         public_url: around.public_url,
         shutdown: around.shutdown.clone(),
@@ -306,6 +311,49 @@ fn names_on_pages(config: &Config) -> Names {
         };
     }
     names
+}
+
+/// Records the operator's own keys whenever this process has begun to lead.
+struct OwnKeys {
+    operator: Operator,
+    gate: Arc<Gate>,
+    registrar: Registrar,
+    standing: Standing,
+}
+
+impl OwnKeys {
+    /// At the start, so that a start that succeeded has them in force. Nothing where it stands by.
+    async fn register_once_leading(&self) -> Result<(), AdmitError> {
+        if self.standing.fence().is_none() {
+            return Ok(());
+        }
+        let registered = self.operator.register_own_keys(&self.gate, &self.registrar);
+        match registered.await {
+            // It has just lost the lease; whoever leads now has done it.
+            Err(AdmitError::Standby | AdmitError::Stopping) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn keep(self, shutdown: CancellationToken) {
+        let keep = async {
+            loop {
+                let known = self.standing.fence();
+                match known {
+                    Some(fence) => self.standing.lost(fence).await,
+                    None => self.standing.leading().await,
+                }
+                if let Err(error) = self.register_once_leading().await {
+                    let error = causes(&error);
+                    tracing::error!(error, "the operator's own keys are not recorded");
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = keep => {}
+        }
+    }
 }
 
 async fn then_cancel(work: impl Future<Output = ()>, next: CancellationToken) {

@@ -82,6 +82,15 @@ pub trait IngestStore: Send + Sync {
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>>;
+    /// The same for one of several processes: only while the lease on the log has this fence
+    /// ([`StoreError::Fenced`]), which nobody changes until the commit. So a process that was
+    /// paused adds nothing that it checked against a registry of before.
+    async fn commit_under(
+        &self,
+        fence: u64,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>>;
 }
 
 /// Batches and the log.
@@ -95,6 +104,8 @@ pub trait LogStore: Send + Sync {
         now: Instant,
         until: Instant,
     ) -> Stored<Option<u64>>;
+    /// Ends the lease of a holder; nothing where another holds it.
+    async fn release_lease(&self, name: &str, holder: &str) -> Stored<()>;
     /// Statements of the oldest registry version that wait for a batch, in order of arrival.
     async fn queued(&self, limit: u32) -> Stored<Vec<Queued>>;
     /// Appends entries and what they anchor.
@@ -184,11 +195,13 @@ pub trait TraceStore: Send + Sync {
     async fn quarantine_by_code(&self) -> Stored<Vec<(String, u64)>>;
 }
 
+/// What the notary works with.
+pub trait NotaryStore: RegistryStore + LogStore + TraceStore {}
+
+impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore {}
+
 /// Everything.
-pub trait Store:
-    RegistryStore + IngestStore + LogStore + TraceStore + CaptureStore + ReaderStore + PeopleStore
-{
-}
+pub trait Store: NotaryStore + IngestStore + CaptureStore + ReaderStore + PeopleStore {}
 
 impl<T> Store for T where
     T: RegistryStore

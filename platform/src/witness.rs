@@ -35,6 +35,7 @@ use schemas::time::Clock;
 use schemas::tlog::verify_consistency;
 use tokio_util::sync::CancellationToken;
 
+use crate::files::{Disk, Files};
 use evidence::{Evidence, Kept, Kind};
 use memory::{Known, Memory};
 use request::{BODY_MAX, Request};
@@ -148,8 +149,21 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<Served, WitnessError> {
+    run_on(config, Arc::new(Disk), clock, shutdown).await
+}
+
+/// The same with its memory through other calls than the operating system's own.
+///
+/// # Errors
+/// [`WitnessError`].
+pub async fn run_on(
+    config: WitnessConfig,
+    files: Arc<dyn Files>,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<Served, WitnessError> {
     let (listen, tls) = (config.listen, config.tls.clone());
-    let witness = Arc::new(Witness::open(config, clock).await?);
+    let witness = Arc::new(Witness::open(config, files, clock).await?);
     let pages = Router::new()
         .route("/", get(page::about))
         .route("/evidence/{name}", get(page::evidence))
@@ -189,12 +203,16 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: axum::body::B
 }
 
 impl Witness {
-    async fn open(config: WitnessConfig, clock: Arc<dyn Clock>) -> Result<Self, WitnessError> {
+    async fn open(
+        config: WitnessConfig,
+        files: Arc<dyn Files>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WitnessError> {
         let failed = |source| WitnessError::Memory {
             file: config.file.clone(),
             source,
         };
-        let memory = Memory::open(&config.file, memory::PATIENCE)
+        let memory = Memory::open(&config.file, files, memory::PATIENCE)
             .await
             .map_err(failed)?;
         let kept = Kept::open(&config.file).map_err(failed)?;

@@ -54,6 +54,8 @@ fn bad_configuration_names_file_line_and_field() {
         ("quorum = 1", "quorom = 1", 4, "quorom"),
         ("batch_ms = 1000", "batch_ms = 0", 7, "batch_ms"),
         ("batch_ms = 1000", "batch_ms = 1.5", 7, "batch_ms"),
+        ("batch_ms = 1000", "lease_s = 5", 7, "lease_s"),
+        ("batch_ms = 1000", "lease_s = 301", 7, "lease_s"),
         ("batch_ms = 1000", "batches = 1", 7, "batches"),
         ("url = \"http://127.0.0.1:1\"", "url = 1", 11, "url"),
     ];

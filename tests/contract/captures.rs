@@ -17,6 +17,7 @@ fn job(signer: &mut Device, id: &str, before: Option<Hash>) -> NewCapture {
         position,
     };
     NewCapture {
+        fence: None,
         kept: KeptCapture {
             id: id.to_owned(),
             capturer: "erp".parse().unwrap(),

@@ -14,7 +14,7 @@ use crate::world::people::{device_record, key_of};
 /// does when it is tried again.
 async fn committed_unnoticed(world: &World, mut append: Append) {
     let tree = &world.notary.tree;
-    append.fence = world.notary.fence;
+    append.fence = world.notary.lease.fence();
     append.first = tree.read(|tree| tree.size());
     let hashes = append.entries.iter().map(|entry| entry_hash(entry));
     append.root = tree.read(|tree| tree.root_with(hashes)).unwrap();

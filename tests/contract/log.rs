@@ -52,6 +52,63 @@ pub async fn lease_is_given_to_one_of_many(engine: &Engine) {
     }
 }
 
+pub async fn lease_that_was_given_back_is_free(engine: &Engine) {
+    let store = &*engine.store;
+    assert_eq!(take(store, "a", 0).await, Some(1));
+    store.release_lease(LOG, "b").await.unwrap();
+    assert_eq!(take(store, "b", 1).await, None, "it was another's");
+    store.release_lease(LOG, "a").await.unwrap();
+    let given_back = store.append(&append(1, 0, &["a"])).await;
+    assert!(given_back.is_ok(), "nobody has taken it: {given_back:?}");
+    assert_eq!(take(store, "b", 1).await, Some(2));
+    store.release_lease(LOG, "a").await.unwrap();
+    assert_eq!(take(store, "a", 2).await, None, "it is not a's any more");
+}
+
+pub async fn stale_ingest_adds_nothing(engine: &Engine) {
+    let (old, new) = (&*engine.store, engine.second().await);
+    let mut line = device("qinghe/line-1");
+    let (first, second) = (single(&mut line, 1, 0), single(&mut line, 2, 0));
+    let bad = super::made::unreadable("bad", "cbor");
+    let no_lease = old.commit_under(1, from_ref(&first), &[]).await;
+    assert!(matches!(no_lease, Err(StoreError::Fenced)), "{no_lease:?}");
+    let fence = take(old, "old", 0).await.unwrap();
+    let fresh = old.commit_under(fence, from_ref(&first), &[]).await;
+    assert_eq!(fresh.unwrap(), [true]);
+    let next = take(&*new, "new", 100).await.unwrap();
+    let stale = old.commit_under(fence, from_ref(&second), &[bad]).await;
+    assert!(matches!(stale, Err(StoreError::Fenced)), "{stale:?}");
+    let totals = new.totals().await.unwrap();
+    assert_eq!((totals.statements, totals.quarantined), (1, 0));
+    let fresh = new.commit_under(next, &[first, second], &[]).await;
+    assert_eq!(fresh.unwrap(), [false, true]);
+}
+
+/// After a take-over nothing comes that was checked before it.
+pub async fn take_over_waits_for_ingest_or_ingest_fails(engine: &Engine) {
+    let (old, new) = (Arc::clone(&engine.store), engine.second().await);
+    let fence = take(&*old, "old", 0).await.unwrap();
+    let writing = tokio::spawn(async move {
+        let mut line = device("qinghe/line-1");
+        for written in 0_u64.. {
+            let one = single(&mut line, 1, 0);
+            match old.commit_under(fence, from_ref(&one), &[]).await {
+                Ok(_) => {}
+                Err(StoreError::Fenced) => return written,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        0
+    });
+    while new.totals().await.unwrap().statements < 10 {
+        tokio::task::yield_now().await;
+    }
+    take(&*new, "new", 100).await.unwrap();
+    let then = new.totals().await.unwrap().statements;
+    assert_eq!(writing.await.unwrap(), then);
+    assert_eq!(new.totals().await.unwrap().statements, then);
+}
+
 pub async fn stale_writer_fails_at_insert(engine: &Engine) {
     let (old, new) = (&*engine.store, engine.second().await);
     let no_lease = old.append(&append(1, 0, &["a"])).await;

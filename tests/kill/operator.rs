@@ -23,10 +23,10 @@ use simulators::organisation::{Platform, Registrar, hand_over};
 use crate::kill::process::{DEADLINE, Ended, Process, until};
 use crate::kill::site::{On, Site};
 
-const ORIGIN: &str = "kill.test.example/tracebond";
+pub(crate) const ORIGIN: &str = "kill.test.example/tracebond";
 /// A reader of evidence with the organisation's consent.
 const TOKEN: &str = "a-token-of-this-test";
-const WITNESSES: [&str; 4] = [
+pub(crate) const WITNESSES: [&str; 4] = [
     "one.example",
     "two.example",
     "three.example",
@@ -364,7 +364,7 @@ fn client(folder: &Path, on: On) -> Result<(Client, String)> {
 }
 
 /// A witness, and how the platform's configuration names it.
-async fn start_witness(
+pub(crate) async fn start_witness(
     folder: &Path,
     logs: &Path,
     name: &str,

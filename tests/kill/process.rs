@@ -127,13 +127,21 @@ impl Process {
         Ok(())
     }
 
+    /// Any signal, by its short name.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let (kill, id) = (
+            format!("kill -{signal} \"$0\""),
+            self.child.id().to_string(),
+        );
+        let sent = Command::new("sh").args(["-c", &kill, &id]).status()?;
+        ensure!(sent.success(), "no SIG{signal} for {}", self.name);
+        Ok(())
+    }
+
     /// SIGTERM: it ends well within `patience`.
     pub async fn terminate(self, patience: Duration) -> Result<()> {
         let name = self.name.clone();
-        let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()])
-            .status()?;
-        ensure!(sent.success(), "no SIGTERM for {name}");
+        self.signal("TERM")?;
         let ended = self.ended(patience).await?;
         ensure!(ended.success, "{name} has not ended well: {}", ended.err);
         Ok(())

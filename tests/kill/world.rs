@@ -132,7 +132,7 @@ impl World {
 }
 
 /// The end of every log.
-fn tails(logs: &Path) -> String {
+pub fn tails(logs: &Path) -> String {
     let mut files: Vec<PathBuf> = std::fs::read_dir(logs)
         .into_iter()
         .flatten()

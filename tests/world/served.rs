@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kit::people::{People, Settings};
 use platform::anchor::tiles::Tiles;
-use platform::anchor::{self, Cosigner};
+use platform::anchor::{self, Cosigner, Recorded};
 use platform::capture::Captures;
 use platform::http::{self, App};
 use platform::keys::Keys;
@@ -70,7 +70,10 @@ impl World {
     pub async fn serve(&self) -> Served {
         let shutdown = CancellationToken::new();
         let (kind, hash) = (kit::verifier::KIND, *kit::verifier::SCRIPT_HASH);
-        let verifier = self.notary.record_document(kind, hash).await.unwrap();
+        self.notary.record_document(kind, hash).await.unwrap();
+        let verifier = Recorded::new(kind, hash);
+        let documents = std::slice::from_ref(&verifier);
+        self.notary.find_all(documents).await.unwrap();
         let app = self.app(verifier, &shutdown);
         let router = http::router(Arc::new(app));
         let listen = ([127, 0, 0, 1], 0).into();
@@ -81,7 +84,7 @@ impl World {
         }
     }
 
-    fn app(&self, verifier: u64, shutdown: &CancellationToken) -> App {
+    fn app(&self, verifier: Recorded, shutdown: &CancellationToken) -> App {
         let keys = Keys::load_or_make(&self.folder().join("keys")).unwrap();
         App {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
@@ -92,6 +95,7 @@ impl World {
                 &self.gate,
                 &self.policy,
                 &self.clock,
+                &self.notary.standing,
             )),
             people: people(self),
             captures: Captures {
@@ -100,6 +104,7 @@ impl World {
                 log: self.policy.log,
                 clock: Arc::clone(&self.clock) as Arc<dyn schemas::time::Clock>,
                 wake: Arc::default(),
+                standing: self.notary.standing.clone(),
                 callers: Vec::new(),
             },
             bundler: self.bundler(),
@@ -113,6 +118,7 @@ impl World {
             names: names(),
             readers: Vec::new(),
             verifier,
+            standing: self.notary.standing.clone(),
             operator: Operator {
                 log: self.policy.log,
                 slug: "operator".parse().unwrap(),

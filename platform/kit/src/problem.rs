@@ -34,6 +34,8 @@ struct Members {
     detail: Option<String>,
     #[serde(flatten)]
     extensions: Map<String, Value>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -46,6 +48,7 @@ impl Problem {
             status: status.as_u16(),
             detail: None,
             extensions: Map::new(),
+            retry_after: None,
         }))
     }
 
@@ -88,6 +91,12 @@ impl Problem {
         .detail(detail)
     }
 
+    /// Says after how many seconds another try may do better (`Retry-After`, RFC 9110 §10.2.3).
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     /// Gives it the type that another standard names, such as `epcisException:ValidationException`.
     pub fn of_type(mut self, uri: &str) -> Self {
         uri.clone_into(&mut self.0.kind);
@@ -124,9 +133,12 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status();
+        let (status, retry_after) = (self.status(), self.0.retry_after);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response

@@ -8,8 +8,10 @@ use futures_util::future::join_all;
 use schemas::b64;
 use schemas::key::PublicKey;
 use schemas::note::{Line, Note};
+use tokio::sync::mpsc;
 
 use super::SharedTree;
+use super::confirm::Says;
 use crate::config::WitnessSection;
 use crate::tls::{self, TlsError};
 
@@ -127,6 +129,41 @@ impl Cosigner {
             (witness.section.name.clone(), answer)
         }))
         .await
+    }
+
+    /// Asks all at once about a head; each is heard as it answers.
+    pub(super) async fn ask_each(
+        &self,
+        note: &Note,
+        tree: &SharedTree,
+        said: &mpsc::Sender<(String, Says)>,
+    ) {
+        join_all(self.witnesses.iter().map(|witness| async move {
+            let answer = self.ask_one(witness, note, tree).await;
+            self.remember(&witness.section.name, note, &answer);
+            // Nobody listens any more once it is decided.
+            let _ = said
+                .send((witness.section.name.clone(), Says::of(&answer)))
+                .await;
+        }))
+        .await;
+    }
+
+    /// Asks all at once what they know of a log of which there is no head yet. A witness of our
+    /// kind says so; of another kind it can only be said that it answers.
+    pub(super) async fn ask_what_is_known(
+        &self,
+        origin: &str,
+        said: &mpsc::Sender<(String, Says)>,
+    ) {
+        join_all(self.witnesses.iter().map(|witness| async move {
+            let says = match about(witness).await {
+                Ok(text) => known_of(&text, origin),
+                Err(_) => Says::Silent,
+            };
+            let _ = said.send((witness.section.name.clone(), says)).await;
+        }))
+        .await;
     }
 
     /// The note with every cosignature that could be had.
@@ -273,17 +310,29 @@ async fn post_to(witness: &Asked, body: String) -> Result<Vec<Line>, Refusal> {
     read_answer(status, &text)
 }
 
+/// What a witness's own page says.
+async fn about(witness: &Asked) -> Result<String, Unfit> {
+    let silent = |error: reqwest::Error| Unfit::Silent(error.to_string());
+    let asked = witness.client.get(&witness.section.url).send().await;
+    asked.map_err(silent)?.text().await.map_err(silent)
+}
+
+/// What a witness of our kind says that it has cosigned: lines `ORIGIN SIZE ROOT`.
+fn known_of(text: &str, origin: &str) -> Says {
+    let sizes = text.lines().filter_map(|line| {
+        let size = line.strip_prefix(origin)?.strip_prefix(' ')?;
+        size.split(' ').next()?.parse::<u64>().ok()
+    });
+    match sizes.max() {
+        Some(size) if size > 0 => Says::Contradicts(size),
+        _ => Says::Confirmed,
+    }
+}
+
 /// What a witness of our kind says of itself: `witness NAME KEY`.
 async fn probe_about(witness: &Asked) -> Result<String, Unfit> {
     let section = &witness.section;
-    let silent = |error: reqwest::Error| Unfit::Silent(error.to_string());
-    let answer = witness
-        .client
-        .get(&section.url)
-        .send()
-        .await
-        .map_err(silent)?;
-    let text = answer.text().await.map_err(silent)?;
+    let text = about(witness).await?;
     let mut words = text.lines().next().unwrap_or_default().split(' ');
     match (words.next(), words.next(), words.next()) {
         (Some("witness"), Some(name), Some(key)) => {

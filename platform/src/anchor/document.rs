@@ -1,5 +1,7 @@
 //! Hashes of documents in the log (`log.md` section 2, type 3).
 
+use std::sync::{Arc, OnceLock};
+
 use schemas::hash::Hash;
 use schemas::log::Entry;
 use schemas::tlog::LogTree;
@@ -7,7 +9,64 @@ use schemas::tlog::LogTree;
 use super::{Notary, NotaryError, PAGE};
 use crate::store::Append;
 
+/// A document whose hash the log must hold, and where it stands once it does.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Kind of the entry.
+    pub kind: &'static str,
+    /// Hash of the document.
+    pub hash: Hash,
+    index: Arc<OnceLock<u64>>,
+}
+
+impl Recorded {
+    /// Not looked for yet.
+    #[must_use]
+    pub fn new(kind: &'static str, hash: Hash) -> Self {
+        let index = Arc::default();
+        Self { kind, hash, index }
+    }
+
+    /// Its log index; `None` while this process has not led and not found it.
+    #[must_use]
+    pub fn index(&self) -> Option<u64> {
+        self.index.get().copied()
+    }
+}
+
 impl Notary {
+    /// Appends what the log does not hold yet.
+    pub(super) async fn record_documents(&self) -> Result<(), NotaryError> {
+        for document in &self.documents {
+            let index = self.record_document(document.kind, document.hash).await?;
+            let _ = document.index.set(index);
+        }
+        Ok(())
+    }
+
+    /// Looks for them; appends nothing.
+    ///
+    /// # Errors
+    /// [`NotaryError`].
+    pub async fn find_documents(&self) -> Result<(), NotaryError> {
+        self.find_all(&self.documents).await
+    }
+
+    /// Looks for some; appends nothing.
+    ///
+    /// # Errors
+    /// [`NotaryError`].
+    pub async fn find_all(&self, documents: &[Recorded]) -> Result<(), NotaryError> {
+        for document in documents {
+            if let Some((index, hash)) = self.newest_document(document.kind).await?
+                && hash == document.hash
+            {
+                let _ = document.index.set(index);
+            }
+        }
+        Ok(())
+    }
+
     /// The log index of a document's hash: that of the newest entry of this kind where it is this
     /// hash already, else of an entry that is appended now. A later checkpoint covers it. Reads the
     /// log backwards until it finds an entry of the kind.

@@ -8,7 +8,7 @@ use schemas::merkle::Tree;
 use schemas::receipt::{IDS_MAX, Included, Inclusion, Reply};
 
 use super::{Notary, NotaryError, SharedTree};
-use crate::store::{KeptBatch, KeptCheckpoint, Store};
+use crate::store::{KeptBatch, KeptCheckpoint, NotaryStore};
 
 /// Batches told of at once.
 const MOST: u32 = 64;
@@ -81,7 +81,7 @@ impl Notary {
 /// # Errors
 /// [`NotaryError`] if the store fails or is broken.
 pub async fn inclusion_of(
-    store: &dyn Store,
+    store: &dyn NotaryStore,
     tree: &SharedTree,
     id: &Hash,
 ) -> Result<Option<Inclusion>, NotaryError> {

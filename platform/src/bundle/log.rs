@@ -25,6 +25,7 @@ impl Bundler {
     pub(super) async fn view(&self) -> Result<View<'_>, BundleError> {
         let newest = self.store.newest_checkpoint().await?;
         let newest = newest.ok_or(BundleError::NotWitnessed)?;
+        self.tree.reached(newest.size).await;
         let mut reigns = self.policies.in_force();
         reigns.retain(|reign| reign.index < newest.size);
         Ok(View {

@@ -1,10 +1,15 @@
 //! `platform log fsck`: rebuilds every root of the log from its entries, reads it as a monitor
-//! would, and compares what is published.
+//! would, and compares what is published: the checkpoint and every file of the served folder.
+//!
+//! `--repair` writes tiles anew from the database, where the database is whole and the published
+//! checkpoint is of it. It never touches the checkpoint.
+
+mod folder;
 
 use schemas::audit::{Alarm, LogAudit, check_list};
 use schemas::log::{Entry, entry_hash};
 use schemas::merkle;
-use schemas::note::Note;
+use schemas::note::{Checkpoint, Note};
 use schemas::tlog::{LogTree, ProofError};
 
 use crate::anchor::tiles::Tiles;
@@ -33,7 +38,11 @@ pub struct Findings {
     pub size: u64,
     /// Committed roots that were rebuilt.
     pub roots: u64,
-    /// Everything that is wrong.
+    /// Files of the served folder that were compared, the missing ones too.
+    pub files: u64,
+    /// Names of tiles that were written anew.
+    pub repaired: Vec<String>,
+    /// Everything that is wrong, in words.
     pub problems: Vec<String>,
 }
 
@@ -42,7 +51,40 @@ pub struct Findings {
 /// # Errors
 /// [`FsckError`] if it cannot be read; what is wrong with it is in the findings.
 pub async fn check(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckError> {
+    look(store, tiles, false).await
+}
+
+/// The same, and writes tiles anew that are missing or wrong. No platform may run on the folder.
+///
+/// # Errors
+/// [`FsckError`] if it cannot be read, or a tile cannot be written.
+pub async fn repair(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckError> {
+    look(store, tiles, true).await
+}
+
+async fn look(store: &dyn Store, tiles: &Tiles, repair: bool) -> Result<Findings, FsckError> {
     let mut findings = Findings::default();
+    let tree = read_log(store, &mut findings).await?;
+    check_kept(store, &tree, &mut findings).await?;
+    let published = check_published(tiles, &tree, &mut findings)?;
+    let whole = findings.problems.is_empty();
+    folder::Folder {
+        store,
+        tiles,
+        tree: &tree,
+        repair: repair && whole,
+    }
+    .check(published, &mut findings)
+    .await?;
+    if repair && !whole {
+        let why = "nothing was repaired: database and checkpoint must be right for that";
+        findings.problems.push(why.into());
+    }
+    Ok(findings)
+}
+
+/// Reads all entries; the tree over them.
+async fn read_log(store: &dyn Store, findings: &mut Findings) -> Result<LogTree, FsckError> {
     let mut tree = LogTree::new();
     let mut audit = LogAudit::new();
     loop {
@@ -53,7 +95,7 @@ pub async fn check(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckErr
         for entry in entries {
             tree.push(entry_hash(&entry))?;
             findings.note(audit.read(&entry));
-            check_batch(store, &entry, &mut findings).await?;
+            check_batch(store, &entry, findings).await?;
             if let Some(root) = store.root_at(tree.size()).await? {
                 findings.roots += 1;
                 if tree.root(tree.size()) != Some(root) {
@@ -72,16 +114,59 @@ pub async fn check(store: &dyn Store, tiles: &Tiles) -> Result<Findings, FsckErr
             "{size} entries, but the newest head is of size {head}"
         ));
     }
-    check_registry(store, &audit, &mut findings).await?;
-    if let Some(bytes) = tiles.checkpoint()? {
-        match Note::parse(&bytes) {
-            Ok(note) if tree.root(note.checkpoint.size) == Some(note.checkpoint.root) => {}
-            _ => findings
-                .problems
-                .push("the published checkpoint is not of this log".into()),
-        }
+    check_registry(store, &audit, findings).await?;
+    Ok(tree)
+}
+
+/// The newest witnessed checkpoint in the database is one of this log.
+async fn check_kept(
+    store: &dyn Store,
+    tree: &LogTree,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let Some(kept) = store.newest_checkpoint().await? else {
+        return Ok(());
+    };
+    let note = Note::parse(&kept.note).map(|note| note.checkpoint);
+    let ours = |note: &Checkpoint| note.size == kept.size && is_of(tree, note);
+    if !note.is_ok_and(|note| ours(&note)) {
+        let size = kept.size;
+        findings.problems.push(format!(
+            "the checkpoint of size {size} in the database is not of this log"
+        ));
     }
-    Ok(findings)
+    Ok(())
+}
+
+/// The published checkpoint is one of this log; its size, 0 where there is none to go by.
+fn check_published(
+    tiles: &Tiles,
+    tree: &LogTree,
+    findings: &mut Findings,
+) -> Result<u64, FsckError> {
+    let Some(bytes) = tiles.checkpoint()? else {
+        return Ok(0);
+    };
+    let problem = match Note::parse(&bytes).map(|note| note.checkpoint) {
+        Ok(note) if is_of(tree, &note) => return Ok(note.size),
+        Ok(note) if note.size > tree.size() => format!(
+            "the published checkpoint is of size {}, the log in the database ends at {}: was the \
+             database put back from a backup?",
+            note.size,
+            tree.size()
+        ),
+        Ok(note) => format!(
+            "the published checkpoint is not of this log: it has another root at size {}",
+            note.size
+        ),
+        Err(error) => format!("the published checkpoint cannot be read: {error}"),
+    };
+    findings.problems.push(problem);
+    Ok(0)
+}
+
+fn is_of(tree: &LogTree, checkpoint: &Checkpoint) -> bool {
+    tree.root(checkpoint.size) == Some(checkpoint.root)
 }
 
 /// The statements kept for a batch lead to its header's root.

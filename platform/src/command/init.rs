@@ -114,6 +114,7 @@ listen_tls = "127.0.0.1:8883"
 batch_ms = 1000                # a batch closes after this time
 deadline_s = 600               # what receipts promise
 gap_grace_s = 60               # a missing statement is a gap after this time
+# lease_s = 10                 # on PostgreSQL: a second platform takes over after this time
 
 # [[witness]]                  # one for each; keys in hex
 # name = "bank.example/witness"

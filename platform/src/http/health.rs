@@ -7,6 +7,7 @@ use kit::problem::Problem;
 use serde_json::{Value, json};
 
 use super::{Shared, problem};
+use crate::standing::Stand;
 use crate::store::{ChainEvent, Totals};
 
 /// `GET /health/live`: 200 while the process answers at all. Restart it when this fails.
@@ -14,8 +15,9 @@ pub(super) async fn live() -> Json<Value> {
     Json(json!({ "live": true }))
 }
 
-/// `GET /health`, `GET /health/ready`: 200 while the store answers, the log has its quorum and
-/// nothing is ending, else 503, with reasons. Send it no requests while this fails.
+/// `GET /health`, `GET /health/ready`: 200 while the store answers, nothing is ending, and the log
+/// has its quorum or another process leads (then this one shows pages and takes nothing), else 503,
+/// with reasons. Send it no requests while this fails.
 pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let store = app.store.log_head().await.is_ok();
     let stopping = app.shutdown.is_cancelled();
@@ -25,7 +27,13 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
         .filter(|witness| witness.problem.is_empty())
         .count() as u64;
     let quorum = app.policies().newest().policy.quorum;
-    let ready = store && !stopping && answering >= quorum;
+    let stand = app.standing.now();
+    let log = match stand {
+        Stand::Leader { .. } => answering >= quorum,
+        Stand::Standby => true,
+        Stand::Unconfirmed { .. } => false,
+    };
+    let ready = store && !stopping && log;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -35,11 +43,24 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
         "live": true,
         "ready": ready,
         "store": store,
+        "role": stand.word(),
+        "confirmed": confirmed(stand),
         "quorum": quorum,
         "witnesses": witnesses,
         "stopping": stopping,
     });
     (status, Json(body))
+}
+
+/// How many witnesses have confirmed the log of this database, and how many must, while that keeps
+/// this process from going on.
+fn confirmed(stand: Stand) -> Value {
+    match stand {
+        Stand::Unconfirmed { confirmed, needed } => {
+            json!({ "witnesses": confirmed, "needed": needed })
+        }
+        _ => Value::Null,
+    }
 }
 
 /// `GET /v1/totals`: how much of everything there is, and what was refused by reason.

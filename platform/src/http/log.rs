@@ -104,7 +104,7 @@ pub(super) async fn verifier(State(app): State<Shared>) -> axum::Json<serde_json
     axum::Json(serde_json::json!({
         "kind": kit::verifier::KIND,
         "sha256": kit::verifier::SCRIPT_HASH.to_string(),
-        "index": app.verifier,
+        "index": app.verifier.index(),
         "script": *kit::verifier::SCRIPT_HREF,
         "page": kit::verifier::PAGE,
     }))

@@ -8,7 +8,23 @@ use crate::bundle::BundleError;
 use crate::registry::AdmitError;
 use crate::store::StoreError;
 
+/// Seconds after which a client may try again where this process stands by: about a lease.
+const RETRY_AFTER: u32 = 10;
+
+/// This process stands by; it writes nothing.
+fn standby() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "standby",
+        "This platform stands by and takes nothing",
+    )
+    .retry_after(RETRY_AFTER)
+}
+
 pub(super) fn store(error: StoreError) -> Problem {
+    if matches!(error, StoreError::Fenced) {
+        return standby();
+    }
     tracing::error!(error = causes(&error), "the store failed a request");
     Problem::internal()
 }
@@ -35,6 +51,7 @@ pub(super) fn bundle(error: BundleError) -> Problem {
 pub(super) fn admit(error: AdmitError) -> Problem {
     let status = match &error {
         AdmitError::Store(_) | AdmitError::Random(_) => return Problem::internal(),
+        AdmitError::Standby => return standby(),
         AdmitError::Stopping => return Problem::unavailable("the platform is stopping"),
         AdmitError::Record(_) | AdmitError::Log | AdmitError::PolicyKey => StatusCode::BAD_REQUEST,
         AdmitError::Registrar | AdmitError::Organisation(_) | AdmitError::Signature(_) => {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Incoming, Ingest, Processed};
 use crate::link::{Delivery, Link};
+use crate::store::StoreError;
 
 /// Most messages of one transaction.
 const MOST: usize = 1_000;
@@ -34,8 +35,10 @@ pub async fn run(
         }
         gather(&mut deliveries, &mut taken).await;
         let (tags, messages): (Vec<_>, Vec<_>) = taken.into_iter().map(incoming).unzip();
-        let Some(processed) = commit(&ingest, &messages, &shutdown).await else {
-            return;
+        let processed = match commit(&ingest, &messages, &shutdown).await {
+            Committed::Yes(processed) => processed,
+            Committed::NotOurs => continue,
+            Committed::Stopping => return,
         };
         for tag in tags {
             link.ack(tag);
@@ -65,22 +68,30 @@ fn incoming(delivery: Delivery) -> (crate::link::AckTag, Incoming) {
     (delivery.tag, message)
 }
 
-/// Tries until it is durable; `None` if the platform stops meanwhile.
-async fn commit(
-    ingest: &Ingest,
-    messages: &[Incoming],
-    shutdown: &CancellationToken,
-) -> Option<Processed> {
+/// What became of a transaction.
+enum Committed {
+    /// It is durable.
+    Yes(Processed),
+    /// Another process leads; the broker delivers to that one, since nothing is acknowledged here
+    /// and the link is closed while this one stands by.
+    NotOurs,
+    /// The platform stops.
+    Stopping,
+}
+
+/// Tries until it is durable.
+async fn commit(ingest: &Ingest, messages: &[Incoming], shutdown: &CancellationToken) -> Committed {
     loop {
         match ingest.process(messages).await {
-            Ok(processed) => return Some(processed),
+            Ok(processed) => return Committed::Yes(processed),
+            Err(StoreError::Fenced) => return Committed::NotOurs,
             Err(error) => tracing::error!(
                 error = causes(&error),
                 "the store refused a transaction; trying again"
             ),
         }
         tokio::select! {
-            () = shutdown.cancelled() => return None,
+            () = shutdown.cancelled() => return Committed::Stopping,
             () = tokio::time::sleep(RETRY) => {}
         }
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, policy};
 use crate::anchor::tiles::Tiles;
-use crate::anchor::{Cosigner, Notary, SharedTree, Succession};
+use crate::anchor::{self, Cosigner, Lease, Notary, NotaryError, Recorded, SharedTree, Succession};
 use crate::bundle::Bundler;
 use crate::capture::{Caller, Captures};
 use crate::config::{CapturerSection, Config};
@@ -22,7 +22,8 @@ use crate::metrics::Sampler;
 use crate::mosquitto::Passwords;
 use crate::operator::{CaptureDevice, Operator};
 use crate::registry::{Gate, Snapshot};
-use crate::store::{self, RegistryStore, Store};
+use crate::standing::Standing;
+use crate::store::{self, NotaryStore, RegistryStore, Store};
 
 /// Opened once, shared by all parts.
 pub(super) struct Core {
@@ -39,6 +40,9 @@ pub(super) struct Core {
     pub(super) cosigner: Arc<Cosigner>,
     pub(super) tiles: Tiles,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) standing: Standing,
+    /// The script with which readers check: they compare it with what the log says of it.
+    pub(super) verifier: Recorded,
 }
 
 impl Core {
@@ -68,13 +72,38 @@ impl Core {
             cosigner: Arc::new(Cosigner::new(config.witnesses.clone())?),
             tiles: Tiles::new(config.data.join("log")),
             clock,
+            standing: Standing::default(),
+            verifier: Recorded::new(kit::verifier::KIND, *kit::verifier::SCRIPT_HASH),
         })
     }
 
-    /// The notary, its log opened and compared with checkpoint and witnesses.
-    pub(super) async fn notary(&self, config: &Config) -> Result<Notary, StartError> {
-        let mut notary = Notary {
-            store: Arc::clone(&self.store),
+    /// The notary, its log opened and compared with checkpoint and witnesses, if it may lead; else
+    /// it stands by.
+    pub(super) async fn notary(&mut self, config: &Config) -> Result<Notary, StartError> {
+        if let Some(before) = self.folder.before() {
+            anchor::release_lease(&*self.store, before).await;
+        }
+        self.folder.sign()?;
+        let mut notary = self.closed_notary(config);
+        match notary.open().await {
+            Ok(()) => {}
+            Err(NotaryError::Leased) => {
+                tracing::info!("another process writes the log; standing by");
+                notary.follow().await?;
+                notary.find_documents().await?;
+            }
+            Err(error @ NotaryError::Unconfirmed { .. }) => tracing::warn!("{error}"),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(notary)
+    }
+
+    fn closed_notary(&self, config: &Config) -> Notary {
+        let store = Arc::clone(&self.store) as Arc<dyn NotaryStore>;
+        let (clock, holder) = (Arc::clone(&self.clock), self.folder.name().to_owned());
+        let lease = Lease::new(Arc::clone(&store), clock, holder, config.anchor.lease());
+        Notary {
+            store,
             gate: Arc::clone(&self.gate),
             policy: self.policy.clone(),
             succession: self.succession.clone(),
@@ -87,13 +116,11 @@ impl Core {
             cosigner: Arc::clone(&self.cosigner),
             tree: self.tree.clone(),
             link: None,
-            holder: self.folder.name().to_owned(),
-            fence: 0,
-            leased_until: Instant::default(),
+            lease: Arc::new(lease),
+            standing: self.standing.clone(),
+            documents: vec![self.verifier.clone()],
             doubtful: AtomicBool::new(false),
-        };
-        notary.open().await?;
-        Ok(notary)
+        }
     }
 
     /// The write path.
@@ -106,6 +133,7 @@ impl Core {
             deadline: Duration::from_secs(config.anchor.deadline_s),
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
+            standing: self.standing.clone(),
         })
     }
 
@@ -117,6 +145,7 @@ impl Core {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             grace: Duration::from_secs(config.anchor.gap_grace_s),
+            standing: self.standing.clone(),
         }
     }
 
@@ -171,6 +200,7 @@ impl Core {
             log: self.policy.log,
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
+            standing: self.standing.clone(),
             callers: sections.map(caller).collect(),
         }
     }

@@ -42,6 +42,9 @@ pub struct KeptCapture {
 /// A capture on its way into the store, all in one transaction.
 #[derive(Debug)]
 pub struct NewCapture {
+    /// Fence of the lease on the log, which must be held until the commit ([`super::IngestStore`]'s
+    /// `commit_under`); none where there is one process only.
+    pub fence: Option<u64>,
     /// The job.
     pub kept: KeptCapture,
     /// The document as sent.

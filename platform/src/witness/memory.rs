@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::hash::Hash;
 use serde::{Deserialize, Serialize};
+
+use crate::files::{DurableFolder, Files};
 
 /// How long a witness waits for the one before it to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,7 +33,8 @@ type Logs = BTreeMap<String, Known>;
 
 /// The memory of one witness.
 pub(super) struct Memory {
-    file: PathBuf,
+    folder: DurableFolder,
+    name: String,
     logs: Logs,
     /// Released when the process ends, however it ends.
     _lock: File,
@@ -42,16 +46,29 @@ impl Memory {
     /// # Errors
     /// Of the file system or of JSON: a witness must not start without its memory;
     /// [`io::ErrorKind::WouldBlock`] where another process holds it for longer than `patience`.
-    pub(super) async fn open(file: &Path, patience: Duration) -> io::Result<Self> {
-        std::fs::create_dir_all(folder(file)?)?;
+    pub(super) async fn open(
+        file: &Path,
+        files: Arc<dyn Files>,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        let folder = folder(file)?;
+        std::fs::create_dir_all(folder)?;
         let lock = lock(&file.with_extension("lock"), patience).await?;
-        let logs = match std::fs::read(file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Logs::new(),
-            Err(error) => return Err(error),
+        let name = file
+            .file_name()
+            .ok_or_else(|| io::Error::other("no name"))?;
+        let name = name.to_string_lossy().into_owned();
+        let folder = DurableFolder::new(folder.to_owned(), files);
+        // The process before may have ended before this was sure to stay, and what is known
+        // already is signed again without being written again.
+        folder.keep(&name)?;
+        let logs = match folder.read(&name)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
+            None => Logs::new(),
         };
         Ok(Self {
-            file: file.to_owned(),
+            folder,
+            name,
             logs,
             _lock: lock,
         })
@@ -75,7 +92,7 @@ impl Memory {
         let before = self.logs.insert(origin.to_owned(), known);
         let saved = serde_json::to_vec(&self.logs)
             .map_err(io::Error::other)
-            .and_then(|bytes| replace(&self.file, &bytes));
+            .and_then(|bytes| self.folder.replace(&self.name, &bytes));
         if saved.is_err() {
             match before {
                 Some(before) => self.logs.insert(origin.to_owned(), before),
@@ -110,14 +127,4 @@ async fn lock(file: &Path, patience: Duration) -> io::Result<File> {
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
-}
-
-/// A whole new file in place of the old one, on disk when this returns.
-pub(super) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("new");
-    let mut out = File::create(&beside)?;
-    out.write_all(bytes)?;
-    out.sync_all()?;
-    std::fs::rename(&beside, file)?;
-    File::open(folder(file)?)?.sync_all()
 }

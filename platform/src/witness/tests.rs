@@ -28,7 +28,7 @@ fn config(folder: &Path) -> WitnessConfig {
 }
 
 async fn witness(folder: &Path) -> Witness {
-    Witness::open(config(folder), Arc::new(TokioClock))
+    Witness::open(config(folder), Arc::new(Disk), Arc::new(TokioClock))
         .await
         .unwrap()
 }
@@ -251,7 +251,8 @@ async fn two_witnesses_do_not_share_one_memory() {
     let folder = tempfile::tempdir().unwrap();
     let first = witness(folder.path()).await;
     let file = config(folder.path()).file;
-    let second = Memory::open(&file, std::time::Duration::from_millis(60)).await;
+    let patience = std::time::Duration::from_millis(60);
+    let second = Memory::open(&file, Arc::new(Disk), patience).await;
     let kind = second.err().map(|error| error.kind());
     assert_eq!(kind, Some(io::ErrorKind::WouldBlock));
     drop(first);

@@ -23,7 +23,7 @@ const FIRST: Duration = Duration::from_secs(10);
 /// ever.
 const SETTINGS: [(&str, &str); 4] = [
     ("synchronous_commit", "on"),
-    ("idle_in_transaction_session_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "5s"),
     ("lock_timeout", "20s"),
     ("TimeZone", "UTC"),
 ];

@@ -6,6 +6,7 @@ use schemas::statement::Position;
 use sqlx::FromRow;
 
 use super::ingest::{Writing, insert_all};
+use super::log::share_fence;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed, unsigned};
 use crate::store::Stored;
 use crate::store::captures::{CaptureStore, CapturedEvent, ChainMove, KeptCapture, NewCapture};
@@ -136,6 +137,9 @@ impl CaptureStore for PostgresStore {
 impl PostgresStore {
     async fn add_once(&self, capture: &NewCapture) -> Stored<bool> {
         let mut transaction = self.pool.begin().await?;
+        if let Some(fence) = capture.fence {
+            share_fence(&mut transaction, fence).await?;
+        }
         if !insert_job(&mut transaction, capture).await? {
             return Ok(false);
         }

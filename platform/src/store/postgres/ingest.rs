@@ -5,6 +5,7 @@ use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
 use sqlx::{Postgres, Transaction};
 
+use super::log::share_fence;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed};
 use crate::store::{
     ChainEvent, IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored,
@@ -19,19 +20,41 @@ impl IngestStore for PostgresStore {
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
-        let fresh = retried(|| self.commit_once(statements, quarantine)).await?;
-        retried(|| self.record_forks(statements)).await?;
-        Ok(fresh)
+        self.commit_in(None, statements, quarantine).await
+    }
+
+    async fn commit_under(
+        &self,
+        fence: u64,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
+        self.commit_in(Some(fence), statements, quarantine).await
     }
 }
 
 impl PostgresStore {
+    async fn commit_in(
+        &self,
+        fence: Option<u64>,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
+        let fresh = retried(|| self.commit_once(fence, statements, quarantine)).await?;
+        retried(|| self.record_forks(statements)).await?;
+        Ok(fresh)
+    }
+
     async fn commit_once(
         &self,
+        fence: Option<u64>,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
         let mut transaction = self.pool.begin().await?;
+        if let Some(fence) = fence {
+            share_fence(&mut transaction, fence).await?;
+        }
         let fresh = insert_all(&mut transaction, statements).await?;
         insert_quarantine(&mut transaction, quarantine).await?;
         transaction.commit().await?;

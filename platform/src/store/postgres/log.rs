@@ -126,6 +126,19 @@ impl LogStore for PostgresStore {
         row.map(|(fence,)| unsigned(fence)).transpose()
     }
 
+    async fn release_lease(&self, name: &str, holder: &str) -> Stored<()> {
+        retried(|| async {
+            sqlx::query("UPDATE leases SET until = $3 WHERE name = $1 AND holder = $2")
+                .bind(name)
+                .bind(holder)
+                .bind(at(Instant::default()))
+                .execute(&self.pool)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
         let rows: Vec<QueuedRow> = sqlx::query_as(
             "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
@@ -277,6 +290,19 @@ impl LogStore for PostgresStore {
 async fn check_fence(transaction: &mut Writing<'_>, fence: u64) -> Stored<()> {
     let row: Option<(i64,)> =
         sqlx::query_as("SELECT fence FROM leases WHERE name = 'log' FOR UPDATE")
+            .fetch_optional(&mut **transaction)
+            .await?;
+    match row {
+        Some((held,)) if held == signed(fence) => Ok(()),
+        _ => Err(StoreError::Fenced),
+    }
+}
+
+/// The same for those who only add what the log does not hold yet: many at a time, and a take-over
+/// waits for them.
+pub(super) async fn share_fence(transaction: &mut Writing<'_>, fence: u64) -> Stored<()> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("SELECT fence FROM leases WHERE name = 'log' FOR SHARE")
             .fetch_optional(&mut **transaction)
             .await?;
     match row {

@@ -5,6 +5,7 @@ use schemas::statement::Position;
 use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::ingest::insert_statement;
+use super::log::check_fence;
 use super::{BEGIN, SqliteStore, hash, instant, signed, unsigned};
 use crate::store::captures::{CaptureStore, CapturedEvent, ChainMove, KeptCapture, NewCapture};
 use crate::store::{StoreError, Stored};
@@ -51,6 +52,9 @@ impl CaptureRow {
 impl CaptureStore for SqliteStore {
     async fn add_capture(&self, capture: &NewCapture) -> Stored<bool> {
         let mut transaction = self.writer.begin_with(BEGIN).await?;
+        if let Some(fence) = capture.fence {
+            check_fence(&mut transaction, fence).await?;
+        }
         if !insert_job(&mut transaction, capture).await? {
             return Ok(false);
         }

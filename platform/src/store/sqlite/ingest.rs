@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
+use super::log::check_fence;
 use super::{BEGIN, SqliteStore, signed};
 use crate::store::{IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored};
 
@@ -11,7 +12,30 @@ impl IngestStore for SqliteStore {
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
+        self.commit_in(None, statements, quarantine).await
+    }
+
+    async fn commit_under(
+        &self,
+        fence: u64,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
+        self.commit_in(Some(fence), statements, quarantine).await
+    }
+}
+
+impl SqliteStore {
+    async fn commit_in(
+        &self,
+        fence: Option<u64>,
+        statements: &[NewStatement],
+        quarantine: &[NewQuarantine],
+    ) -> Stored<Vec<bool>> {
         let mut transaction = self.writer.begin_with(BEGIN).await?;
+        if let Some(fence) = fence {
+            check_fence(&mut transaction, fence).await?;
+        }
         let mut fresh = Vec::with_capacity(statements.len());
         for statement in statements {
             fresh.push(insert_statement(&mut transaction, statement).await?);

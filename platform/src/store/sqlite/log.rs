@@ -82,6 +82,16 @@ impl LogStore for SqliteStore {
         row.map(|(fence,)| unsigned(fence)).transpose()
     }
 
+    async fn release_lease(&self, name: &str, holder: &str) -> Stored<()> {
+        sqlx::query("UPDATE leases SET until = $3 WHERE name = $1 AND holder = $2")
+            .bind(name)
+            .bind(holder)
+            .bind(Instant::default().to_rfc3339())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
         let rows: Vec<(i64, String, Vec<u8>, i64, i64)> = sqlx::query_as(
             "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
@@ -263,7 +273,10 @@ impl LogStore for SqliteStore {
 }
 
 /// A stale writer fails here: its fence is no longer the lease's.
-async fn check_fence(transaction: &mut Transaction<'_, Sqlite>, fence: u64) -> Stored<()> {
+pub(super) async fn check_fence(
+    transaction: &mut Transaction<'_, Sqlite>,
+    fence: u64,
+) -> Stored<()> {
     let row: Option<(i64,)> = sqlx::query_as("SELECT fence FROM leases WHERE name = 'log'")
         .fetch_optional(&mut **transaction)
         .await?;
