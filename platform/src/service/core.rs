@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use schemas::log::Policy;
-use schemas::time::{Clock, Instant};
+use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, policy};

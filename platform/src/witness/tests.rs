@@ -164,7 +164,9 @@ async fn a_log_may_have_several_keys_and_none_of_another_log() {
     config
         .logs
         .push(("log.example/u".parse().unwrap(), of_other.public()));
-    let witness = Witness::open(config, Arc::new(TokioClock)).await.unwrap();
+    let witness = Witness::open(config, Arc::new(Disk), Arc::new(TokioClock))
+        .await
+        .unwrap();
     let honest = tree("a", 9);
     assert!(witness.cosign(&request(&honest, 0, 5)).is_ok());
     assert!(witness.cosign(&signed(&honest, 5, 7, &next)).is_ok());
