@@ -4,17 +4,19 @@
 
 use std::sync::Arc;
 
+use edge_agent::follow::Followed;
 use kit::clock::TokioClock;
 use platform::anchor::{Approval, NotaryError, SuccessionError, terms};
 use platform::bundle::Choice;
 use platform::command::policy::{self as command, PolicyError};
 use platform::config::Config;
 use platform::keys::Keys;
+use platform::policies::Reign;
 use platform::registry::AdmitError;
 use platform::service::{self, StartError};
 use platform::store::LogStore as _;
 use schemas::hash::{Hash, sha256};
-use schemas::log::{Entry, Policy, PolicyChain};
+use schemas::log::{Entry, Policy, PolicyChain, PolicyHandover, PolicyLink};
 use schemas::note::{Checkpoint, Note};
 use schemas::proof::{self, Bundle, Bytes, CheckpointRow, Class, Version, select};
 use schemas::registry::State;
@@ -117,6 +119,18 @@ async fn bundles_across_successions_verify_for_readers_of_any_policy() {
     assert_eq!(world.monitor().await, Vec::<String>::new());
 }
 
+/// A note by the first log key, cosigned by all its witnesses.
+fn signed_by_the_first(world: &World, size: u64, root: Hash) -> Note {
+    let origin = world.policy.origin.clone();
+    let key = key_of(origin.as_str());
+    let mut note = Note::sign(Checkpoint { origin, size, root }, &key);
+    for name in NAMES {
+        let line = note.cosign(name, &key_of(name), world.policy.time);
+        note.lines.push(line);
+    }
+    note
+}
+
 #[tokio::test]
 async fn former_witnesses_and_a_former_log_key_sign_nothing_new() {
     let (world, ids) = three_policies().await;
@@ -127,19 +141,10 @@ async fn former_witnesses_and_a_former_log_key_sign_nothing_new() {
         outcome.unwrap_err().class
     };
     let size = good.headers[0].index + 1;
-    let forged = |size: u64, root: Hash| {
-        let origin = world.policy.origin.clone();
-        let key = key_of(origin.as_str());
-        let mut note = Note::sign(Checkpoint { origin, size, root }, &key);
-        for name in NAMES {
-            let line = note.cosign(name, &key_of(name), world.policy.time);
-            note.lines.push(line);
-        }
-        CheckpointRow {
-            note: Bytes(note.encode()),
-            policy: 0,
-            prefix: Vec::new().into(),
-        }
+    let forged = |size: u64, root: Hash| CheckpointRow {
+        note: Bytes(signed_by_the_first(&world, size, root).encode()),
+        policy: 0,
+        prefix: Vec::new().into(),
     };
     let root = world.notary.tree.read(|tree| tree.root(size)).unwrap();
     let mut bundle = good.clone();
@@ -172,6 +177,42 @@ async fn who_trusts_the_first_policy_follows_the_hand_overs() {
     broken.policies.remove(1);
     assert!(broken.follow(&world.policy_entry()).is_err());
     assert!(chain.follow(b"a stranger's").is_err());
+}
+
+#[tokio::test]
+async fn a_gateway_is_led_to_the_newest_policy_and_not_behind_the_end_of_an_old_one() {
+    let (world, _) = three_policies().await;
+    let chain = world.notary.succession.policies.in_force();
+    let link = |reign: &Reign| PolicyLink {
+        index: reign.index,
+        entry: reign.entry.clone(),
+        handover: reign.handover.clone().map(|note| PolicyHandover {
+            note,
+            path: (world.notary.tree)
+                .read(|tree| tree.inclusion(reign.index, reign.index + 1))
+                .unwrap()
+                .into(),
+        }),
+    };
+    let served = PolicyChain {
+        tracebond: "policies/v1".into(),
+        policies: chain.iter().map(link).collect(),
+    };
+    let first = world.policy_entry();
+    let alone = Followed::only(world.policy.clone());
+    let led = Followed::along(&first, &served).unwrap();
+    assert_eq!(led.newest(), chain[2].policy);
+    let newest = world.store.newest_checkpoint().await.unwrap().unwrap();
+    assert!(led.check_note(&newest.note).is_ok());
+    assert!(alone.check_note(&newest.note).is_err());
+    // What came under the first policy still counts, what its keys sign now does not.
+    let earliest = world.store.checkpoint_covering(0).await.unwrap().unwrap();
+    assert!(led.check_note(&earliest.note).is_ok());
+    let size = chain[1].index + 1;
+    let root = world.notary.tree.read(|tree| tree.root(size)).unwrap();
+    let late = signed_by_the_first(&world, size, root).encode();
+    assert!(alone.check_note(&late).is_ok());
+    assert!(led.check_note(&late).is_err());
 }
 
 #[tokio::test]

@@ -24,9 +24,6 @@ use crate::store::{KeptBatch, KeptCheckpoint, KeptStatement, Store, StoreError};
 use keys::{Keys, Place};
 use rows::event_rows;
 
-/// Version 1 as long as a bundle needs no more: set to false once every reader takes version 2.
-const VERSION_1_WHERE_ENOUGH: bool = true;
-
 /// No bundle can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -163,15 +160,11 @@ impl Bundler {
         let (chosen, waiting) = self.witnessed(choice, view.size()).await?;
         let headers = self.headers(&chosen).await?;
         let policies = view.policies()?;
-        let enough = VERSION_1_WHERE_ENOUGH && policies.len() == 1;
-        let version = if enough { Version::V1 } else { Version::V2 };
         let mut keys = Keys::over(&*self.store, &headers).await?;
         let mut said = Said::default();
         for kept in &chosen {
             let (mut row, signers) = self.statement_row(kept, &headers, &mut keys).await?;
-            if version == Version::V2 {
-                row.seen = view.seen(self, &kept.bytes).await?;
-            }
+            row.seen = view.seen(self, &kept.bytes).await?;
             let wanted = choice.statements.get(&kept.id).unwrap_or(&Chosen::All);
             let leaves = self.store.events_of_statement(&kept.id).await?;
             let rows = event_rows(said.statements.len(), wanted, &leaves, &withhold)?;
@@ -180,14 +173,14 @@ impl Bundler {
             said.people.push(signers);
         }
         said.settle(&keys.rows)?;
-        let fresh = match version {
-            Version::V2 if choice.fresh => self.fresh(&view, keys.rows.values()).await?,
-            _ => None,
+        let fresh = match choice.fresh {
+            true => self.fresh(&view, &keys).await?,
+            false => None,
         };
         let (checkpoints, sizes) = view.checkpoints(&headers)?;
         let row = |header| view.header_row(header, &sizes);
         let bundle = Bundle {
-            version,
+            version: Version::V2,
             policies,
             checkpoints,
             headers: headers.iter().map(row).collect::<Result<_, _>>()?,

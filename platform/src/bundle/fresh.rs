@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use schemas::hash::Hash;
 use schemas::log::Entry;
-use schemas::proof::{Bytes, Fixed, Fresh, FreshKey, KeyRow};
+use schemas::proof::{Bytes, Fixed, Fresh, FreshKey};
 use schemas::registry::{Head, Registry, Role, SignedRecord};
 
+use super::keys::Keys;
 use super::log::View;
 use super::{BundleError, Bundler};
 
@@ -20,19 +21,24 @@ impl Bundler {
     /// The rows for these keys; none where the newest head would not let a reader say more: no head
     /// is covered yet, or an organisation was admitted by a registrar that the policy now no longer
     /// names (one that is not active: the others had to be admitted again).
-    pub(super) async fn fresh<'r>(
+    pub(super) async fn fresh(
         &self,
         view: &View<'_>,
-        rows: impl Iterator<Item = &'r KeyRow>,
+        shown: &Keys<'_>,
     ) -> Result<Option<Fresh>, BundleError> {
         let Some((index, entry, head)) = self.newest_head(view).await? else {
             return Ok(None);
         };
-        let list = self.store.registry_list(head.version).await?;
-        let registry = Registry::new(&list.into_iter().collect());
-        let registry = registry.ok_or(BundleError::Broken("registry"))?;
+        let made;
+        let registry = match shown.registry(head.version) {
+            Some(registry) => registry,
+            None => {
+                made = self.registry(&head).await?;
+                &made
+            }
+        };
         let mut wanted = BTreeSet::new();
-        for row in rows {
+        for row in shown.rows.values() {
             let signed = SignedRecord::parse(row.record.0.clone());
             wanted.insert(
                 signed
@@ -44,7 +50,7 @@ impl Bundler {
         let policy = view.policy_at(index);
         let mut keys = Vec::new();
         while let Some(kid) = wanted.pop_first() {
-            let kept = self.kept_at(&kid, &head, &registry).await?;
+            let kept = self.kept_at(&kid, &head, registry).await?;
             if kept.signed.record.role == Role::Organisation {
                 let named = policy.and_then(|policy| policy.registrar(&kept.signed.signer));
                 if named.is_none() {
@@ -65,6 +71,17 @@ impl Bundler {
             path: view.inclusion(index, view.size())?,
             keys: keys.into_iter().map(|kept| kept.row).collect(),
         }))
+    }
+
+    async fn registry(&self, head: &Head) -> Result<Registry, BundleError> {
+        let list = self.store.registry_list(head.version).await?;
+        let registry = Registry::new(&list.into_iter().collect());
+        let registry = registry.ok_or(BundleError::Broken("registry"))?;
+        if registry.root() == head.root {
+            Ok(registry)
+        } else {
+            Err(BundleError::Broken("registry root"))
+        }
     }
 
     async fn newest_head(

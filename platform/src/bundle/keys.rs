@@ -35,6 +35,11 @@ impl<'a> Keys<'a> {
         Ok(keys)
     }
 
+    /// The registry of a version that a header carries.
+    pub(super) fn registry(&self, version: u64) -> Option<&Registry> {
+        self.registries.get(&version).map(|(_, registry)| registry)
+    }
+
     async fn find_registries(&mut self, headers: &[Header]) -> Result<(), BundleError> {
         for (position, header) in headers.iter().enumerate() {
             let version = header.header.registry.version;
