@@ -29,6 +29,9 @@ pub enum Alarm {
     /// Entry 0 is no first policy.
     #[error("entry 0 is no first policy")]
     NoPolicy,
+    /// A policy that does not name the one before, or stands elsewhere than it says.
+    #[error("entry {0}: the policy does not follow the one before")]
+    PolicyChain(u64),
     /// A header of another log.
     #[error("entry {0} is a header of another log")]
     OtherLog(u64),
@@ -106,13 +109,28 @@ impl LogAudit {
             return Err(Alarm::NoPolicy);
         }
         match entry {
-            Entry::Policy(policy) => {
-                self.policy = Some(policy);
-                Ok(())
-            }
+            Entry::Policy(policy) => self.read_policy(index, policy),
             Entry::Registry { head, time } => self.read_head(index, head, time),
             Entry::Header(header) => self.read_header(index, &header, bytes),
             Entry::Document { .. } | Entry::Tombstones { .. } => Ok(()),
+        }
+    }
+
+    /// Every policy but the first names the one before and its own place.
+    fn read_policy(&mut self, index: u64, policy: Policy) -> Result<(), Alarm> {
+        let follows = match (&self.policy, policy.prev) {
+            (None, None) => true,
+            (Some(before), Some((hash, size, _))) => {
+                let same = policy.log == before.log && policy.origin == before.origin;
+                same && hash == before.hash() && size == index
+            }
+            _ => false,
+        };
+        if follows {
+            self.policy = Some(policy);
+            Ok(())
+        } else {
+            Err(Alarm::PolicyChain(index))
         }
     }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use bundle::Shown;
 use cases::{FEWER, OTHER_KEY, leaf, succeeded};
 use log::{FIRST, Past, Terms};
+use schemas::audit::{Alarm, LogAudit};
 use schemas::hash::{Hash, sha256};
 use schemas::proof::{
     Bundle, Bytes, Class, Mark, MergeError, Refusal, Report, Version, merge, select, verify,
@@ -265,6 +266,20 @@ fn a_recent_head_shows_exactly_the_keys_that_the_bundle_rests_on() {
         });
     });
     assert_eq!(more, Class::RegistryPath);
+}
+
+#[test]
+fn a_monitor_reads_a_succession_and_alarms_at_a_policy_that_follows_nothing() {
+    let (past, _) = long();
+    let mut audit = LogAudit::new();
+    for entry in &past.entries {
+        audit.read(entry).unwrap();
+    }
+    let size = past.entries.len() as u64;
+    let again = audit.read(&past.policy_entry(2));
+    assert_eq!(again, Err(Alarm::PolicyChain(size)));
+    let first = audit.read(&past.policy_entry(0));
+    assert_eq!(first, Err(Alarm::PolicyChain(size + 1)));
 }
 
 #[test]
