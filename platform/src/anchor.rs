@@ -299,6 +299,10 @@ fn kept_going(what: &'static str, error: NotaryError) -> Result<(), NotaryError>
             tracing::error!(error = causes(&error), "{what}");
             Ok(())
         }
+        NotaryError::Succession(error) if error.is_for_now() => {
+            tracing::error!(%error, "{what}");
+            Ok(())
+        }
         other => Err(other),
     }
 }

@@ -64,6 +64,13 @@ impl Policies {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// True while the newest policy of the log has not been handed over to.
+    #[must_use]
+    pub fn wait_for_handover(&self) -> bool {
+        let chain = self.chain();
+        chain.last().is_some_and(|last| !last.is_in_force())
+    }
+
     /// Those that are in force or were, by index; never none.
     #[must_use]
     pub fn in_force(&self) -> Vec<Reign> {

@@ -153,8 +153,11 @@ impl Notary {
     /// [`NotaryError`]; nothing was signed.
     pub async fn follow(&self) -> Result<(), NotaryError> {
         let (size, _) = self.store.log_head().await?.unwrap_or_default();
-        if size > self.tree.read(LogTree::size) {
+        let grown = size > self.tree.read(LogTree::size);
+        if grown {
             self.rebuild().await?;
+        }
+        if grown || self.succession.policies.wait_for_handover() {
             self.read_policies().await?;
         }
         self.follow_registry().await?;

@@ -87,6 +87,14 @@ pub enum SuccessionError {
     NoKey,
 }
 
+impl SuccessionError {
+    /// True where witnesses that answer later mend it.
+    #[must_use]
+    pub const fn is_for_now(&self) -> bool {
+        matches!(self, Self::EndNotWitnessed | Self::NotHandedOver)
+    }
+}
+
 /// Hash over what a policy says, whenever it says it and whatever it follows.
 #[must_use]
 pub fn terms(policy: &Policy) -> Hash {

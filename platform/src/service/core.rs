@@ -93,6 +93,7 @@ impl Core {
                 notary.find_documents().await?;
             }
             Err(error @ NotaryError::Unconfirmed { .. }) => tracing::warn!("{error}"),
+            Err(NotaryError::Succession(error)) if error.is_for_now() => tracing::error!("{error}"),
             Err(error) => return Err(error.into()),
         }
         Ok(notary)
