@@ -5,5 +5,6 @@ mod corrupt;
 mod flipped;
 mod sample;
 mod selected;
+mod short;
 mod soundness;
 mod withheld;

@@ -1,6 +1,7 @@
 //! Routes: parse, call, map the error. No SQL and no rule lives here.
 
 mod capture;
+mod documents;
 mod enrol;
 mod epcis;
 mod evidence;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+pub use self::documents::Documents;
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Recorded, Registrar};
 use crate::bundle::Bundler;
@@ -78,6 +80,8 @@ pub struct App {
     pub verifier: Recorded,
     /// Whether this process leads.
     pub standing: Standing,
+    /// Which hashes of documents the log holds.
+    pub documents: Documents,
     /// The operator's own keys and records.
     pub operator: Operator,
     /// Public address, without slash at the end.
@@ -127,6 +131,7 @@ pub fn router(app: Shared) -> Router {
         .route("/v1/policy", get(log::policy))
         .route("/v1/policies", get(log::policies))
         .route("/v1/verifier", get(log::verifier))
+        .route("/v1/documents/{hash}", get(documents::proof))
         .route(
             "/v1/evidence/{organisation}",
             get(evidence::of_organisation),

@@ -289,6 +289,7 @@ fn app(
         readers: config.readers.clone(),
         verifier: core.verifier.clone(),
         standing: core.standing.clone(),
+        documents: http::Documents::default(),
         operator: core.operator(config),
         public_url: around.public_url,
         shutdown: around.shutdown.clone(),

@@ -3,6 +3,7 @@
 //! implementation in Python was made from the document alone.
 
 mod check;
+mod document;
 mod form;
 mod merge;
 mod select;
@@ -11,6 +12,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use check::verify;
+pub use document::{
+    DOCUMENT_PROOF, DOCUMENT_PROOF_MAX, DocumentProof, DocumentReport, is_document_proof,
+    verify_document,
+};
 pub use form::{
     BUNDLE_MAX, Bundle, Bytes, CheckpointRow, Digest, EventRow, Fixed, Fresh, FreshKey, Handover,
     HeaderRow, KeyRow, LATER_MAX, MemberRow, POLICIES_MAX, Path, PolicyRow, ROWS_MAX, Seen,

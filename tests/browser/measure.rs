@@ -39,6 +39,8 @@ async fn measure() -> Result<()> {
         PEACHES,
         "/assets/tracebond.css",
         kit::verifier::SCRIPT_HREF.as_str(),
+        kit::verifier::PAGE_HREF.as_str(),
+        kit::verifier::parts()[1].href().as_str(),
         "/verify",
     ] {
         let (bytes, encoding) = wire(&format!("{}{path}", served.url)).await;

@@ -21,14 +21,18 @@ async fn hash_of_the_script_is_a_witnessed_entry_of_the_log() {
     world.anchor().await;
     let told: Value =
         serde_json::from_slice(&get(&format!("{}/v1/verifier", served.url)).await).unwrap();
-    let script = get(&format!(
-        "{}{}",
-        served.url,
-        told["script"].as_str().unwrap()
-    ))
-    .await;
+    // The hash is that of the list, and the list names every part as it is served.
+    let list = get(&format!("{}{}", served.url, told["list"].as_str().unwrap())).await;
     let hash: Hash = told["sha256"].as_str().unwrap().parse().unwrap();
-    assert_eq!(hash, sha256(&script));
+    assert_eq!(hash, sha256(&list));
+    let mut lines = String::new();
+    for part in told["parts"].as_array().unwrap() {
+        let path = part["path"].as_str().unwrap();
+        let found = sha256(&get(&format!("{}{path}", served.url)).await);
+        assert_eq!(part["sha256"], found.to_string());
+        lines.push_str(&format!("{found}  {}\n", part["name"].as_str().unwrap()));
+    }
+    assert_eq!(lines.as_bytes(), list);
 
     // The entry that is named says the same, and is in the tree of the checkpoint that is served.
     let index = told["index"].as_u64().unwrap();
@@ -99,27 +103,26 @@ async fn witnesses_serve_the_very_same_verifier() {
     let page = get(&format!("{}/verify", served.url)).await;
     for origin in &origins {
         assert_eq!(get(&format!("{origin}/verify")).await, page);
-        let href = format!("{origin}{}", *kit::verifier::SCRIPT_HREF);
-        let answer = reqwest::get(&href).await.unwrap();
-        assert_eq!(
-            answer.headers()["cache-control"],
-            "public, max-age=31536000, immutable"
-        );
-        assert_eq!(
-            answer.headers()["content-type"],
-            "text/javascript; charset=utf-8"
-        );
-        let policy = answer.headers()["content-security-policy"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        assert!(policy.contains("script-src 'self'"), "{policy}");
-        assert_eq!(
-            answer.bytes().await.unwrap(),
-            kit::verifier::SCRIPT.as_bytes()
-        );
-        let bare = reqwest::get(href.split('?').next().unwrap()).await.unwrap();
-        assert_eq!(bare.headers()["cache-control"], "no-cache");
+        for part in kit::verifier::parts() {
+            let href = format!("{origin}{}", part.href());
+            let answer = reqwest::get(&href).await.unwrap();
+            assert_eq!(
+                answer.headers()["cache-control"],
+                "public, max-age=31536000, immutable"
+            );
+            assert_eq!(
+                answer.headers()["content-type"],
+                "text/javascript; charset=utf-8"
+            );
+            let policy = answer.headers()["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            assert!(policy.contains("script-src 'self'"), "{policy}");
+            assert_eq!(answer.bytes().await.unwrap(), part.text.as_bytes());
+            let bare = reqwest::get(href.split('?').next().unwrap()).await.unwrap();
+            assert_eq!(bare.headers()["cache-control"], "no-cache");
+        }
     }
     // The product page leads to each of them and says who runs it.
     let html = String::from_utf8(get(&format!("{}{PEACHES}?lang=en", served.url)).await).unwrap();

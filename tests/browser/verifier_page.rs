@@ -191,11 +191,12 @@ async fn hostile_bundles_are_refused_with_a_word_and_without_a_freeze() -> Resul
         })
     };
     let hostile = [
-        ("nothing", "''".to_owned(), "format"),
-        ("no JSON", "'\\u0000'.repeat(100)".to_owned(), "format"),
+        // What does not call itself a bundle may be any document: its hash is looked for.
+        ("nothing", "''".to_owned(), ""),
+        ("no JSON", "'\\u0000'.repeat(100)".to_owned(), ""),
         (
             "depth",
-            "'{\"tracebond\":' + '['.repeat(2e6)".to_owned(),
+            "'{\"tracebond\":\"bundle/v2\",\"keys\":' + '['.repeat(2e6)".to_owned(),
             "format",
         ),
         (
@@ -205,18 +206,18 @@ async fn hostile_bundles_are_refused_with_a_word_and_without_a_freeze() -> Resul
         ),
         (
             "too large",
-            "new Uint8Array(33554433).fill(65)".to_owned(),
+            "'{\"tracebond\":\"bundle/v1\",' + 'A'.repeat(33554433)".to_owned(),
             "format",
         ),
         (
             "32 MiB in one string",
-            "'{\"tracebond\":\"' + 'A'.repeat(33554000) + '\"}'".to_owned(),
+            "'{\"tracebond\":\"bundle/' + 'A'.repeat(33554000) + '\"}'".to_owned(),
             "format",
         ),
         (
             "32 MiB in one entry",
             format!("{{}}.x + {long}.repeat(8000)"),
-            "format",
+            "",
         ),
         (
             "too many rows",
@@ -271,9 +272,14 @@ async fn hostile_bundles_are_refused_with_a_word_and_without_a_freeze() -> Resul
     for (what, script, class) in &hostile {
         browser.drop_file(script).await?;
         let found = browser.found().await?;
-        assert_eq!(found, ("refused".into(), (*class).to_owned()), "{what}");
+        let verdict = if class.is_empty() { "none" } else { "refused" };
+        assert_eq!(found, (verdict.into(), (*class).to_owned()), "{what}");
         let said = browser.text("#result").await?;
-        assert!(said.contains("First fault: "), "{what}: {said}");
+        assert_eq!(
+            said.contains("First fault: "),
+            !class.is_empty(),
+            "{what}: {said}"
+        );
     }
     browser.shot("verifier-hostile").await?;
     let gap = browser.run("return window.gap;").await?.as_f64().unwrap();
@@ -291,10 +297,158 @@ async fn hostile_bundles_are_refused_with_a_word_and_without_a_freeze() -> Resul
     // The page is as good as before.
     browser.drop_file(&json!(bundle).to_string()).await?;
     assert_eq!(browser.found().await?.0, "verified");
-    browser.is_quiet().await?;
+    // A hash that the log does not hold is a 404, which the browser notes.
+    let complaints = browser.complaints().await?;
+    assert!(
+        complaints
+            .iter()
+            .all(|line| line.contains("/v1/documents/")),
+        "{complaints:?}"
+    );
     browser
         .open_page(&format!("{}{PEACHES}?lang=en", served.url))
         .await?;
     assert_eq!(browser.checked().await?, "ok");
     Ok(())
+}
+
+/// Any file: its hash is looked for in the log of the origin, and what the log answers is verified.
+#[tokio::test]
+async fn hash_of_a_document_is_found_and_verified() -> Result<()> {
+    let Some(browser) = Browser::start().await else {
+        return Ok(());
+    };
+    let (mut world, served) = peaches().await;
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report.json");
+    std::fs::write(&report, "{\"tracebond\":\"report/v1\",\"month\":7}")?;
+    let hash = schemas::hash::sha256(&std::fs::read(&report)?);
+    let url = format!("{}/v1/documents/{hash}", served.url);
+    let absent = reqwest::get(&url).await?;
+    assert_eq!(absent.status(), 404);
+    assert_eq!(absent.headers()["content-type"], "application/problem+json");
+    world.notary.record_document("report", hash).await?;
+    world.anchor().await;
+    let proof = reqwest::get(&url).await?.bytes().await?;
+    let proven = schemas::proof::verify_document(&proof, Some(&world.policy_entry())).unwrap();
+    assert_eq!(
+        (proven.hash, proven.kind.as_deref()),
+        (hash, Some("report"))
+    );
+    let saved = folder.path().join("proof.json");
+    std::fs::write(&saved, &proof)?;
+
+    for (origin, lang) in [(&served.url, "en"), (&served.url, "zh-CN")] {
+        browser
+            .open_page(&format!("{origin}/verify?lang={lang}"))
+            .await?;
+        browser.choose("bundle", &report).await?;
+        assert_eq!(browser.found().await?, ("verified".into(), String::new()));
+        let said = browser.text("#result").await?;
+        assert!(said.contains(&hash.to_string()), "{said}");
+        for section in world.witnesses.sections() {
+            assert!(said.contains(&section.name), "{said}");
+        }
+        for (size, name) in [(PHONE, "390"), (DESK, "1440")] {
+            browser.resize(size).await?;
+            browser.theme(name == "390").await?;
+            browser.shot(&format!("document-{lang}-{name}")).await?;
+            browser.is_accessible().await?;
+        }
+    }
+    // A witness serves no log: it says so, and checks the proof itself.
+    let witness = world.witnesses.sections().remove(0).url;
+    browser
+        .open_page(&format!("{witness}/verify?lang=en"))
+        .await?;
+    let paste = |words: &str| {
+        format!(
+            "document.getElementById('text').value = {}; document.querySelector('.do').click();",
+            json!(words)
+        )
+    };
+    browser
+        .run(&paste(&hash.to_string().to_uppercase()))
+        .await?;
+    assert_eq!(browser.found().await?.0, "none");
+    let said = browser.text("#result").await?;
+    assert!(said.contains(&format!("/v1/documents/{hash}")), "{said}");
+    browser.choose("bundle", &saved).await?;
+    assert_eq!(browser.found().await?, ("verified".into(), String::new()));
+    Ok(())
+}
+
+/// Whatever is changed in a document proof, script and Rust refuse it for the same reason.
+#[tokio::test]
+async fn altered_document_proofs_are_refused_alike() -> Result<()> {
+    let Some(browser) = Browser::start().await else {
+        return Ok(());
+    };
+    let (mut world, served) = peaches().await;
+    let hash = schemas::hash::sha256(b"a report");
+    world.notary.record_document("report", hash).await?;
+    world.anchor().await;
+    let proof: Value = reqwest::get(format!("{}/v1/documents/{hash}", served.url))
+        .await?
+        .json()
+        .await?;
+    browser
+        .open_page(&format!("{}/verify?lang=en", served.url))
+        .await?;
+    let flipped = |text: &Value, at: usize| {
+        let mut bytes = b64::decode(text.as_str().unwrap()).unwrap();
+        bytes[at] ^= 1;
+        json!(b64::encode(&bytes))
+    };
+    let changes: [(&str, fn(&mut Value, Value), Value); 7] = [
+        (
+            "entry",
+            |proof, value| proof["entry"] = value,
+            flipped(&proof["entry"], 20),
+        ),
+        (
+            "type",
+            |proof, value| proof["entry"] = value,
+            flipped(&proof["entry"], 0),
+        ),
+        (
+            "index",
+            |proof, value| proof["index"] = value,
+            json!(proof["index"].as_u64().unwrap() + 1),
+        ),
+        (
+            "path",
+            |proof, value| proof["path"][0] = value,
+            flipped(&proof["path"][0], 3),
+        ),
+        (
+            "note",
+            |proof, value| proof["checkpoint"] = value,
+            flipped(&proof["checkpoint"], 200),
+        ),
+        (
+            "policy",
+            |proof, value| proof["policy"] = value,
+            flipped(&proof["policy"], 60),
+        ),
+        ("member", |proof, value| proof["more"] = value, json!(1)),
+    ];
+    for (what, change, value) in changes {
+        let mut altered = proof.clone();
+        change(&mut altered, value);
+        let text = altered.to_string();
+        let refusal = schemas::proof::verify_document(text.as_bytes(), None).unwrap_err();
+        browser.drop_file(&json!(text).to_string()).await?;
+        let found = browser.found().await?;
+        assert_eq!(
+            found,
+            ("refused".into(), refusal.class.to_string()),
+            "{what}: {refusal}"
+        );
+    }
+    browser
+        .drop_file(&json!(proof.to_string()).to_string())
+        .await?;
+    assert_eq!(browser.found().await?.0, "verified");
+    browser.is_quiet().await
 }

@@ -119,6 +119,7 @@ impl World {
             readers: Vec::new(),
             verifier,
             standing: self.notary.standing.clone(),
+            documents: http::Documents::default(),
             operator: Operator {
                 log: self.policy.log,
                 slug: "operator".parse().unwrap(),

@@ -14,44 +14,44 @@ const MOST_ROWS = 65536;
 const NUMBER = 'number';
 const TEXT = 'text';
 const PATH = [32, 0, 64];
-const ENTRY = { entry: 0, index: NUMBER, path: PATH };
-const KEY = { record: 0, salt: 16, index: NUMBER, path: PATH };
-const MEMBER = { name: TEXT, 'salt?': 16, 'value?': 0, 'hash?': 32 };
-const SEEN = { note: 0, policy: NUMBER, prefix: PATH };
+const ENTRY = { 'entry': 0, 'index': NUMBER, 'path': PATH };
+const KEY = { 'record': 0, 'salt': 16, 'index': NUMBER, 'path': PATH };
+const MEMBER = { 'name': TEXT, 'salt?': 16, 'value?': 0, 'hash?': 32 };
+const SEEN = { 'note': 0, 'policy': NUMBER, 'prefix': PATH };
 const ROWS = [1, MOST_ROWS];
 const STATEMENT_ROW = {
-  statement: 0,
-  header: NUMBER,
-  index: NUMBER,
-  path: PATH,
-  device: NUMBER,
-  organisation: NUMBER,
+  'statement': 0,
+  'header': NUMBER,
+  'index': NUMBER,
+  'path': PATH,
+  'device': NUMBER,
+  'organisation': NUMBER,
   'later?': [0, 1, 4096],
 };
 const COMMON = {
-  tracebond: TEXT,
-  headers: [{ ...ENTRY, checkpoint: NUMBER, 'refused?': 0 }, ...ROWS],
-  keys: [{ ...KEY, header: NUMBER }, 2, MOST_ROWS],
-  events: [
-    { statement: NUMBER, index: NUMBER, path: PATH, 'leaf?': 32, 'source?': NUMBER, 'members?': [MEMBER, 1, 64] },
+  'tracebond': TEXT,
+  'headers': [{ ...ENTRY, 'checkpoint': NUMBER, 'refused?': 0 }, ...ROWS],
+  'keys': [{ ...KEY, 'header': NUMBER }, 2, MOST_ROWS],
+  'events': [
+    { 'statement': NUMBER, 'index': NUMBER, 'path': PATH, 'leaf?': 32, 'source?': NUMBER, 'members?': [MEMBER, 1, 64] },
     0,
     MOST_ROWS,
   ],
 };
 const FORMS = {
-  'bundle/v1': { ...COMMON, policy: ENTRY, checkpoints: [0, ...ROWS], statements: [STATEMENT_ROW, ...ROWS] },
+  'bundle/v1': { ...COMMON, 'policy': ENTRY, 'checkpoints': [0, ...ROWS], 'statements': [STATEMENT_ROW, ...ROWS] },
   'bundle/v2': {
     ...COMMON,
-    policies: [{ ...ENTRY, 'prefix?': PATH, 'handover?': { note: 0, path: PATH } }, 1, 32],
-    checkpoints: [SEEN, ...ROWS],
-    'fresh?': { ...ENTRY, keys: [KEY, 2, MOST_ROWS] },
-    statements: [{ ...STATEMENT_ROW, 'seen?': SEEN }, ...ROWS],
+    'policies': [{ ...ENTRY, 'prefix?': PATH, 'handover?': { 'note': 0, 'path': PATH } }, 1, 32],
+    'checkpoints': [SEEN, ...ROWS],
+    'fresh?': { ...ENTRY, 'keys': [KEY, 2, MOST_ROWS] },
+    'statements': [{ ...STATEMENT_ROW, 'seen?': SEEN }, ...ROWS],
   },
 };
 
 /** The first flaw of a row is the one that is told. */
 function blame(row, holds, flaw) {
-  row.flaw = row.flaw || (holds ? null : flaw);
+  if (!holds && !row.flaw) row.flaw = flaw ?? true;
 }
 
 /** The rows of a bundle; of version 1 too in the form of version 2. Gives way by `pause` between rows. */
@@ -75,7 +75,7 @@ async function readBundle(bytes, pause) {
     return words;
   };
   // A point, a sign or an exponent would stand behind it; none is part of a bundle.
-  const digits = /(0|[1-9][0-9]{0,15})(?=[,\]}])/y;
+  const digits = /(0|[1-9]\d{0,15})(?=[,\]}])/y;
   const readNumber = () => {
     digits.lastIndex = at;
     const value = Number(digits.exec(source)?.[0]);
@@ -146,24 +146,26 @@ const lastOf = (rows) => rows[rows.length - 1];
 
 /** Marks rows that break the order, or point where nothing stands, or hold too much or too little. */
 function checkOrder({ policies, checkpoints, headers, keys, statements, events, fresh }) {
-  const inRange = (rows, name, others) => rows.forEach((row) => blame(row, row[name] < others.length, 'a place out of range'));
-  inRange(checkpoints, 'policy', policies);
-  inRange(headers, 'checkpoint', checkpoints);
-  inRange(keys, 'header', headers);
-  inRange(statements, 'header', headers);
-  inRange(statements, 'device', keys);
-  inRange(statements, 'organisation', keys);
-  inRange(events, 'statement', statements);
-  const rises = (rows, outer, inner, least = 1) =>
+  for (const [rows, name, others] of [
+    [checkpoints, 'policy', policies],
+    [headers, 'checkpoint', checkpoints],
+    [keys, 'header', headers],
+    [statements, 'header', headers],
+    [statements, 'device', keys],
+    [statements, 'organisation', keys],
+    [events, 'statement', statements],
+  ]) {
+    for (const row of rows) blame(row, row[name] < others.length, 'a place out of range');
+  }
+  const rises = (rows, outer, inner = outer, least = 1) =>
     rows.forEach((row, i) => {
       const before = rows[i - 1];
-      const step = before && (row[outer] - before[outer] || (inner ? row[inner] - before[inner] : 0));
-      blame(row, !before || step >= least, 'out of order');
+      blame(row, !before || (row[outer] - before[outer] || row[inner] - before[inner]) >= least, 'out of order');
     });
   rises(policies, 'index');
-  rises(checkpoints, 'policy', null, 0);
+  rises(checkpoints, 'policy', 'policy', 0);
   rises(headers, 'index');
-  rises(headers, 'checkpoint', null, 0);
+  rises(headers, 'checkpoint', 'checkpoint', 0);
   rises(keys, 'header', 'index');
   rises(statements, 'header', 'index');
   rises(events, 'statement', 'index');
@@ -179,7 +181,8 @@ function checkOrder({ policies, checkpoints, headers, keys, statements, events, 
   policies.forEach((row, i) => blame(row, !row.prefix === !i && !row.handover === !i, 'a policy with too much or too little'));
   for (const row of statements) if (row.seen) blame(row, row.seen.policy < policies.length, 'a place out of range');
   if (fresh) {
-    fresh.keys.forEach(({ index }, i) => blame(fresh, !i || index > fresh.keys[i - 1].index, 'out of order'));
+    rises(fresh.keys, 'index');
+    for (const row of fresh.keys) blame(fresh, !row.flaw, 'out of order');
   }
   for (const row of events) {
     const isShown = !row.leaf && row.source < 4 && row.members;

@@ -6,33 +6,24 @@
 /** What a check says when it does not hold. */
 class Bad extends Error {}
 
-/** Gives `value` back if the check holds. */
-function need(holds, detail, value) {
+/** Gives `value` back if the check holds; what fails is told by the last argument. */
+function need(holds, value, detail = value) {
   if (!holds) throw new Bad(detail);
   return value;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-const utf8 = (words) => encoder.encode(words);
+const utf8 = (words) => new TextEncoder().encode(words);
 
 /** The text of strict UTF-8; a byte order mark stays a character. */
 function textOf(bytes) {
   try {
-    return decoder.decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new Bad('not UTF-8');
   }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1));
-
-function hex(bytes) {
-  let digits = '';
-  for (const byte of bytes) digits += HEX[byte];
-  return digits;
-}
+const hex = (bytes) => Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join('');
 
 const same = (one, other) => hex(one) === hex(other);
 
@@ -131,12 +122,5 @@ function compress(view, at) {
     b = a;
     a = (x + y) | 0;
   }
-  sums[0] += a;
-  sums[1] += b;
-  sums[2] += c;
-  sums[3] += d;
-  sums[4] += e;
-  sums[5] += f;
-  sums[6] += g;
-  sums[7] += h;
+  [a, b, c, d, e, f, g, h].forEach((word, i) => (sums[i] += word));
 }

@@ -78,8 +78,6 @@ function leafOf({ source, members }) {
 
 /** An event is not "verified" when one of these is withheld. */
 const TELLING = ['type', 'eventTime', 'action', 'bizStep', 'disposition', 'readPoint', 'errorDeclaration'];
-/** Seconds after which an event is late. */
-const LATE = 172800;
 /** A state of a key, and its mark. */
 const STATES = ['', 'suspended', 'retired', 'revoked'];
 
@@ -87,7 +85,17 @@ const STATES = ['', 'suspended', 'retired', 'revoked'];
  * Verifies the bytes of a bundle. `trusted` is the policy entry that the reader trusts, or null;
  * `pause` is awaited often and may give way to others. Never throws for what a bundle holds.
  */
-async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = {}) {
+async function verifyBundle(bytes, options = {}) {
+  try {
+    return await judge(bytes, options);
+  } catch (error) {
+    if (error !== MISSING) throw error;
+    await fetchFallback();
+    return judge(bytes, options);
+  }
+}
+
+async function judge(bytes, { trusted = null, pause = async () => {} }) {
   /** The class of the checks that run, and what failed first: the verdict of the document. */
   let kind = 'format';
   let first = null;
@@ -105,7 +113,7 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
       row.failure = fail(error.message);
     }
   };
-  const report = { readable: false, events: [], statements: 0, forks: [], witnesses: [], compared: trusted !== null };
+  const report = { readable: false, events: [], statements: 0, forks: [], witnesses: [], compared: !!trusted };
   let bundle = null;
   await attempt({}, async () => {
     bundle = await readBundle(bytes, pause);
@@ -137,7 +145,7 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
     /** The policy in force at a place of the log. */
     const policyAt = (index) => {
       const row = policies.filter(({ from }) => from < index).pop();
-      return need(row, 'no policy is in force here', row?.policy);
+      return need(row, row?.policy, 'no policy is in force here');
     };
     /** The checkpoint of a note under policy number `at`, within that policy's part of the log. */
     const checkNoteUnder = async (note, at) => {
@@ -159,7 +167,7 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
     /** By whom an organisation was admitted, in the policy that is in force there. */
     const checkAdmitted = ({ signed }, index) => {
       const registrar = policyAt(index).registrars.get(signed.kid);
-      return checkSigned(signed, ED25519, need(registrar, 'no registrar of the policy admitted it', registrar));
+      return checkSigned(signed, ED25519, need(registrar, registrar, 'no registrar of the policy admitted it'));
     };
 
     // Policies and checkpoints. What fails here fails everything.
@@ -282,10 +290,9 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
       for (const { record, failure } of keys) {
         if (failure) continue;
         kind = 'registry-path';
-        const now = need(byKid.has(record.kid), 'a key without its recent record', byKid.get(record.kid));
+        const now = need(byKid.has(record.kid), byKid.get(record.kid), 'a key without its recent record');
         kind = 'record';
-        const own = ({ organisation, device, key, alg, role }) => `${organisation} ${device} ${hex(key)} ${alg} ${role}`;
-        need(own(now) === own(record) && now.version >= record.version, 'a recent record of another key');
+        need(now.fixed === record.fixed && now.version >= record.version, 'a recent record of another key');
         need(now.version > record.version || same(now.signed.raw, record.signed.raw), 'two records of one version');
         wanted.add(record.kid);
       }
@@ -304,7 +311,7 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
       await checkSigned(device.signed, organisation.alg, organisation.key);
     };
     /** The device's key is active, or retired and the statement counts still. */
-    const checkState = async ({ id, said, later }, { kid, state, last, alg, key }) => {
+    const checkState = async ({ said, later }, { kid, state, last, alg, key }) => {
       need(state === ACTIVE || state === RETIRED, 'the key is suspended or revoked');
       const distance = last ? said.epoch - last.epoch || said.seq - last.seq : 0;
       need(distance <= 0, 'the key was retired before');
@@ -384,10 +391,11 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
     };
     for (const { record, registry, failure } of keys) if (!failure) learn(record, registry.version);
     if (report.fresh) for (const { record } of fresh.keys) learn(record, report.fresh.version, report.fresh.time);
+    // Late is what was anchored more than two days after its time.
     const marksOf = (shown, anchored, { record, since }) => {
       const time = shown?.get('eventTime');
       const marks = [
-        time && anchored - secondsOf(time) > LATE && 'late',
+        time && anchored - secondsOf(time) > 172800 && 'late',
         anchored * 1e6 >= since && 'compromised',
         STATES[record.state],
       ];
@@ -399,9 +407,9 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
       const hidden = members.filter(({ hash }) => hash).map(({ name }) => name);
       const hides = !row.members || hidden.some((name) => TELLING.includes(name));
       const event = {
-        statement: outer?.id ? hex(outer.id) : '',
+        statement: hex(outer?.id ?? []),
         index,
-        leaf: leaf ? hex(leaf) : '',
+        leaf: hex(leaf ?? []),
         state: failure ? 'failed' : hides ? 'withheld' : 'verified',
         failure: failure || null,
         source,
@@ -422,7 +430,7 @@ async function verifyBundle(bytes, { trusted = null, pause = async () => {} } = 
     const last = lastOf(policies).policy;
     Object.assign(report, { readable: true, events: events.map(eventOf), statements: statements.length });
     if (last) Object.assign(report, { policy: hex(last.hash), origin: last.origin });
-    if (end) Object.assign(report, { size: end.size, root: hex(end.root), anchored: end.anchored, witnesses: end.witnesses });
+    if (end) Object.assign(report, { size: end.size, root: hex(end.root), anchored: end.anchored, witnesses: [...end.times.keys()] });
     // Places of chains at which the bundle holds two statements.
     const places = statements.filter((row) => !row.failure).map(({ said }) => `${said.device} ${said.epoch}/${said.seq}`);
     const once = new Set();

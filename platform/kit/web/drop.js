@@ -1,5 +1,6 @@
-// The verifier page: a bundle that was saved is dropped or chosen, checked here, and told event by
-// event. The page asks the network for nothing but its own files.
+// The verifier page: a bundle that was saved is dropped, pasted or chosen, checked here, and told event
+// by event; of any other file the hash is looked for in the log of this origin (`document.js`). The page
+// sends nothing but that hash.
 
 const LISTED = 300;
 const $ = (id) => document.getElementById(id);
@@ -12,25 +13,12 @@ function line(parent, words, kind = 'p', tone = '') {
   return element;
 }
 
-/** 2026-11-22 00:00:15, of seconds since 1970; what no date can hold is left out. */
-function utcOf(seconds) {
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? '—' : date.toISOString().slice(0, 19).replace('T', ' ');
-}
-
 /** The entry of a policy file (log.md section 4). */
 function parsePolicyFile(bytes) {
-  need(bytes.length <= 131072, 'too long');
-  let file;
-  try {
-    file = JSON.parse(textOf(bytes));
-  } catch {
-    throw new Bad('no JSON');
-  }
-  need(file && file.tracebond === 'policy/v1' && typeof file.entry === 'string', 'not policy/v1');
-  const entry = base64(file.entry);
-  need(entry !== null, 'no base64');
-  parsePolicy(entry);
+  const file = bytes.length <= MOST_SMALL ? JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) : null;
+  const entry = file && file.tracebond === 'policy/v1' ? tools.base64(file.entry) : null;
+  if (!entry) throw new Error('no policy file');
+  tools.parsePolicy(entry);
   return entry;
 }
 
@@ -40,14 +28,15 @@ function eventLine(list, event) {
   const item = line(list, '', 'li');
   item.dataset.state = event.state;
   const { state, failure, shown } = event;
-  const detail = failure ? { why: why(failure), detail: failure.detail } : {};
-  line(item, say(`page.event.${state}`, detail), 'p', TONES[state]);
+  line(item, say(`page.event.${state}`, failure ? { why: why(failure) } : {}), 'p', TONES[state]);
+  for (const name of event.marks) line(item, say(`mark.${name}`), 'p', 'warn');
   const time = shown.get('eventTime');
   const figures = [stepWord(event), typeof time === 'string' ? time : say('page.event.hidden'), placeOf(event)];
   if (!failure) {
     line(item, figures.filter(Boolean).join(' · '));
     const source = say(`source.${SOURCES[event.source]}`) || say('page.event.hidden');
     line(item, say('page.event.signed', { device: event.device, source, when: utcOf(event.anchored) }), 'p').className = 'small';
+    if (event.after) line(item, say('page.event.after', { when: utcOf(event.after) })).className = 'small';
   }
   line(item, event.leaf || `${event.statement.slice(0, 12)}:${event.index}`, 'p').className = 'id';
 }
@@ -59,9 +48,11 @@ function showReport(report, milliseconds) {
   out.dataset.class = report.failure ? report.failure.kind : '';
   out.dataset.by = report.by;
   const word = report.readable ? `page.is.${report.verdict}` : 'page.is.unread';
-  line(out, say(word), 'h2', TONES[report.verdict]);
+  const isCompromised = !report.failure && marksOf(report.events).includes('compromised');
+  if (isCompromised) line(out, say('page.is.compromised'), 'h2', 'warn');
+  else line(out, say(word), 'h2', TONES[report.verdict]);
   const { failure } = report;
-  if (failure) line(out, say('page.first', { why: why(failure), detail: failure.detail }));
+  if (failure) line(out, say('page.first', { why: why(failure) }));
   if (!report.readable) return;
   const counts = countsOf(report.events);
   line(out, say('page.records', { total: report.events.length, ...counts }));
@@ -73,6 +64,11 @@ function showReport(report, milliseconds) {
     line(out, say('page.log', { ...report, when: utcOf(report.anchored) }));
     line(out, say('page.witnesses', { names: report.witnesses.join(', ') }));
   }
+  for (const name of marksOf(report.events)) {
+    line(out, say(`marked.${name}`, { count: report.events.filter((event) => event.marks.includes(name)).length }), 'p', 'warn');
+  }
+  const keyState = failure ? null : keyStateOf(report);
+  if (keyState) line(out, keyState);
   if (report.forks.length) line(out, say('forks', { where: report.forks.slice(0, 8).join(', ') }), 'p', 'bad');
   line(out, say('page.time', { ms: milliseconds.toFixed(0), by: report.by })).className = 'small';
   // What failed stands first, so that no length of list hides it.
@@ -84,7 +80,10 @@ function showReport(report, milliseconds) {
 }
 
 /** What was chosen, and what was found: kept, so that another language can say it. */
-const held = { bundle: null, policy: null, report: null, milliseconds: 0, wrong: null };
+const held = { bundle: null, policy: null, report: null, document: null, milliseconds: 0, wrong: false };
+/** Bytes of the longest bundle, and of the longest policy file or document proof. */
+const MOST_BYTES = 33554432;
+const MOST_SMALL = 131072;
 
 async function bytesOfFile(file) {
   // One byte more than is allowed is enough to be refused.
@@ -96,8 +95,9 @@ function showHeld() {
   if (held.wrong) {
     out.replaceChildren();
     out.dataset.verdict = 'policy';
-    line(out, say('page.policy.bad', { why: held.wrong }), 'p', 'bad');
-  } else if (held.report) showReport(held.report, held.milliseconds);
+    line(out, say('page.policy.bad'), 'p', 'bad');
+  } else if (held.document) showDocument(held.document);
+  else if (held.report) showReport(held.report, held.milliseconds);
   else line(out, say('page.nothing'), 'p', 'none');
 }
 
@@ -109,16 +109,24 @@ async function checkHeld() {
   delete out.dataset.verdict;
   if (!bundle) return showHeld();
   line(out, say('checking'), 'p', 'none');
-  held.wrong = null;
+  held.wrong = false;
+  held.document = null;
   let trusted = null;
   try {
     trusted = policy && parsePolicyFile(await bytesOfFile(policy));
-  } catch (error) {
-    held.wrong = error.message;
+  } catch {
+    held.wrong = true;
     return showHeld();
   }
+  const bytes = await bytesOfFile(bundle);
   const began = performance.now();
-  const report = await verifyBundle(await bytesOfFile(bundle), { trusted, pause: slices() });
+  if (!isBundle(bytes)) {
+    const document = await checkDocument(bundle, bytes, trusted);
+    if (held.bundle !== bundle || held.policy !== policy) return undefined;
+    held.document = document;
+    return showHeld();
+  }
+  const report = await verify(bytes, { trusted, pause: slices() });
   if (held.bundle !== bundle || held.policy !== policy) return undefined;
   held.milliseconds = performance.now() - began;
   held.report = report;
@@ -129,7 +137,15 @@ function hold(name, file) {
   if (!file) return;
   held[name] = file;
   held.report = null;
+  held.document = null;
   checkHeld();
+}
+
+/** What was pasted: a hash, or the JSON of a proof. */
+function holdText() {
+  const words = $('text').value.trim();
+  if (/^[0-9a-fA-F]{64}$/.test(words)) hold('bundle', { hash: words.toLowerCase(), slice: () => new Blob([]) });
+  else if (words) hold('bundle', new Blob([words]));
 }
 
 /** Writes every word of the page in its language. */
@@ -139,18 +155,24 @@ function speak() {
   $('switch').lang = languageOf() ? 'zh-CN' : 'en';
 }
 
-async function showScript(address) {
-  $('script-command').textContent = `curl -s '${address}' | sha256sum`;
+/** The parts of this program, and the hash of the list of their hashes. */
+async function showScript() {
+  const names = ['verify.js', 'fallback.js', 'page.js'];
+  $('script-command').textContent =
+    `for f in ${names.join(' ')}; do curl -sO ${location.origin}/assets/$f; done; sha256sum ${names.join(' ')} | sha256sum`;
   try {
-    const script = new Uint8Array(await (await fetch(address)).arrayBuffer());
-    $('script-hash').textContent = hex(sha256(script));
+    let list = '';
+    for (const name of names) {
+      const part = new Uint8Array(await (await fetch(`/assets/${name}`)).arrayBuffer());
+      list += `${tools.hex(tools.sha256(part))}  ${name}\n`;
+    }
+    $('script-hash').textContent = tools.hex(tools.sha256(new TextEncoder().encode(list)));
   } catch {
     $('script-hash').textContent = '—';
   }
 }
 
 function openPage() {
-  const address = document.currentScript.src;
   const asked = new URLSearchParams(location.search).get('lang') || navigator.language;
   document.documentElement.lang = asked.startsWith('zh') ? 'zh-CN' : 'en';
   speak();
@@ -168,7 +190,13 @@ function openPage() {
     event.preventDefault();
     hold('bundle', event.dataTransfer.files[0]);
   });
-  showScript(address);
+  $('form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    holdText();
+  });
+  // What verifies signatures here is fetched now, so that a check works when the network is gone.
+  tools.fetchFallback().catch(() => null);
+  showScript();
 }
 
 if (typeof document !== 'undefined' && document.getElementById('verifier')) openPage();

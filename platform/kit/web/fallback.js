@@ -1,8 +1,33 @@
 // Signatures in plain arithmetic, where the browser has no WebCrypto (plain HTTP, old in-app
-// browsers) or one that knows no Ed25519. The core fetches this file only then, and runs it only if
-// it has the hash that the core holds.
+// browsers) or one that knows no Ed25519; and the points of P-256, which any check of a key on that
+// curve needs. The core fetches this file only then, and runs it only if it has the hash that the core
+// holds.
 
-const { hex, join, sha256, bigEndian, littleEndian, power, pointOf256, ED25519, P, L, P256, N256 } = Tracebond.tools;
+const { hex, join, sha256, bigEndian, littleEndian, bytesOfHex, L } = Tracebond.tools;
+const P = 2n ** 255n - 19n;
+const P256 = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
+const N256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+const B256 = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
+
+function power(base, exponent, modulus) {
+  let result = 1n;
+  for (let square = base, left = exponent; left; left >>= 1n) {
+    if (left & 1n) result = (result * square) % modulus;
+    square = (square * square) % modulus;
+  }
+  return result;
+}
+
+/** (x, y) of a compressed point of P-256, or null. */
+function pointOf256(key) {
+  if (key.length !== 33) return null;
+  const x = bigEndian(key.subarray(1));
+  const square = (x * x * x + (P256 - 3n) * x + B256) % P256;
+  const y = power(square, (P256 + 1n) / 4n, P256);
+  const isPoint = key[0] >> 1 === 1 && x < P256 && (y * y) % P256 === square;
+  return isPoint ? [x, y % 2n === BigInt(key[0] & 1) ? y : P256 - y] : null;
+}
+
 
 /** The base point of P-256. */
 const G256 = [
@@ -197,5 +222,10 @@ function verifyP256(key, message, signature) {
   return positive(sum[0] * z * z, P256) % N256 === r;
 }
 
-Tracebond.tools.plain = (alg, key, message, signature) =>
-  alg === ED25519 ? verifyEd25519(key, message, signature) : verifyP256(key, message, signature);
+Object.assign(Tracebond.tools, {
+  pointOf256,
+  soundHalves: (r, s) => r && r < N256 && s && s <= N256 / 2n,
+  uncompressed: (key) => bytesOfHex(`04${pointOf256(key).map((one) => one.toString(16).padStart(64, 0)).join('')}`),
+  plain: (alg, key, message, signature) =>
+    key.length === 32 ? verifyEd25519(key, message, signature) : verifyP256(key, message, signature),
+});

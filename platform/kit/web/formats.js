@@ -21,7 +21,7 @@ const CODES = [
 /** Integers become numbers, byte strings byte arrays, text strings strings, maps Maps. */
 function decodeCbor(raw) {
   let at = 0;
-  const take = (count) => need(count <= raw.length - at, 'CBOR is cut short', raw.subarray(at, (at += count)));
+  const take = (count) => need(count <= raw.length - at, raw.subarray(at, (at += count)), 'CBOR is cut short');
   const item = (depth) => {
     const [first] = take(1);
     const major = first >> 5;
@@ -48,7 +48,7 @@ function decodeCbor(raw) {
     return map;
   };
   const all = item(8);
-  return need(at === raw.length, 'bytes left over after CBOR', all);
+  return need(at === raw.length, all, 'bytes left over after CBOR');
 }
 
 // --- Values: each reader gives the value back or throws -----------------------------------------
@@ -65,28 +65,28 @@ function fields(map, required, optional = []) {
 }
 
 const uint = (value, low = 0, most = MAX) =>
-  need(Number.isInteger(value) && value >= low && value <= most, 'a number out of its range', value);
+  need(Number.isInteger(value) && value >= low && value <= most, value, 'a number out of its range');
 
 const bytesOf = (value, length) =>
-  need(value instanceof Uint8Array && (!length || value.length === length), 'bytes of another length', value);
+  need(value instanceof Uint8Array && (!length || value.length === length), value, 'bytes of another length');
 
 const hashOf = (value) => bytesOf(value, 32);
 
 function text(value, low, most) {
   const length = typeof value === 'string' ? utf8(value).length : -1;
-  return need(length >= low && length <= most, 'a text of another length', value);
+  return need(length >= low && length <= most, value, 'a text of another length');
 }
 
-const matches = (value, pattern) => need(typeof value === 'string' && pattern.test(value), 'a text of another form', value);
+const matches = (value, pattern) => need(typeof value === 'string' && pattern.test(value), value, 'a text of another form');
 
 /** An array of `low` to `most` items. */
 const arrayOf = (value, low, most = low) =>
-  need(Array.isArray(value) && value.length >= low && value.length <= most, 'an array of another length', value);
+  need(Array.isArray(value) && value.length >= low && value.length <= most, value, 'an array of another length');
 
 /** Values that rise strictly: numbers, or texts by their bytes. */
 function increasing(values) {
   const keys = values.map((value) => (value.length === undefined ? value : hex(utf8(value))));
-  return need(keys.every((key, i) => !i || keys[i - 1] < key), 'values out of order', values);
+  return need(keys.every((key, i) => !i || keys[i - 1] < key), values, 'values out of order');
 }
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,31}$/;
@@ -135,8 +135,7 @@ function parseStatement(raw) {
     isNote ? [...keys, 11] : keys,
     [7],
   );
-  const parts = text(device, 0, 65).split('/');
-  need(parts.length === 2 && parts.every((part) => SLUG.test(part)), 'device is no address');
+  matches(device, /^[a-z0-9][a-z0-9-]{0,31}\/[a-z0-9][a-z0-9-]{0,31}$/);
   checkPrev(prev, !uint(epoch) && !uint(seq));
   uint(made);
   uint(clock, 0, 2);
@@ -154,7 +153,7 @@ function parseStatement(raw) {
     id: sha256(0, raw),
     log: hex(hashOf(log)),
     device,
-    organisation: parts[0],
+    organisation: device.split('/')[0],
     epoch,
     seq,
     prev: hex(prev),
@@ -208,7 +207,7 @@ function parseRecord(raw) {
   uint(heartbeat, 0, 31536000);
   uint(state, 0, 3);
   need((last !== undefined) === (state === RETIRED && isDevice), 'last stands with a retired device');
-  if (since !== undefined) need(state === REVOKED, 'compromised but not revoked', uint(since));
+  if (since !== undefined) need(state === REVOKED, uint(since), 'compromised but not revoked');
   const isFirst = uint(version, 1) === 1;
   checkPrev(prev, isFirst);
   need((consent !== undefined) === isFirst, 'consent stands with version 1');
@@ -222,6 +221,8 @@ function parseRecord(raw) {
     key,
     alg,
     role,
+    // What never changes from one version to the next.
+    fixed: `${organisation} ${device} ${hex(key)} ${alg} ${role}`,
     places,
     steps,
     sources,
@@ -308,7 +309,7 @@ function parsePolicy(raw) {
     increasing(value.map(([name]) => name));
     return new Map(value);
   };
-  const policy = { raw, hash: sha256(raw), log: hex(hashOf(log)), origin, logKey: checkKey(ED25519, hashOf(logKey)) };
+  const policy = { hash: sha256(raw), log: hex(hashOf(log)), origin, logKey: checkKey(ED25519, hashOf(logKey)) };
   policy.witnesses = parties(witnesses);
   policy.quorum = uint(quorum, 1, witnesses.length);
   // By kid; the names of keys that only sign the log are of no use here.
@@ -316,8 +317,7 @@ function parsePolicy(raw) {
   policy.registrars = new Map(keys.map((key) => [hex(sha256(key)), key]));
   keys.push(logKey, ...policy.witnesses.values());
   policy.kids = new Set(keys.map((key) => hex(sha256(key))));
-  need(policy.kids.size === keys.length, 'a key stands in two places');
-  need(!policy.witnesses.has(origin), 'a witness of the name of the log');
+  need(policy.kids.size === keys.length && !policy.witnesses.has(origin), 'a key in two places, or a witness of the name of the log');
   if (prev === undefined) need(policy.log === hex(sha256(utf8(origin), 10, logKey)), 'a wrong log id');
   else {
     const [before, ...tree] = arrayOf(prev, 3);
@@ -334,19 +334,17 @@ async function checkNoteOfLog(raw, { origin, logKey, witnesses, quorum }) {
   const [name, size, rootText, empty] = lines;
   const root = base64(rootText ?? '');
   need(raw.length <= 16384 && lines.length > 5 && lines.length < 70 && !empty && !lines.pop(), 'not the lines of a checkpoint');
-  need(name === origin, 'the origin is not that of the policy');
-  need(/^[1-9][0-9]{0,15}$/.test(size) && size <= MAX && root?.length === 32, 'a wrong size or root');
+  need(name === origin && /^[1-9]\d{0,15}$/.test(size) && size <= MAX && root?.length === 32, 'another origin, or a wrong size or root');
   const message = utf8(`${origin}\n${size}\n${rootText}\n`);
   const times = new Map();
   for (const line of lines.slice(4)) {
     const [dash, who, words, ...more] = line.split(' ');
     const isLog = line === lines[4];
     const key = isLog ? logKey : witnesses.get(who);
-    need(dash === '\u2014' && !more.length && key && !times.has(who), 'a line of no key, or twice of one');
-    need(!isLog || who === origin, "the first line is not the log's");
     const blob = base64(words);
     const start = isLog ? 4 : 12;
-    need(blob?.length === start + 64, 'a signature of another length');
+    need(dash === '\u2014' && !more.length && key && !times.has(who), 'a line of no key, or twice of one');
+    need((!isLog || who === origin) && blob?.length === start + 64, "not the log's line first, or of another length");
     const id = sha256(utf8(who), 10, isLog ? 1 : 4, key);
     need(same(blob.subarray(0, 4), id.subarray(0, 4)), 'another key id');
     const time = isLog ? 0 : uint(Number(bigEndian(blob.subarray(4, 12))), 1);
@@ -357,5 +355,5 @@ async function checkNoteOfLog(raw, { origin, logKey, witnesses, quorum }) {
   times.delete(origin);
   need(times.size >= quorum, 'too few witnesses');
   const sorted = [...times.values()].sort((a, b) => a - b);
-  return { size: Number(size), root, witnesses: [...times.keys()], times, first: sorted[0], anchored: sorted[quorum - 1] };
+  return { size: Number(size), root, times, first: sorted[0], anchored: sorted[quorum - 1] };
 }

@@ -3,7 +3,9 @@
 // A page that its operator made could show a good bundle beside false words, so what a card shows
 // is compared with what was signed.
 
+const { verify, tools } = Tracebond;
 const SLICE = 12;
+const lastOf = (rows) => rows[rows.length - 1];
 
 /** Gives way to the page when a slice of time is used up. */
 function slices() {
@@ -96,6 +98,7 @@ const KINDS = {
   AssociationEvent: 'association',
 };
 const SOURCES = ['declared', 'file', 'scan', 'sensor'];
+const STEP_PREFIX = /^(?:https:\/\/ref\.gs1\.org\/cbv\/BizStep-|urn:epcglobal:cbv:bizstep:|cbv:BizStep-)/;
 
 // What is withheld is undefined: nothing can be compared with it.
 
@@ -103,7 +106,7 @@ function stepWord({ shown, source, withheld }) {
   if (withheld.includes('bizStep') || !shown.has('type')) return undefined;
   const measured = source === 3 && shown.has('sensorElementList') && shown.get('type') === 'ObjectEvent';
   const step = shown.get('bizStep');
-  const bare = typeof step === 'string' ? bareStep(step).replace('cbv:BizStep-', '') : null;
+  const bare = typeof step === 'string' ? step.replace(STEP_PREFIX, '') : null;
   const key = bare || (measured ? 'sensor_reporting' : KINDS[shown.get('type')]);
   return say(`word.${key}`) || key;
 }
@@ -191,8 +194,28 @@ function judgeCard(card, events, stray) {
     return wrong.length;
   }
   const hides = events.some(({ state }) => state === 'withheld');
-  markCard(card, hides ? 'none' : 'ok', say(hides ? 'withheld' : 'verified'));
+  const marks = marksOf(events);
+  const tone = hides ? 'none' : marks.length ? 'warn' : 'ok';
+  markCard(card, tone, [say(hides ? 'withheld' : 'verified'), ...marks.map((name) => say(`mark.${name}`))].join(' '));
   return 0;
+}
+
+const MARKS = ['late', 'compromised', 'revoked', 'suspended', 'retired'];
+
+/** The marks that any of the events bears, in their order. */
+const marksOf = (events) => MARKS.filter((name) => events.some((event) => event.marks.includes(name)));
+
+/** 2026-11-22 00:00:15, of seconds since 1970; what no date can hold is left out. */
+function utcOf(seconds) {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? '—' : date.toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/** As of which registry, and when, the state of the keys is known; null for none. */
+function keyStateOf({ fresh, events }) {
+  const newest = events.reduce((most, { key }) => Math.max(most, key ? key.version : 0), 0);
+  if (fresh) return say('key.fresh', { version: fresh.version, when: utcOf(fresh.time / 1e6) });
+  return newest ? say('key.header', { version: newest }) : null;
 }
 
 /** Remembers the policy of a log in this browser; what is to be said of it. */
@@ -227,12 +250,16 @@ function sentences(report, missing, others) {
   if (withheld) said.push(say('hidden', { count: withheld }));
   if (missing && !failed) said.push(say('rest', { count: missing }));
   if (others) said.push(say('others', { count: others }));
+  for (const name of marksOf(events)) {
+    said.push(say(`marked.${name}`, { count: events.filter((event) => event.marks.includes(name)).length }));
+  }
+  if (report.readable && !report.failure) said.push(keyStateOf(report));
   if (report.forks.length) said.push(say('forks', { where: report.forks.join(', ') }));
   return said;
 }
 
-/** The operator's word does not stand above a check of the reader's own that failed. */
-function doubt(section) {
+/** The operator's word does not stand above a check of the reader's own that failed or doubts. */
+function doubt(section, why) {
   const word = section.querySelector('.word');
   if (!section.classList.contains('ok') || !word) return;
   section.classList.replace('ok', 'warn');
@@ -240,9 +267,9 @@ function doubt(section) {
   if (icon) icon.querySelector('use').setAttribute('href', '#warn');
   word.replaceChildren(...(icon ? [icon] : []), say('doubtful'));
   const reason = section.querySelector('.reason');
-  if (reason) reason.textContent = say('disagrees');
+  if (reason) reason.textContent = say(why);
   const aloud = section.querySelector('[data-say]');
-  if (aloud) aloud.dataset.say = `${say('doubtful')}. ${say('disagrees')}`;
+  if (aloud) aloud.dataset.say = `${say('doubtful')}. ${say(why)}`;
 }
 
 function judge(section, cards, report) {
@@ -256,8 +283,10 @@ function judge(section, cards, report) {
   else if (report.policy && !report.failure) said.push(remember(report.origin, report.policy));
   const isBad = report.failure !== null || others > 0 || report.forks.length > 0 || Boolean(otherPolicy);
   const isWhole = report.events.length > 0 && report.verdict === 'verified' && missing === 0;
-  const tone = isBad ? 'bad' : isWhole ? 'ok' : 'none';
-  if (isBad) doubt(section);
+  const isCompromised = marksOf(report.events).includes('compromised');
+  const tone = isBad ? 'bad' : isCompromised ? 'warn' : isWhole ? 'ok' : 'none';
+  if (isBad) doubt(section, 'disagrees');
+  else if (isCompromised) doubt(section, 'compromised');
   return [tone, said.filter(Boolean).join(' ')];
 }
 
@@ -284,7 +313,7 @@ async function checkPage(section) {
   }
   try {
     const began = performance.now();
-    const report = await verifyBundle(bytes, { pause: slices() });
+    const report = await verify(bytes, { pause: slices() });
     section.dataset.verifyMilliseconds = String(performance.now() - began);
     section.dataset.verifyBy = report.by;
     const [tone, words] = judge(section, cards, report);

@@ -1,6 +1,7 @@
 // Keys and signatures (statement.md section 1.3). What a library could let pass is refused before
 // any is called; then the browser's WebCrypto verifies, or the plain arithmetic of `fallback.js`
-// where there is none (plain HTTP, old in-app browsers) or where it knows no Ed25519.
+// where there is none (plain HTTP, old in-app browsers) or where it knows no Ed25519. Keys of P-256,
+// of which there are few, need that file too: it says what a sound point of that curve is.
 
 const ED25519 = -19;
 const ESP256 = -9;
@@ -16,46 +17,27 @@ const SMALL_ORDER = [
   0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n,
 ];
 
-const P256 = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
-const N256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-const B256 = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
-
-function power(base, exponent, modulus) {
-  let result = 1n;
-  for (let square = base, left = exponent; left; left >>= 1n) {
-    if (left & 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result;
-}
-
 /** Whether 32 bytes are a canonical y and not one of small order. */
 function soundPoint(bytes) {
   const y = littleEndian(bytes) % 2n ** 255n;
   return y < P && !SMALL_ORDER.includes(y);
 }
 
-/** (x, y) of a compressed point of P-256, or null. */
-function pointOf256(key) {
-  const x = bigEndian(key.subarray(1));
-  const square = (x * x * x + (P256 - 3n) * x + B256) % P256;
-  const y = power(square, (P256 + 1n) / 4n, P256);
-  const isPoint = key[0] >> 1 === 1 && x < P256 && (y * y) % P256 === square;
-  return isPoint ? [x, y % 2n === BigInt(key[0] & 1) ? y : P256 - y] : null;
-}
-
 /** Refuses a key that no signature may be verified under. */
 function checkKey(alg, key) {
-  const sound = alg === ED25519 ? key.length === 32 && soundPoint(key) : key.length === 33 && pointOf256(key);
-  return need(sound && (alg === ED25519 || alg === ESP256), 'a key that is no sound point of its curve', key);
+  if (alg === ESP256 && !tools.plain) throw MISSING;
+  const sound = alg === ED25519 ? key.length === 32 && soundPoint(key) : alg === ESP256 && tools.pointOf256(key);
+  return need(sound, key, 'a key that is no sound point of its curve');
 }
 
 /** Whether the halves of a signature are in the range that version 1 allows. */
-function soundSignature(alg, first, second) {
-  if (alg === ED25519) return soundPoint(first) && littleEndian(second) < L;
-  const [r, s] = [bigEndian(first), bigEndian(second)];
-  return r && r < N256 && s && s <= N256 / 2n;
-}
+const soundSignature = (alg, first, second) =>
+  alg === ED25519 ? soundPoint(first) && littleEndian(second) < L : tools.soundHalves(bigEndian(first), bigEndian(second));
+
+/** What the parts of the script take from each other. */
+const tools = {};
+/** Is thrown where the other file of ours is needed. */
+const MISSING = {};
 
 const imported = new Map();
 
@@ -68,30 +50,19 @@ async function webCrypto(alg, key, message, signature) {
   if (!imported.has(name)) {
     if (imported.size > 4096) imported.clear();
     // Not every browser takes a compressed point of P-256.
-    const digits = isEd25519 ? name : `04${pointOf256(key).map((one) => one.toString(16).padStart(64, 0)).join('')}`;
-    imported.set(name, subtle.importKey('raw', bytesOfHex(digits), how, false, ['verify']));
+    imported.set(name, subtle.importKey('raw', isEd25519 ? key : tools.uncompressed(key), how, false, ['verify']));
   }
   return subtle.verify(how, await imported.get(name), signature, message);
 }
 
 const bytesOfHex = (digits) => Uint8Array.from(digits.match(/../g), (pair) => parseInt(pair, 16));
 
-/** A key, and its signature over the empty message (RFC 8032 section 7.1 test 1). */
-const KNOWN = [
-  'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
-  'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
-].map(bytesOfHex);
-
-/** What the parts of the script take from each other. */
-const tools = {};
-
-/** WebCrypto if it is there and both accepts and refuses what it must, else plain arithmetic. */
+/** WebCrypto if it is there and takes keys of Ed25519, else plain arithmetic. */
 async function chooseVerifier() {
   try {
-    const [key, signature] = KNOWN;
-    const good = await webCrypto(ED25519, key, new Uint8Array(0), signature);
-    const bad = await webCrypto(ED25519, key, new Uint8Array(1), signature);
-    if (good && !bad) return ['WebCrypto', webCrypto];
+    // The base point is a key as good as any; nothing is signed by it.
+    const nothing = new Uint8Array(64);
+    if (!(await webCrypto(ED25519, bytesOfHex(`58${'66'.repeat(31)}`), nothing, nothing))) return ['WebCrypto', webCrypto];
   } catch {
     // There is no WebCrypto here, or none that knows Ed25519.
   }
@@ -102,12 +73,9 @@ async function chooseVerifier() {
 /** Runs the other script of ours, if it is the one whose hash stands here. */
 function fetchFallback() {
   return new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = 'FALLBACK_HREF';
-    script.integrity = 'FALLBACK_INTEGRITY';
-    script.onload = resolve;
-    script.onerror = reject;
-    document.head.append(script);
+    const integrity = 'FALLBACK_INTEGRITY';
+    const src = `/assets/fallback.js?v=${integrity}`;
+    document.head.append(Object.assign(document.createElement('script'), { integrity, src, onload: resolve, onerror: reject }));
   });
 }
 

@@ -5,7 +5,7 @@
 /** A lone surrogate or a noncharacter. */
 const FORBIDDEN = /[\p{Surrogate}\p{Noncharacter_Code_Point}]/u;
 const SPACE = /[ \t\n\r]*/y;
-const NUMERAL = /-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y;
+const NUMERAL = /-?(?:0|[1-9]\d*)((?:\.\d+)?(?:[eE][+-]?\d+)?)/y;
 const WORD = /true|false|null/y;
 // No pattern over a whole string: a hostile one would go back and forth in it for minutes.
 const LETTERS = /[^"\\\0-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
@@ -31,12 +31,12 @@ function parseValue(bytes) {
     need(has('"'), 'a broken string or escape');
     // This is now exactly what JSON allows; it is only unescaped.
     const words = JSON.parse(source.slice(start, at));
-    return need(!FORBIDDEN.test(words), 'a code point that is not allowed', words);
+    return need(!FORBIDDEN.test(words), words, 'a code point that is not allowed');
   };
   const number = () => {
     const found = match(NUMERAL);
     const value = Number(found && found[0]);
-    return need(found && (found[1] ? Number.isFinite(value) : Math.abs(value) <= MAX), 'no value, or a number too large', value);
+    return need(found && (found[1] ? isFinite(value) : Math.abs(value) <= MAX), value, 'no value, or a number too large');
   };
   /** What stands between the brackets, one by one. */
   const list = (end, item) => {
@@ -69,7 +69,7 @@ function parseValue(bytes) {
     return word ? JSON.parse(word[0]) : number();
   };
   const found = value(2);
-  return need(at === source.length, 'bytes left over after a value', found);
+  return need(at === source.length, found, 'bytes left over after a value');
 }
 
 /** Names and shown values of an event; the values by name. */
@@ -89,7 +89,7 @@ function checkMembers(members) {
 
 const TYPES = ['Object', 'Aggregation', 'Transaction', 'Transformation', 'Association'].map((one) => `${one}Event`);
 const STEP_PREFIX = /^(?:https:\/\/ref\.gs1\.org\/cbv\/BizStep-|urn:epcglobal:cbv:bizstep:)/;
-const EVENT_TIME = /^([0-9]{4})-([0-9]{2})-([0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$/;
+const EVENT_TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 const bareStep = (step) => step.replace(STEP_PREFIX, '');
 
@@ -100,8 +100,8 @@ function checkRules(source, members, shown, { sources, steps, places }) {
   need(sources.includes(source), 'source');
   need(['type', 'eventTime', 'eventTimeZoneOffset'].every(has), 'type or time is missing');
   rule('type', (type) => TYPES.includes(type) && has('action') !== (type === TYPES[3]));
-  rule('eventTime', (time) => !Number.isNaN(secondsOf(time)));
-  rule('eventTimeZoneOffset', (offset) => !Number.isNaN(minutesOf(offset)));
+  rule('eventTime', (time) => !isNaN(secondsOf(time)));
+  rule('eventTimeZoneOffset', (offset) => !isNaN(minutesOf(offset)));
   rule('action', (action) => ['ADD', 'OBSERVE', 'DELETE'].includes(action));
   rule('bizStep', (step) => typeof step === 'string' && steps.includes(bareStep(step)));
   rule('readPoint', (at) => at instanceof Map && places.includes(at.get('id')));
@@ -111,17 +111,16 @@ function checkRules(source, members, shown, { sources, steps, places }) {
 function secondsOf(time) {
   const found = typeof time === 'string' && EVENT_TIME.exec(time);
   if (!found) return NaN;
-  const [, year, month, rest, offset] = found;
-  const written = `${year}-${month}-${rest}.000Z`;
+  const written = `${found[1]}.000Z`;
   const date = new Date(written);
   // A day that is not in the calendar comes back as another one; year 0 is none.
-  const isReal = date.getTime() === date.getTime() && date.toISOString() === written && year > 0;
-  return isReal ? date / 1000 - 60 * (offset === 'Z' ? 0 : minutesOf(offset)) : NaN;
+  const isReal = !isNaN(date) && date.toISOString() === written && written > '0001';
+  return isReal ? date / 1000 - (found[2] === 'Z' ? 0 : 60 * minutesOf(found[2])) : NaN;
 }
 
 /** Minutes of an offset such as `+08:00`; NaN if it is none. */
 function minutesOf(offset) {
-  const found = typeof offset === 'string' && /^([+-])([0-9]{2}):([0-9]{2})$/.exec(offset);
+  const found = typeof offset === 'string' && /^([+-])(\d\d):(\d\d)$/.exec(offset);
   const minutes = found ? found[2] * 60 + Number(found[3]) : NaN;
   return minutes <= 840 && found[3] < 60 ? Number(`${found[1]}${minutes}`) : NaN;
 }

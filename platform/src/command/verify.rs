@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use schemas::hash::Hash;
 use schemas::log::PolicyFile;
-use schemas::proof::{self, Mark, Report, Verdict, VerifiedEvent, VerifiedStatement};
+use schemas::proof::{
+    self, DocumentReport, Mark, Report, Verdict, VerifiedEvent, VerifiedStatement,
+};
 use schemas::registry::State;
 use schemas::time::Instant;
 use serde_json::{Value, json};
@@ -16,8 +18,17 @@ use serde_json::{Value, json};
 pub struct Finding {
     /// The file.
     pub file: PathBuf,
-    /// Report or refusal.
-    pub outcome: Result<Box<Report>, proof::Refusal>,
+    /// What holds, or why nothing does.
+    pub outcome: Result<Proven, proof::Refusal>,
+}
+
+/// What a file proves.
+#[derive(Debug)]
+pub enum Proven {
+    /// A bundle's events.
+    Bundle(Box<Report>),
+    /// That a document's hash is in the log (`document-proof.md`).
+    Document(Box<DocumentReport>),
 }
 
 /// The file cannot be judged.
@@ -72,7 +83,12 @@ pub fn policy_near(file: &Path) -> Option<PathBuf> {
 /// # Errors
 /// [`VerifyError`] if it cannot be read; a bundle that does not hold is no error but a finding.
 pub fn check(file: &Path, trusted: Option<&[u8]>) -> Result<Finding, VerifyError> {
-    let outcome = proof::verify(&read(file)?, trusted).map(Box::new);
+    let bytes = read(file)?;
+    let outcome = if proof::is_document_proof(&bytes) {
+        proof::verify_document(&bytes, trusted).map(|report| Proven::Document(Box::new(report)))
+    } else {
+        proof::verify(&bytes, trusted).map(|report| Proven::Bundle(Box::new(report)))
+    };
     Ok(Finding {
         file: file.into(),
         outcome,
@@ -96,7 +112,19 @@ impl Finding {
                 "class": refusal.class.to_string(),
                 "detail": refusal.detail,
             }),
-            Ok(report) => {
+            Ok(Proven::Document(report)) => json!({
+                "file": self.file,
+                "verdict": Verdict::Verified.to_string(),
+                "class": Value::Null,
+                "kind": report.kind,
+                "sha256": report.hash,
+                "index": report.index,
+                "log_size": report.head.checkpoint.size,
+                "root": report.head.checkpoint.root,
+                "anchored": report.head.anchored.as_seconds(),
+                "policy": report.policy_hash,
+            }),
+            Ok(Proven::Bundle(report)) => {
                 let head = report.head();
                 json!({
                     "file": self.file,
@@ -127,7 +155,10 @@ impl Finding {
                     refusal.class, refusal.detail
                 )
             }
-            Ok(report) => {
+            Ok(Proven::Document(report)) => {
+                format!("VERIFIED    {file}\n{}", describe_document(report))
+            }
+            Ok(Proven::Bundle(report)) => {
                 let word = match report.verdict {
                     Verdict::Verified => "VERIFIED  ",
                     Verdict::Incomplete => "INCOMPLETE",
@@ -226,20 +257,53 @@ fn describe(report: &Report) -> String {
         ));
         line(format!("anchored by {}", head.anchored));
     }
-    let compared = if report.policy_compared {
-        format!(
-            "under policy {}, which is the trusted one or linked to it",
-            short(&report.policy_hash)
-        )
-    } else {
-        format!(
-            "under policy {}, WHICH WAS NOT COMPARED (give --policy FILE)",
-            report.policy_hash
-        )
-    };
-    line(compared);
+    line(compared(report.policy_compared, &report.policy_hash));
     line("This proves who said what and when it was logged, not that the world was so.".into());
     text
+}
+
+fn describe_document(report: &DocumentReport) -> String {
+    let names: Vec<&str> = report
+        .head
+        .witnesses
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let kind = report.kind.as_deref().unwrap_or("tombstone list");
+    let lines = [
+        format!("SHA-256 {} ({kind})", report.hash),
+        format!(
+            "is entry {} of the log {} at size {}",
+            report.index, report.head.checkpoint.origin, report.head.checkpoint.size
+        ),
+        format!(
+            "witnessed by {} (quorum {})",
+            names.join(", "),
+            report.policy.quorum
+        ),
+        format!(
+            "anchored by {}; the log itself says {}",
+            report.head.anchored, report.time
+        ),
+        compared(report.policy_compared, &report.policy_hash),
+        "This proves that the log held this hash, not that the document is true or the only one."
+            .to_owned(),
+    ];
+    lines
+        .iter()
+        .map(|line| format!("            {line}\n"))
+        .collect()
+}
+
+fn compared(is_trusted: bool, policy: &Hash) -> String {
+    if is_trusted {
+        format!(
+            "under policy {}, which is the trusted one or linked to it",
+            short(policy)
+        )
+    } else {
+        format!("under policy {policy}, WHICH WAS NOT COMPARED (give --policy FILE)")
+    }
 }
 
 fn short(hash: &Hash) -> String {

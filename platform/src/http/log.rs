@@ -99,13 +99,19 @@ pub(super) fn chain_of(app: &Shared) -> PolicyChain {
     }
 }
 
-/// `GET /v1/verifier`: hash of the verifier's script, and the log entry (type 3) that holds it.
+/// `GET /v1/verifier`: the parts of the verifier's script with their hashes, the hash of their list,
+/// and the log entry (type 3) that holds it.
 pub(super) async fn verifier(State(app): State<Shared>) -> axum::Json<serde_json::Value> {
     axum::Json(serde_json::json!({
         "kind": kit::verifier::KIND,
         "sha256": kit::verifier::SCRIPT_HASH.to_string(),
         "index": app.verifier.index(),
-        "script": *kit::verifier::SCRIPT_HREF,
+        "list": kit::verifier::LIST_PATH,
+        "parts": kit::verifier::parts().each_ref().map(|part| serde_json::json!({
+            "name": part.name,
+            "path": part.path(),
+            "sha256": part.hash.to_string(),
+        })),
         "page": kit::verifier::PAGE,
     }))
 }

@@ -137,6 +137,7 @@ struct Page {
     policy: String,
     platform: Option<String>,
     script: &'static str,
+    words: &'static str,
 }
 
 /// A decision, and the evidence that was kept of it, verified again.
@@ -176,6 +177,7 @@ pub(crate) async fn show(
             .as_deref()
             .map(|page| page.replace(crate::config::LEAF, &leaf.to_string())),
         script: kit::verifier::SCRIPT_HREF.as_str(),
+        words: kit::verifier::PAGE_HREF.as_str(),
         decision: id,
         application: record.decision.application.application_id.to_string(),
         shell,

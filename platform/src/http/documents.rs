@@ -1,0 +1,126 @@
+//! `GET /v1/documents/{SHA-256 in hex}`: the proof that the log holds this hash (`document-proof.md`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use kit::problem::Problem;
+use schemas::causes::causes;
+use schemas::hash::Hash;
+use schemas::log::Entry;
+use schemas::proof::{Bytes, DOCUMENT_PROOF, DocumentProof};
+use schemas::tlog::LogTree;
+use tokio::sync::Mutex;
+
+use super::{App, Shared};
+use crate::policies::{for_bundle, signed_under};
+use crate::store::{Store, StoreError};
+
+/// Entries that are read at once.
+const PAGE: u32 = 1_024;
+
+/// Where the log holds which hash: the earliest entry of each. It is read from the log as far as nobody
+/// has asked yet; there are few documents among the entries.
+#[derive(Debug, Default)]
+pub struct Documents {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    read: u64,
+    places: BTreeMap<Hash, u64>,
+}
+
+impl Documents {
+    /// Place of the earliest entry with this hash below `size`, the size of a checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn place(
+        &self,
+        store: &Arc<dyn Store>,
+        hash: &Hash,
+        size: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut known = self.known.lock().await;
+        while known.read < size {
+            let entries = store.entries(known.read, PAGE).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                let place = known.read;
+                known.read += 1;
+                if let Some(hash) = hash_of(&entry) {
+                    known.places.entry(hash).or_insert(place);
+                }
+            }
+        }
+        Ok(known
+            .places
+            .get(hash)
+            .copied()
+            .filter(|place| *place < size))
+    }
+}
+
+/// The hash that an entry of type 3 or 4 holds.
+fn hash_of(entry: &[u8]) -> Option<Hash> {
+    if !matches!(entry.first(), Some(3 | 4)) {
+        return None;
+    }
+    match Entry::parse(entry).ok()? {
+        Entry::Document { hash, .. } | Entry::Tombstones { hash, .. } => Some(hash),
+        _ => None,
+    }
+}
+
+/// The endpoint.
+pub(super) async fn proof(
+    State(app): State<Shared>,
+    Path(hash): Path<String>,
+) -> Result<Response, Problem> {
+    let hash: Hash = hash
+        .parse()
+        .map_err(|_| Problem::bad_request("64 hex digits of SHA-256 are expected"))?;
+    let proof = made(&app, &hash).await.map_err(|error| {
+        tracing::error!(error = causes(&error), "a document proof cannot be made");
+        Problem::internal()
+    })?;
+    let proof = proof
+        .ok_or_else(|| Problem::not_found("no witnessed entry of this log holds this hash"))?;
+    Ok(([(CACHE_CONTROL, "no-cache")], axum::Json(proof)).into_response())
+}
+
+async fn made(app: &App, hash: &Hash) -> Result<Option<DocumentProof>, StoreError> {
+    let Some(checkpoint) = app.store.newest_checkpoint().await? else {
+        return Ok(None);
+    };
+    let Some(index) = app
+        .documents
+        .place(&app.store, hash, checkpoint.size)
+        .await?
+    else {
+        return Ok(None);
+    };
+    let entry = app.store.entries(index, 1).await?.into_iter().next();
+    let tree = &app.bundler.tree;
+    let path = tree.read(|tree: &LogTree| tree.inclusion(index, checkpoint.size));
+    let chain = app.policies().chain();
+    let reign = chain.get(signed_under(&chain, checkpoint.size));
+    let (Some(entry), Some(path), Some(reign)) = (entry, path, reign) else {
+        return Ok(None);
+    };
+    let note = for_bundle(&checkpoint.note, &reign.policy);
+    Ok(note.map(|note| DocumentProof {
+        tracebond: DOCUMENT_PROOF.to_owned(),
+        entry: Bytes(entry),
+        index,
+        path: path.into(),
+        checkpoint: Bytes(note),
+        policy: Bytes(reign.entry.clone()),
+    }))
+}
