@@ -68,12 +68,18 @@ async fn a_working_configuration_holds_and_broken_ones_say_why() {
     // A checkpoint is published, so the witnesses' keys are compared by their cosignatures.
     stack.capture(document(&[shipping(1)]).to_string()).await;
     stack.anchored(1).await;
-    let good = checked(&stack, |text| text).await;
-    assert!(
-        good.text(false).contains("cosigns size"),
-        "{}",
-        good.text(false)
-    );
+    // While it is being published, the witnesses know one that the folder has not yet.
+    let published = async {
+        loop {
+            let good = checked(&stack, |text| text).await;
+            if good.text(false).contains("cosigns size") {
+                return;
+            }
+        }
+    };
+    let deadline = std::time::Duration::from_secs(40);
+    let published = tokio::time::timeout(deadline, published).await;
+    assert!(published.is_ok(), "no witness cosigns what is published");
 
     let typo = checked(&stack, |text| text.replace("quorum = 3", "quorom = 3")).await;
     assert!(!typo.holds() && typo.0.len() == 1);
