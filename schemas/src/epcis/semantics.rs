@@ -208,8 +208,9 @@ pub(super) fn sensor_element(element: &Object) -> Vec<Inner> {
     let reports = element.get("sensorReport").and_then(Value::as_array);
     let mut found = Vec::new();
     for (index, report) in reports.into_iter().flatten().enumerate() {
-        let both = |name: &&str| metadata.contains_key(*name) && report.get(*name).is_some();
-        if ORIGIN[..WHOLE_ORIGIN].iter().all(|name| both(&name)) {
+        let both =
+            |name: &&'static str| metadata.contains_key(*name) && report.get(*name).is_some();
+        if ORIGIN[..WHOLE_ORIGIN].iter().all(both) {
             continue;
         }
         found.extend(ORIGIN.into_iter().filter(both).map(|member| Inner {

@@ -225,7 +225,6 @@ const fn key(qualifiers: &'static str, entry: Entry) -> Entry {
 }
 
 /// Every application identifier, by number.
-
 pub(super) static ENTRIES: [Entry; 224] = [
     key("", fixed("00", N18_C2, "")),
     key("22,10,21|235", not("255,37", fixed("01", N14_C2, ""))),
