@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant as RealInstant;
 
 use super::mirror::Mirror;
 use super::state::{State, hash_column, number_column};
@@ -73,6 +74,8 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
         opened: None,
         mirrored,
         stale: false,
+        folded: RealInstant::now(),
+        released: true,
     };
     Ok((outbox, tokio::spawn(writer.run())))
 }

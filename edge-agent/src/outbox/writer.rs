@@ -11,7 +11,7 @@ use super::apply::apply;
 use super::chain;
 use super::mirror::Mirror;
 use super::state::{State, number_column};
-use super::{Job, Opening, OutboxError};
+use super::{Job, Opening, OutboxError, Work};
 use crate::status::{Head, Status};
 
 /// An open statement is closed this long after its first event.
@@ -20,6 +20,10 @@ const CLOSE_AFTER: Duration = Duration::from_millis(100);
 const GROUP_MAX: usize = 256;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// Between two foldings of the write-ahead log while nothing waits for the platform.
+const FORGET_IDLE: Duration = Duration::from_secs(5);
+/// The same while bodies wait.
+const FORGET_BUSY: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
     pub opening: Opening,
@@ -37,6 +41,10 @@ pub(super) struct Writer {
     pub mirrored: Option<Head>,
     /// True after a failed commit: memory must be read again.
     pub stale: bool,
+    /// When the write-ahead log was last folded in.
+    pub folded: RealInstant,
+    /// True if bodies were released since, which that log may still hold.
+    pub released: bool,
 }
 
 impl Writer {
@@ -52,7 +60,10 @@ impl Writer {
                     None => break,
                 },
                 () = sleep_until(close_at) => self.commit(Vec::new()).await,
-                _ = tick.tick() => self.mark_late().await,
+                _ = tick.tick() => {
+                    self.mark_late().await;
+                    self.forget().await;
+                }
             }
         }
         self.finish().await;
@@ -85,7 +96,11 @@ impl Writer {
     async fn commit(&mut self, jobs: Vec<Job>) {
         let outcome = self.transact(&jobs).await;
         match &outcome {
-            Ok(()) => self.publish(""),
+            Ok(()) => {
+                let answer = |job: &Job| matches!(job.work, Work::Answer(_));
+                self.released |= jobs.iter().any(answer);
+                self.publish("");
+            }
             Err(error) => {
                 self.stale = true;
                 tracing::error!(%error, "the outbox cannot write; its callers try again");
@@ -156,14 +171,32 @@ impl Writer {
         }
     }
 
-    async fn finish(mut self) {
-        self.commit_open().await;
-        if let Err(error) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut self.db)
-            .await
-        {
+    /// Folds the write-ahead log in and empties it where it may hold bodies that the platform has
+    /// taken over: soon once nothing waits, and now and then while much does.
+    async fn forget(&mut self) {
+        let pace = if self.state.queues.bodies == 0 {
+            FORGET_IDLE
+        } else {
+            FORGET_BUSY
+        };
+        if self.released && self.folded.elapsed() >= pace {
+            self.released = false;
+            self.fold().await;
+        }
+    }
+
+    async fn fold(&mut self) {
+        self.folded = RealInstant::now();
+        let folded = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
+        if let Err(error) = folded.execute(&mut self.db).await {
+            self.released = true;
             tracing::warn!(%error, "the outbox's log could not be folded in");
         }
+    }
+
+    async fn finish(mut self) {
+        self.commit_open().await;
+        self.fold().await;
         if let Err(error) = self.db.close().await {
             tracing::warn!(%error, "the outbox did not close");
         }
