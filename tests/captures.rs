@@ -109,6 +109,8 @@ impl Stack {
             origin: origin(),
             data: self.folder.path().join("data"),
             database: None,
+            eraser: None,
+            owner: None,
             organisation: "operator".parse().unwrap(),
             public_url: None,
             metrics: Some(([127, 0, 0, 1], 0).into()),

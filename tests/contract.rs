@@ -32,6 +32,7 @@ mod captures;
 mod credit;
 mod doubt;
 pub mod engine;
+mod erasure;
 mod ingest;
 mod lint;
 mod log;
@@ -50,6 +51,14 @@ contract! { Engine:
         capture_that_came_second_keeps_nothing
         captures_at_once_have_one_winner
         newest_attempt_counts;
+    erasure:
+        erased_event_is_gone_and_the_others_stay
+        captured_document_goes_with_its_event
+        erased_event_does_not_come_back
+        what_a_backup_brings_back_is_noticed_and_goes_again
+        writers_and_eraser_at_once_leave_nothing
+        lists_and_documents_wait_for_the_log
+        disclosure_documents_are_kept_by_version;
     ingest:
         statement_is_stored_once
         equal_statements_of_one_call_are_one

@@ -9,6 +9,7 @@ mod bad_input;
 mod browser;
 mod captures;
 mod contract;
+mod erasure;
 mod flows;
 mod forge;
 mod fsck;

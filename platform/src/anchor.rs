@@ -264,6 +264,7 @@ impl Notary {
         self.lease.renew().await?;
         self.settle().await?;
         while self.anchor_batch().await? {}
+        self.log_waiting().await?;
         self.publish().await?;
         self.tell().await
     }

@@ -10,6 +10,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use schemas::disclosure::Audience;
 use schemas::hash::Hash;
 use schemas::log::{BatchHeader, Entry};
 use schemas::merkle::Tree;
@@ -18,6 +19,7 @@ use schemas::registry::{SignedRecord, State};
 use schemas::statement::Statement;
 
 use crate::anchor::SharedTree;
+use crate::disclosure::{ByName, Reading, Withholding};
 use crate::policies::Policies;
 use crate::store::{KeptBatch, KeptCheckpoint, KeptStatement, Store, StoreError};
 
@@ -81,23 +83,6 @@ impl Choice {
     }
 }
 
-/// Members that the public does not see: the parties' business.
-pub const PRIVATE_MEMBERS: [&str; 7] = [
-    "tb:invoiceAmount",
-    "tb:invoiceCurrency",
-    "tb:orderAmount",
-    "tb:orderCurrency",
-    "bizTransactionList",
-    "sourceList",
-    "destinationList",
-];
-
-/// True for a member that a public bundle withholds.
-#[must_use]
-pub fn withheld_from_public(name: &str) -> bool {
-    PRIVATE_MEMBERS.contains(&name)
-}
-
 /// Makes bundles.
 #[derive(Clone)]
 pub struct Bundler {
@@ -156,6 +141,24 @@ impl Bundler {
         choice: &Choice,
         withhold: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Made, BundleError> {
+        self.make_as(choice, &ByName(withhold)).await
+    }
+
+    /// The same as an audience sees it: each event by the document of its own organisation.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub async fn make_for(&self, choice: &Choice, audience: Audience) -> Result<Made, BundleError> {
+        let ids: Vec<Hash> = choice.statements.keys().copied().collect();
+        let reading = Reading::load(&*self.store, audience, &ids).await?;
+        self.make_as(choice, &reading).await
+    }
+
+    async fn make_as(
+        &self,
+        choice: &Choice,
+        withholding: &impl Withholding,
+    ) -> Result<Made, BundleError> {
         let view = self.view().await?;
         let (chosen, waiting) = self.witnessed(choice, view.size()).await?;
         let headers = self.headers(&chosen).await?;
@@ -167,7 +170,7 @@ impl Bundler {
             row.seen = view.seen(self, &kept.bytes).await?;
             let wanted = choice.statements.get(&kept.id).unwrap_or(&Chosen::All);
             let leaves = self.store.events_of_statement(&kept.id).await?;
-            let rows = event_rows(said.statements.len(), wanted, &leaves, &withhold)?;
+            let rows = event_rows(said.statements.len(), (kept, wanted), &leaves, withholding)?;
             said.events.extend(rows);
             said.statements.push(row);
             said.people.push(signers);

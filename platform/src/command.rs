@@ -1,6 +1,7 @@
 //! What the `platform` program does: one module for each subcommand.
 
 pub mod check;
+pub mod erase;
 pub mod fsck;
 pub mod init;
 pub mod policy;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kit::postgres::DatabaseUrl;
 use schemas::config::ConfigError;
+use schemas::disclosure::Audience;
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
 use schemas::key::PublicKey;
@@ -27,6 +28,13 @@ pub struct Config {
     /// `DATABASE_URL` goes before it.
     #[serde(default)]
     pub database: Option<DatabaseUrl>,
+    /// The eraser's address on PostgreSQL: never from the file, only from the program's environment
+    /// variable `DATABASE_ERASER_URL`, so that the service's configuration does not hold it.
+    #[serde(skip)]
+    pub eraser: Option<DatabaseUrl>,
+    /// The address of the tables' owner, from `DATABASE_OWNER_URL` alone.
+    #[serde(skip)]
+    pub owner: Option<DatabaseUrl>,
     /// The operator's own organisation.
     pub organisation: Slug,
     /// Address that people and gateways use, without slash at the end; default: the bound one.
@@ -250,6 +258,14 @@ pub struct ReaderSection {
     pub token_sha256: Hash,
     /// Organisations that have consented.
     pub organisations: Vec<Slug>,
+    /// As whom it reads: `bank`, `partner` or `regulator`, so what each organisation withholds from
+    /// it (`disclosure.md`).
+    #[serde(default = "bank")]
+    pub audience: Audience,
+}
+
+const fn bank() -> Audience {
+    Audience::Bank
 }
 
 /// A machine that declares events over the EPCIS capture interface. The platform signs them with a

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemas::disclosure::Audience;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
@@ -12,11 +13,23 @@ use crate::bundle::{BundleError, Bundler, Choice, Chosen, Made};
 const ITEMS_MAX: u32 = 100_000;
 
 impl Bundler {
-    /// The evidence of an organisation up to the newest witnessed checkpoint.
+    /// The evidence of an organisation up to the newest witnessed checkpoint, as a bank sees it.
     ///
     /// # Errors
     /// [`BundleError`].
     pub async fn evidence(&self, organisation: &Slug) -> Result<Made, BundleError> {
+        self.evidence_for(organisation, Audience::Bank).await
+    }
+
+    /// The same as an audience sees it.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub async fn evidence_for(
+        &self,
+        organisation: &Slug,
+        audience: Audience,
+    ) -> Result<Made, BundleError> {
         let mut choice = Choice::default();
         for device in self.store.devices(Some(organisation)).await? {
             for id in self.store.chain(&device).await? {
@@ -29,7 +42,7 @@ impl Bundler {
             let places = self.places_naming(&id, &named).await?;
             choice.statements.insert(id, Chosen::Places(places));
         }
-        self.make(&choice, |_| false).await
+        self.make_for(&choice, audience).await
     }
 
     /// Places of a foreign statement's events that name any of the items; the rest stays unseen.
@@ -72,7 +85,6 @@ impl Bundler {
                 choice.add_event(*statement, *place);
             }
         }
-        self.make(&choice, crate::bundle::withheld_from_public)
-            .await
+        self.make_for(&choice, Audience::Consumer).await
     }
 }

@@ -4,6 +4,7 @@ mod capture;
 mod documents;
 mod enrol;
 mod epcis;
+mod erasure;
 mod evidence;
 mod health;
 mod log;
@@ -113,6 +114,7 @@ const COMPRESSED_FROM: u16 = 1_200;
 pub fn router(app: Shared) -> Router {
     let small = DefaultBodyLimit::max(64 * 1024);
     let message = DefaultBodyLimit::max(MESSAGE_MAX);
+    let document = DefaultBodyLimit::max(schemas::disclosure::DISCLOSURE_MAX);
     let machines = Router::new()
         .route("/v1/statements", post(capture::statement).layer(message))
         .route("/capture", post(epcis::capture).options(epcis::options))
@@ -135,6 +137,17 @@ pub fn router(app: Shared) -> Router {
         .route(
             "/v1/evidence/{organisation}",
             get(evidence::of_organisation),
+        )
+        .route("/v1/tombstones", get(erasure::tombstones))
+        .route("/v1/tombstones/{hash}", get(erasure::tombstone_list))
+        .route("/v1/disclosure", post(erasure::disclose).layer(document))
+        .route(
+            "/v1/disclosure/{organisation}",
+            get(erasure::newest_disclosure),
+        )
+        .route(
+            "/v1/disclosure/{organisation}/{version}",
+            get(erasure::disclosure),
         )
         .route("/v1/totals", get(health::totals))
         .route("/v1/chains", get(health::chains))

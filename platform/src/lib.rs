@@ -14,6 +14,8 @@ pub mod bundle;
 pub mod capture;
 pub mod command;
 pub mod config;
+pub mod disclosure;
+pub mod erase;
 pub mod evidence;
 pub mod files;
 pub mod folder;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{check, fsck, init, policy, user, verify};
+use platform::command::{check, erase, fsck, init, policy, user, verify};
 use platform::config::Config;
 use platform::folder::DataFolder;
 use platform::mosquitto;
@@ -70,11 +70,23 @@ enum Command {
     ///
     /// The service's role is the user of `database` in the configuration (or of DATABASE_URL); it
     /// must exist. The owner's address is read from DATABASE_OWNER_URL; without it the service's
-    /// own role migrates, and owns the tables.
+    /// own role migrates, and owns the tables. With DATABASE_ERASER_URL the eraser's role is given
+    /// what it needs, too.
     Migrate {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Erase the content of events; their statements, leaves and proofs stay.
+    ///
+    /// On PostgreSQL the eraser's role does it, whose address is read from DATABASE_ERASER_URL; with
+    /// DATABASE_OWNER_URL the tables are written anew afterwards.
+    Erase {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        #[command(flatten)]
+        what: erase::Arguments,
     },
     /// Check proof bundles; needs no database and no network.
     Verify {
@@ -270,6 +282,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Serve { config } => serve(&config).await,
         Command::Migrate { config } => migrate(&config).await,
+        Command::Erase { config, what } => {
+            let words = erase::run(&load(&config)?, what, TokioClock.now()).await?;
+            println!("{words}");
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Verify {
             files,
             policy,
@@ -319,12 +336,14 @@ fn load(file: &Path) -> anyhow::Result<Config> {
     if let Some(url) = kit::postgres::address_in("DATABASE_URL")? {
         config.database = Some(url);
     }
+    config.eraser = kit::postgres::address_in(platform::erase::ERASER_URL)?;
+    config.owner = kit::postgres::address_in("DATABASE_OWNER_URL")?;
     Ok(config)
 }
 
 async fn migrate(config: &Path) -> anyhow::Result<ExitCode> {
-    let owner = kit::postgres::address_in("DATABASE_OWNER_URL")?;
-    println!("{}", store::migrate(&load(config)?, owner.as_ref()).await?);
+    let config = load(config)?;
+    println!("{}", store::migrate(&config, config.owner.as_ref()).await?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -60,6 +60,9 @@ pub enum StartError {
     /// The registry in the database.
     #[error("the registry cannot be read")]
     Registry(#[from] AdmitError),
+    /// Erased content is back and cannot be removed again.
+    #[error("nothing is served before what was erased is erased again")]
+    Erasure(#[from] crate::erase::ErasureError),
     /// The log.
     #[error("the log must not go on")]
     Log(#[from] NotaryError),
@@ -163,6 +166,7 @@ pub async fn run(
 ) -> Result<Handle, StartError> {
     tls::install_provider();
     let mut core = Core::open(&config, clock).await?;
+    crate::erase::settle(&config, &*core.store, &core.tiles).await?;
     let mut notary = core.notary(&config).await?;
     let certificates = config.tls.then(|| certificates(&config)).transpose()?;
     let broker_shutdown = CancellationToken::new();

@@ -7,6 +7,7 @@
 
 pub mod captures;
 mod convert;
+pub mod erasure;
 mod error;
 mod open;
 pub mod postgres;
@@ -24,6 +25,7 @@ pub use schema::{Schema, schema};
 
 use async_trait::async_trait;
 use captures::CaptureStore;
+use erasure::ErasureStore;
 use kit::people::PeopleStore;
 use schemas::enrol::Verifier;
 use schemas::hash::Hash;
@@ -196,9 +198,9 @@ pub trait TraceStore: Send + Sync {
 }
 
 /// What the notary works with.
-pub trait NotaryStore: RegistryStore + LogStore + TraceStore {}
+pub trait NotaryStore: RegistryStore + LogStore + TraceStore + ErasureStore {}
 
-impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore {}
+impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore + ErasureStore {}
 
 /// Everything.
 pub trait Store: NotaryStore + IngestStore + CaptureStore + ReaderStore + PeopleStore {}
@@ -211,5 +213,6 @@ impl<T> Store for T where
         + CaptureStore
         + ReaderStore
         + PeopleStore
+        + ErasureStore
 {
 }

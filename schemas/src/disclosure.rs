@@ -27,7 +27,10 @@ pub const NAMES_MAX: usize = 256;
 pub const STEP_MAX: usize = 64;
 
 /// Who reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Audience {
     /// Anybody: product pages and public bundles.
     Consumer = 0,

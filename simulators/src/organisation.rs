@@ -10,12 +10,16 @@
 //! | `POST /v1/registry/records` | a signed record (COSE bytes) |
 //! | `GET /v1/enrol/{claim}` | how far an enrolment is: `request` and `consent` when they are there |
 //! | `PUT /v1/enrol/{claim}/draft` | the record that the device is to consent to, with its HMAC |
+//! | `GET /v1/disclosure/{org}` | the organisation's newest disclosure document |
+//! | `POST /v1/disclosure` | the next one, signed |
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
+use schemas::disclosure::{Audience, Disclosure, DisclosureError, Rule, SignedDisclosure};
 use schemas::enrol::{Claim, EnrolError, Request};
 use schemas::event::Source;
 use schemas::hash::Hash;
@@ -24,6 +28,7 @@ use schemas::key::SecretKey;
 use schemas::log::Party;
 use schemas::random::{self, NoRandomness};
 use schemas::registry::{Record, Role, SignedRecord, State};
+use schemas::time::Instant;
 use serde::Deserialize;
 
 use crate::scenario::{Gateway, Input};
@@ -70,6 +75,9 @@ pub enum OrganisationError {
         /// `request` or `consent`.
         what: &'static str,
     },
+    /// What an organisation withholds cannot be written or read.
+    #[error("the disclosure document does not count")]
+    Disclosure(#[from] DisclosureError),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] NoRandomness),
@@ -171,6 +179,54 @@ impl Organisation {
     pub async fn join(&self, registrar: &Registrar) -> Result<(), OrganisationError> {
         let record = own_record(self.platform.log(), &self.slug, &self.key);
         self.hand_over(&registrar.admit(record)).await
+    }
+
+    /// Publishes what the organisation withholds from whom, as the document that follows its newest
+    /// one: `withheld` from each audience in all events, and nothing where an audience is not named.
+    ///
+    /// # Errors
+    /// When the platform cannot be reached or refuses.
+    pub async fn disclose(
+        &self,
+        withheld: &BTreeMap<Audience, BTreeSet<String>>,
+        now: Instant,
+    ) -> Result<SignedDisclosure, OrganisationError> {
+        let newest = self.newest_disclosure().await?;
+        let rule = |audience| Rule {
+            audience,
+            step: String::new(),
+            withheld: withheld
+                .get(&audience)
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+        };
+        let document = Disclosure {
+            log: self.platform.log(),
+            organisation: self.slug.clone(),
+            version: newest.as_ref().map_or(1, |one| one.disclosure.version + 1),
+            prev: newest.map_or(Hash::ZERO, |one| one.id()),
+            made: now,
+            rules: Audience::ALL.map(rule).to_vec(),
+        };
+        let signed = SignedDisclosure::sign(&self.key, &document)?;
+        let url = format!("{}/v1/disclosure", self.platform.address);
+        let request = self.http.post(url).body(signed.bytes().to_vec());
+        accepted("take a disclosure document", request.send().await?).await?;
+        Ok(signed)
+    }
+
+    async fn newest_disclosure(&self) -> Result<Option<SignedDisclosure>, OrganisationError> {
+        let url = format!("{}/v1/disclosure/{}", self.platform.address, self.slug);
+        let answer = self.http.get(url).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = accepted("show the disclosure document", answer).await?;
+        Ok(Some(SignedDisclosure::parse(
+            answer.bytes().await?.to_vec(),
+        )?))
     }
 
     /// A new claim for one device.

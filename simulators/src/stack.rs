@@ -16,7 +16,7 @@ pub mod play;
 pub mod post;
 pub mod witnesses;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +24,9 @@ use anyhow::Context;
 use credit::service::LateDeliveries;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use platform::disclosure::PRIVATE_MEMBERS;
 use reqwest::Client;
+use schemas::disclosure::Audience;
 use schemas::ids::{DeviceAddress, Slug};
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
@@ -88,7 +90,7 @@ impl Stack {
             broker: &engines.broker,
         };
         let operator = Operator::start(setup, http.clone(), clock.clone()).await?;
-        let owners = admit(script, &operator, &registrar, &http).await?;
+        let owners = admit(script, &operator, &registrar, &http, &*clock).await?;
         let posts = set_up(root, script, &operator, &owners, &clock).await?;
         let bank_shutdown = CancellationToken::new();
         let own = databases.make("credit").await?;
@@ -187,13 +189,18 @@ fn slug_of(script: &Script, role: Role) -> anyhow::Result<Slug> {
     Ok(found.slug.clone())
 }
 
-/// Everybody but operator and registrar joins the registry with a key of their own.
+/// Everybody but operator and registrar joins the registry with a key of their own, and publishes
+/// what it withholds: from consumers and partners the business between the parties.
 async fn admit(
     script: &Script,
     operator: &Operator,
     registrar: &Registrar,
     http: &Client,
+    clock: &dyn Clock,
 ) -> anyhow::Result<BTreeMap<Slug, Organisation>> {
+    let private: BTreeSet<String> = PRIVATE_MEMBERS.map(str::to_owned).into();
+    let withheld = [Audience::Consumer, Audience::Partner].map(|one| (one, private.clone()));
+    let withheld = &BTreeMap::from(withheld);
     let joins =
         |one: &&scenario::Organisation| !matches!(one.role, Role::Operator | Role::Registrar);
     let mut owners = BTreeMap::new();
@@ -201,7 +208,10 @@ async fn admit(
         let owner = Organisation::new(one.slug.clone(), operator.identity()?, http.clone())?;
         owners.insert(one.slug.clone(), owner);
     }
-    let joining = stream::iter(owners.values().map(|owner| owner.join(registrar)));
+    let joining = stream::iter(owners.values().map(|owner| async move {
+        owner.join(registrar).await?;
+        owner.disclose(withheld, clock.now()).await.map(drop)
+    }));
     joining
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>()

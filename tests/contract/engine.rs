@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use kit::postgres::DatabaseUrl;
+use platform::erase::{Eraser, PostgresEraser, SqliteEraser};
 use platform::store::Store;
 use platform::store::postgres::PostgresStore;
 use platform::store::sqlite::SqliteStore;
 use simulators::parts::postgres::Postgres;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 /// The service's role on PostgreSQL.
 pub const ROLE: &str = "tracebond_service";
+/// The eraser's role on PostgreSQL.
+pub const ERASER: &str = "tracebond_eraser";
 /// The database on PostgreSQL.
 const DATABASE: &str = "tracebond";
 
@@ -38,6 +42,8 @@ pub struct Database {
     pub service: DatabaseUrl,
     /// The same as text.
     pub service_text: String,
+    /// The eraser's.
+    pub eraser: DatabaseUrl,
 }
 
 impl Database {
@@ -47,18 +53,18 @@ impl Database {
         let owner_text = server.database(DATABASE).unwrap();
         let service_text = owner_text.replace("//postgres@", &format!("//{ROLE}@"));
         assert_ne!(owner_text, service_text);
+        let eraser_text = owner_text.replace("//postgres@", &format!("//{ERASER}@"));
         let database = Self {
             server,
             owner: owner_text.parse().unwrap(),
             service: service_text.parse().unwrap(),
+            eraser: eraser_text.parse().unwrap(),
             owner_text,
             service_text,
         };
         let mut owner = database.as_owner().await;
-        sqlx::query("CREATE ROLE tracebond_service LOGIN")
-            .execute(&mut owner)
-            .await
-            .unwrap();
+        let roles = "CREATE ROLE tracebond_service LOGIN; CREATE ROLE tracebond_eraser LOGIN";
+        sqlx::raw_sql(roles).execute(&mut owner).await.unwrap();
         database
     }
 
@@ -66,6 +72,9 @@ impl Database {
     pub async fn migrated() -> Self {
         let database = Self::empty().await;
         PostgresStore::migrate(&database.owner, Some(ROLE))
+            .await
+            .unwrap();
+        PostgresStore::let_erase(&database.owner, ERASER)
             .await
             .unwrap();
         database
@@ -84,6 +93,14 @@ impl Database {
     /// A session of the owner.
     pub async fn as_owner(&self) -> PgConnection {
         PgConnection::connect(&self.owner_text).await.unwrap()
+    }
+
+    /// A session of the eraser.
+    pub async fn as_eraser(&self) -> PgConnection {
+        let text = self
+            .owner_text
+            .replace("//postgres@", &format!("//{ERASER}@"));
+        PgConnection::connect(&text).await.unwrap()
     }
 
     /// A session of the service.
@@ -111,6 +128,39 @@ impl Engine {
         let place = Place::Server(Database::migrated().await);
         let store = place.open().await;
         Self { store, place }
+    }
+
+    /// Who may remove content from it.
+    pub async fn eraser(&self) -> Box<dyn Eraser> {
+        match &self.place {
+            Place::File(folder) => {
+                let file = folder.path().join("platform.db");
+                Box::new(SqliteEraser::open(&file, "operator").await.unwrap())
+            }
+            Place::Server(database) => {
+                let owner = Some(&database.owner);
+                Box::new(PostgresEraser::open(&database.eraser, owner).await.unwrap())
+            }
+        }
+    }
+
+    /// Runs a statement as whoever restores backups; `$` before hexadecimal digits in quotes makes
+    /// them bytes.
+    pub async fn restore(&self, sql: &str) {
+        match &self.place {
+            Place::File(folder) => {
+                let file = folder.path().join("platform.db");
+                let options = SqliteConnectOptions::new().filename(file);
+                let mut connection = options.connect().await.unwrap();
+                let sql = AssertSqlSafe(sql.replace("$'", "x'"));
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            Place::Server(database) => {
+                let sql = AssertSqlSafe(sql.replace("$'", "'\\x"));
+                let mut connection = database.as_owner().await;
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+        }
     }
 
     /// The same database as another process has it.

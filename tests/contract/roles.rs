@@ -5,6 +5,7 @@ use std::slice::from_ref;
 
 use kit::postgres::SchemaError;
 use platform::config::Config;
+use platform::erase::GRANTS;
 use platform::store::postgres::PostgresStore;
 use platform::store::tables::{APPEND_ONLY, CHANGEABLE};
 use platform::store::{IngestStore as _, StoreError, TraceStore as _};
@@ -57,6 +58,48 @@ async fn platform_adds_and_reads_but_changes_only_what_is_named() {
         let database = Database::migrated().await;
         check_role(&database, &APPEND_ONLY, &CHANGEABLE).await;
     }
+}
+
+/// The eraser's role reads what leads to an event, removes content, adds tombstones; it cannot read
+/// keys, accounts or registry, nor change any row that is there.
+#[tokio::test]
+async fn eraser_removes_content_and_nothing_else() {
+    if Part::Postgres.skip() {
+        return;
+    }
+    let database = Database::migrated().await;
+    let eraser = &mut database.as_eraser().await;
+    for (table, column) in tables(&mut database.as_owner().await).await {
+        let granted = GRANTS.iter().find(|(named, _)| *named == table);
+        let granted = granted.map_or(&[][..], |(_, verbs)| verbs);
+        let statements = [
+            ("SELECT", format!("SELECT 1 FROM {table} WHERE false")),
+            ("UPDATE", format!("UPDATE {table} SET {column} = NULL")),
+            ("DELETE", format!("DELETE FROM {table}")),
+            ("INSERT", format!("INSERT INTO {table} DEFAULT VALUES")),
+            ("TRUNCATE", format!("TRUNCATE {table}")),
+        ];
+        for (verb, statement) in statements {
+            // Rights are looked at before rows: EXPLAIN needs them and changes nothing.
+            let statement = if verb == "TRUNCATE" {
+                statement
+            } else {
+                format!("EXPLAIN {statement}")
+            };
+            let allowed = may(eraser, statement).await;
+            assert_eq!(allowed, granted.contains(&verb), "{verb} on {table}");
+        }
+    }
+    for (table, verbs) in GRANTS {
+        assert!(!verbs.contains(&"UPDATE"), "{table}");
+        let content = !["statements", "event_leaves", "log_entries", "tombstones"].contains(&table);
+        assert!(content || !verbs.contains(&"DELETE"), "{table}");
+    }
+    let owner = PostgresStore::let_erase(&database.owner, "postgres").await;
+    assert!(
+        matches!(owner, Err(StoreError::Schema(SchemaError::NoService(_)))),
+        "{owner:?}"
+    );
 }
 
 #[tokio::test]

@@ -211,7 +211,8 @@ organisations = [\"{reader_of}\"]
         format!("{scheme}://{}", self.address)
     }
 
-    fn data(&self) -> PathBuf {
+    /// Everything that the platform keeps in files.
+    pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -284,6 +285,15 @@ organisations = [\"{reader_of}\"]
             config.as_os_str(),
         ];
         Process::run(&self.logs, "fsck", "platform", &arguments).await
+    }
+
+    /// What `platform erase` says; on PostgreSQL the owner of the tables is the eraser, too.
+    pub async fn erase(&self, arguments: &[&str]) -> Result<Ended> {
+        let config = self.config().display().to_string();
+        let all = [&["erase", "--config", &config], arguments].concat();
+        let url = self.site.database().unwrap_or_default();
+        let environment = ["DATABASE_ERASER_URL", "DATABASE_OWNER_URL"].map(|name| (name, url));
+        Process::run_with(&self.logs, "erase", "platform", &all, &environment).await
     }
 
     /// What `platform verify` says of a bundle under the policy of the beginning.

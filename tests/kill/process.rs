@@ -70,6 +70,16 @@ impl Process {
         program_name: &str,
         arguments: &[A],
     ) -> Result<Process> {
+        Self::start_with(logs, name, program_name, arguments, &[])
+    }
+
+    fn start_with<A: AsRef<OsStr>>(
+        logs: &Path,
+        name: &str,
+        program_name: &str,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Result<Process> {
         let (out, err) = (
             logs.join(format!("{name}.out")),
             logs.join(format!("{name}.err")),
@@ -77,6 +87,7 @@ impl Process {
         let child = Command::new(program(program_name)?)
             .args(arguments)
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)
             .stderr(File::create(&err)?)
@@ -98,6 +109,18 @@ impl Process {
         arguments: &[A],
     ) -> Result<Ended> {
         let process = Process::start(logs, name, program_name, arguments)?;
+        process.ended(DEADLINE).await
+    }
+
+    /// The same with environment variables.
+    pub async fn run_with<A: AsRef<OsStr>>(
+        logs: &Path,
+        name: &str,
+        program_name: &str,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Result<Ended> {
+        let process = Process::start_with(logs, name, program_name, arguments, environment)?;
         process.ended(DEADLINE).await
     }
 

@@ -94,6 +94,11 @@ impl Site {
         top
     }
 
+    /// Address of the database, where it is a real one.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// Starts a database that was killed.
     pub fn restart_database(&mut self) -> Result<()> {
         let postgres = self.postgres.as_mut().context("no real database")?;

@@ -1,8 +1,10 @@
 //! A store whose calls fail as planned.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use platform::store::erasure::{ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, Unlogged};
 use platform::store::{
     Append, ChainEvent, ChainLink, Enrolment, KeptBatch, KeptCheckpoint, KeptEvent, KeptRecord,
     KeptStatement, LogStore, Quarantined, Queued, RegistryStore, ScanCount, Store, StoreError,
@@ -70,6 +72,19 @@ forwarded! { RegistryStore {
     fn enrolment(claim: &str) -> Option<Enrolment>;
     fn set_draft(claim: &str, draft: &[u8], mac: &str) -> bool;
     fn set_consent(claim: &str, consent: &[u8]) -> bool;
+} }
+
+forwarded! { ErasureStore {
+    fn unlogged() -> Vec<Unlogged>;
+    fn tombstone_list(hash: &Hash) -> Option<Vec<u8>>;
+    fn tombstone_lists() -> Vec<LoggedList>;
+    fn tombstone_entries() -> Vec<(u64, Vec<u8>)>;
+    fn returned() -> u64;
+    fn erased_of_items(items: &[String], limit: u32) -> Vec<ErasedEvent>;
+    fn add_disclosure(document: &KeptDisclosure) -> bool;
+    fn disclosure(organisation: &Slug, version: Option<u64>) -> Option<KeptDisclosure>;
+    fn newest_disclosures() -> Vec<KeptDisclosure>;
+    fn declarers(statements: &[Hash]) -> BTreeMap<Hash, Slug>;
 } }
 
 #[async_trait]

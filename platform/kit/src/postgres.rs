@@ -13,8 +13,8 @@ mod timestamp;
 mod url;
 
 pub use connect::{CONNECTIONS, ConnectError, connect, connect_once, text};
-pub use open::{Migration, OpenError, WrongVariable, address_in, migrate, open};
+pub use open::{Migration, OpenError, WrongVariable, address_in, allow, migrate, open};
 pub use retry::{Attempts, is_retriable};
-pub use schema::{Privileges, SchemaError, bring_up, grant, is_owner, verify};
+pub use schema::{Privileges, SchemaError, bring_up, grant, grant_only, is_owner, verify};
 pub use timestamp::Timestamp;
 pub use url::{DatabaseUrl, DatabaseUrlError};

@@ -7,7 +7,8 @@ use schemas::log::Entry;
 use schemas::tlog::LogTree;
 
 use super::{Notary, NotaryError, PAGE};
-use crate::store::Append;
+use crate::store::erasure::TOMBSTONES;
+use crate::store::{Append, NewLogged};
 
 /// A document whose hash the log must hold, and where it stands once it does.
 #[derive(Clone, Debug)]
@@ -91,6 +92,36 @@ impl Notary {
         })
         .await?;
         Ok(index)
+    }
+
+    /// Puts the hashes of tombstone lists and disclosure documents that wait into the log; each
+    /// list is a file beside the log before its entry is there.
+    pub(super) async fn log_waiting(&self) -> Result<(), NotaryError> {
+        for waiting in self.store.unlogged().await? {
+            let (hash, time) = (waiting.hash, self.clock.now());
+            let entry = if waiting.kind == TOMBSTONES {
+                let list = self.store.tombstone_list(&hash).await?;
+                let list = list.ok_or(NotaryError::Broken("a tombstone list is missing"))?;
+                self.tiles.publish_tombstones(&hash, &list)?;
+                let count = waiting.count;
+                Entry::Tombstones { hash, count, time }
+            } else {
+                let kind = waiting.kind.to_owned();
+                Entry::Document { kind, hash, time }
+            };
+            let logged = NewLogged {
+                kind: waiting.kind,
+                hash,
+                log_index: self.tree.read(LogTree::size),
+            };
+            self.append(Append {
+                entries: vec![entry.encode()],
+                logged: vec![logged],
+                ..Append::default()
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn newest_document(&self, kind: &str) -> Result<Option<(u64, Hash)>, NotaryError> {

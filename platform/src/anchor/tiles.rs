@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemas::hash::Hash;
 use schemas::note::Note;
 use schemas::tlog::{LogTree, tile_number};
 
@@ -62,6 +63,22 @@ impl Tiles {
     /// If it is there and cannot be read.
     pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         self.0.read(name)
+    }
+
+    /// A tombstone list beside the log.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn tombstones(&self, hash: &Hash) -> io::Result<Option<Vec<u8>>> {
+        self.read(&format!("tombstones/{hash}"))
+    }
+
+    /// Keeps a tombstone list beside the log.
+    ///
+    /// # Errors
+    /// If it cannot be written and synced.
+    pub fn publish_tombstones(&self, hash: &Hash, list: &[u8]) -> io::Result<()> {
+        self.0.replace(&format!("tombstones/{hash}"), list)
     }
 
     /// Publishes a checkpoint, unless a larger one is: readers never see the log shrink.

@@ -6,13 +6,14 @@ use schemas::merkle::Tree;
 use schemas::proof::{EventRow, member_rows};
 
 use super::{BundleError, Chosen};
-use crate::store::KeptEvent;
+use crate::disclosure::{Withholding, step_of};
+use crate::store::{KeptEvent, KeptStatement};
 
 pub(super) fn event_rows(
     statement: usize,
-    wanted: &Chosen,
+    (kept, wanted): (&KeptStatement, &Chosen),
     leaves: &[KeptEvent],
-    withhold: &(impl Fn(&str) -> bool + Send + Sync),
+    withholding: &impl Withholding,
 ) -> Result<Vec<EventRow>, BundleError> {
     let hashes: Vec<Hash> = leaves.iter().map(|event| event.leaf).collect();
     let Some(tree) = Tree::new(&hashes) else {
@@ -35,7 +36,9 @@ pub(super) fn event_rows(
             Some((bytes, salt)) => {
                 let parsed =
                     Event::parse(bytes.clone()).map_err(|_| BundleError::Broken("event"))?;
-                Some(member_rows(&parsed, salt, withhold))
+                let step = step_of(&parsed);
+                let withheld = |name: &str| withholding.withholds(kept, step.as_deref(), name);
+                Some(member_rows(&parsed, salt, withheld))
             }
         };
         rows.push(EventRow {

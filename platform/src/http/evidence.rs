@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
+use schemas::disclosure::Audience;
 use schemas::hash::sha256;
 use schemas::ids::Slug;
 
@@ -15,18 +16,18 @@ pub(super) async fn of_organisation(
     Path(organisation): Path<Slug>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    check_reader(&app, &organisation, &headers)?;
+    let audience = reader(&app, &organisation, &headers)?;
     let made = app
         .bundler
-        .evidence(&organisation)
+        .evidence_for(&organisation, audience)
         .await
         .map_err(problem::bundle)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], made.bytes).into_response())
 }
 
-/// The reader's token is known and the organisation has consented; a stranger cannot tell which
+/// The audience of the reader whose token is known, where the organisation has consented; a stranger cannot tell which
 /// of the two is missing.
-fn check_reader(app: &Shared, organisation: &Slug, headers: &HeaderMap) -> Result<(), Problem> {
+fn reader(app: &Shared, organisation: &Slug, headers: &HeaderMap) -> Result<Audience, Problem> {
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -35,14 +36,12 @@ fn check_reader(app: &Shared, organisation: &Slug, headers: &HeaderMap) -> Resul
     let consented = app
         .readers
         .iter()
-        .any(|reader| reader.token_sha256 == hash && reader.organisations.contains(organisation));
-    if consented {
-        Ok(())
-    } else {
-        Err(Problem::new(
+        .find(|reader| reader.token_sha256 == hash && reader.organisations.contains(organisation));
+    consented.map(|reader| reader.audience).ok_or_else(|| {
+        Problem::new(
             StatusCode::FORBIDDEN,
             "no-consent",
             "This organisation's evidence is not open to you",
-        ))
-    }
+        )
+    })
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::{Shared, problem, scan};
 use crate::bundle::BundleError;
 use crate::config::WitnessSection;
+use crate::store::erasure::ErasedEvent;
 use crate::store::{ScanCount, StoreError};
 use crate::trace::verdict::Witness;
 use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
@@ -24,6 +25,8 @@ use crate::web::{
 
 /// Products on the start page.
 const EXAMPLES: u32 = 12;
+/// Erased events of a product that its page and its bundle name.
+const ERASED_MAX: u32 = 1_024;
 /// Events of a product that are looked through for its name.
 const NAMING_EVENTS: u32 = 8;
 
@@ -226,7 +229,10 @@ async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductV
     let Some(journey) = journey else {
         return Ok(None);
     };
-    let proof = check(app, &journey).await?;
+    let named = [item.key().to_owned()];
+    let erased = app.store.erased_of_items(&named, ERASED_MAX);
+    let erased = erased.await.map_err(|error| failed(&error))?;
+    let proof = check(app, &journey, &erased).await?;
     let gaps = gap::read(&*app.store, &journey)
         .await
         .map_err(|error| failed(&error))?;
@@ -248,13 +254,14 @@ async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductV
     view.policy = Some(sha256(&app.policy_entry()));
     view.verifiers = app.witnesses.iter().map(verifier_at).collect();
     view.gaps = gaps;
+    view.erased = erased;
     view.names = app.names.clone();
     view.scans = scans.map(|count| shown(count, counts));
     Ok(Some(view))
 }
 
-/// Statements and places of a journey's events.
-fn places(journey: &Journey) -> BTreeMap<Hash, BTreeSet<u64>> {
+/// Statements and places of a journey's events, and of those that were erased.
+fn places(journey: &Journey, erased: &[ErasedEvent]) -> BTreeMap<Hash, BTreeSet<u64>> {
     let mut places: BTreeMap<Hash, BTreeSet<u64>> = BTreeMap::new();
     for entry in journey.entries() {
         places
@@ -262,11 +269,15 @@ fn places(journey: &Journey) -> BTreeMap<Hash, BTreeSet<u64>> {
             .or_default()
             .insert(u64::from(entry.index));
     }
+    for event in erased {
+        let of_statement = places.entry(event.statement).or_default();
+        of_statement.insert(event.position);
+    }
     places
 }
 
 /// The platform's own check: the very bundle that it hands out, through the same verifier.
-async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
+async fn check(app: &Shared, journey: &Journey, erased: &[ErasedEvent]) -> Result<Proof, Failed> {
     let mut proof = Proof {
         origin: app.policy.origin.to_string(),
         checkpoint_size: 0,
@@ -278,7 +289,7 @@ async fn check(app: &Shared, journey: &Journey) -> Result<Proof, Failed> {
             .collect(),
         checked_at: app.clock.now(),
     };
-    let made = match app.bundler.public(&places(journey)).await {
+    let made = match app.bundler.public(&places(journey, erased)).await {
         Ok(made) => made,
         Err(BundleError::NotWitnessed) => return Ok(proof),
         Err(error) => return Err(Failed(causes(&error))),
@@ -348,9 +359,12 @@ pub(super) async fn bundle(
         Problem::internal()
     })?;
     let journey = journey.ok_or_else(|| Problem::not_found("no event names this product"))?;
+    let named = [item.key().to_owned()];
+    let erased = app.store.erased_of_items(&named, ERASED_MAX);
+    let erased = erased.await.map_err(problem::store)?;
     let made = app
         .bundler
-        .public(&places(&journey))
+        .public(&places(&journey, &erased))
         .await
         .map_err(problem::bundle)?;
     let headers = [

@@ -40,5 +40,13 @@ pub async fn migrate(
     };
     let migration = Migration::new(url, owner);
     PostgresStore::migrate(migration.owner, migration.role).await?;
-    Ok(migration.done)
+    let Some(eraser) = &config.eraser else {
+        return Ok(migration.done);
+    };
+    PostgresStore::let_erase(migration.owner, eraser.user()).await?;
+    Ok(format!(
+        "{}; `{}` may erase content and add tombstones",
+        migration.done,
+        eraser.user()
+    ))
 }

@@ -7,6 +7,7 @@
 //! other or cannot be put into one order, they are tried again.
 
 mod captures;
+mod erasure;
 mod ingest;
 mod log;
 mod readers;
@@ -54,6 +55,15 @@ impl PostgresStore {
     pub async fn migrate(owner: &DatabaseUrl, role: Option<&str>) -> Stored<()> {
         let role = role.map(|role| (role, &PRIVILEGES));
         Ok(kit::postgres::migrate(owner, &migrator(), role).await?)
+    }
+
+    /// Gives the eraser's role what it needs, as the owner of the tables; it must be no other role's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn let_erase(owner: &DatabaseUrl, role: &str) -> Stored<()> {
+        let grants = &crate::erase::GRANTS;
+        Ok(kit::postgres::allow(owner, role, grants).await?)
     }
 
     /// The version of the schema that is there, or what is wrong with it and whether this role may

@@ -45,6 +45,19 @@ pub struct Append {
     pub registry: Option<(Vec<KeptRecord>, Head, Instant)>,
     /// Batches that the entries anchor.
     pub batches: Vec<NewBatch>,
+    /// Lists and documents whose hashes are among the entries.
+    pub logged: Vec<NewLogged>,
+}
+
+/// A list or document whose hash goes into the log.
+#[derive(Clone, Copy, Debug)]
+pub struct NewLogged {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its SHA-256.
+    pub hash: Hash,
+    /// Place of the entry.
+    pub log_index: u64,
 }
 
 /// A batch that is being anchored.

@@ -1,6 +1,7 @@
 //! The embedded engine: one SQLite file, one writer, a pool of readers, WAL, synchronous FULL.
 
 mod captures;
+mod erasure;
 mod ingest;
 mod log;
 mod readers;

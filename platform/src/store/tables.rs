@@ -4,9 +4,9 @@
 use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
-/// no UPDATE and no DELETE on them. The last three hold content that an eraser may remove one day,
-/// but not the service.
-pub const APPEND_ONLY: [&str; 20] = [
+/// no UPDATE and no DELETE on them. Some hold content, which the eraser's role may remove, but not
+/// the service (`crate::erase::GRANTS`).
+pub const APPEND_ONLY: [&str; 26] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -27,6 +27,12 @@ pub const APPEND_ONLY: [&str; 20] = [
     "capture_documents",
     "event_contents",
     "event_items",
+    "tombstones",
+    "tombstone_lists",
+    "erased_items",
+    "erased_messages",
+    "disclosures",
+    "logged_documents",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.

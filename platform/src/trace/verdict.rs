@@ -126,6 +126,11 @@ pub enum Reason {
         /// How many events.
         entries: usize,
     },
+    /// Events whose content was erased on request.
+    Erased {
+        /// How many.
+        entries: usize,
+    },
     /// The journey is longer than what is read.
     Truncated,
     /// Nothing, or not everything, was checked.
@@ -173,6 +178,8 @@ pub struct Facts {
     pub late: usize,
     /// Events with withheld verdict members.
     pub withheld: usize,
+    /// Erased events.
+    pub erased: usize,
     /// The walk was cut.
     pub truncated: bool,
     /// Events without any check.
@@ -250,6 +257,7 @@ pub fn judge(facts: &Facts) -> Finding {
         }),
         many(facts.late).map(|entries| Reason::Late { entries }),
         many(facts.withheld).map(|entries| Reason::Withheld { entries }),
+        many(facts.erased).map(|entries| Reason::Erased { entries }),
         facts.truncated.then_some(Reason::Truncated),
         many(facts.unchecked).map(|entries| Reason::NotChecked { entries }),
         many(facts.declared).map(|entries| Reason::Declared { entries }),

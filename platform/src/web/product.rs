@@ -13,6 +13,7 @@ use super::qr::qr_svg;
 use super::text::{self, Text, choose};
 use super::view::ProductView;
 use super::{Lang, RenderError, format};
+use crate::store::erasure::ErasedEvent;
 use crate::trace::gap::during;
 use crate::trace::{Finding, Gap, GapKind, Stated, Verdict};
 
@@ -61,6 +62,13 @@ impl Fact {
 enum Row {
     Step(Box<step::Card>),
     Gap(GapCard),
+    Erased(ErasedCard),
+}
+
+/// An event of which only the leaf is left.
+struct ErasedCard {
+    text: String,
+    leaf: String,
 }
 
 struct GapCard {
@@ -217,7 +225,23 @@ impl<'v> Scene<'v> {
             rows.push(Row::Step(Box::new(self.card(index, step))));
         }
         rows.extend(waiting.map(|gap| Row::Gap(self.gap_card(gap))));
+        // When they happened is erased, too: they stand at the end.
+        rows.extend(
+            self.view
+                .erased
+                .iter()
+                .map(|one| Row::Erased(self.erased(one))),
+        );
         rows
+    }
+
+    fn erased(&self, event: &ErasedEvent) -> ErasedCard {
+        let (time, _) = self.own_time(event.made);
+        let values = [("time", &*time), ("reason", &event.reason)];
+        ErasedCard {
+            text: self.text.fill("erased.text", &values),
+            leaf: event.leaf.to_string(),
+        }
     }
 
     fn gap_card(&self, gap: &Gap) -> GapCard {

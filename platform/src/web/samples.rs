@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use schemas::hash::sha256;
 use schemas::time::Instant;
 use serde_json::json;
 
 use super::*;
 use crate::report::{Draft, Fault, KeptReport, NONCE_BYTES, NumberError, Sent, State, Step};
 use crate::store::StoredEvent;
+use crate::store::erasure::ErasedEvent;
 use crate::trace::fixture::{
     LOT, MORNING, Memory, PACKHOUSE, SHOP, TRUCK, device, event, lot, measured, peaches,
 };
@@ -118,7 +120,16 @@ fn all() -> Vec<(&'static str, ProductView)> {
     let mut withheld = plain.clone();
     let standings = &mut withheld.proof.as_mut().unwrap().standings;
     *standings.values_mut().next().unwrap() = Standing::Incomplete;
+    let mut erased = plain.clone();
+    erased.erased = vec![ErasedEvent {
+        statement: sha256(b"statement"),
+        position: 1,
+        leaf: sha256(b"leaf"),
+        reason: "subject-request".to_owned(),
+        made: MORNING + Duration::from_secs(86_400),
+    }];
     vec![
+        ("erased", erased),
         ("verified", plain),
         ("excursion", view(&peaches(true))),
         ("gap", with_gap),

@@ -55,6 +55,7 @@ fn states_are_named_as_they_are() {
         ("refused", "Doubtful", "有疑点"),
         ("withheld", "Doubtful", "有疑点"),
         ("declared", "Doubtful", "有疑点"),
+        ("erased", "Doubtful", "有疑点"),
         ("unknown", "Unknown code", "查无此码"),
     ];
     let (en, zh) = (
@@ -92,6 +93,8 @@ fn reasons_name_the_actor() {
         "withheld",
         "One record withholds a value that the check needs.",
     );
+    holds("erased", "One record was erased on request.");
+    holds("erased", "(reason: subject-request)");
     holds(
         "declared",
         "All 4 records are only declared: nothing was measured or scanned.",

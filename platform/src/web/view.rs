@@ -7,6 +7,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use super::format::percent;
+use crate::store::erasure::ErasedEvent;
 use crate::trace::verdict::judge;
 use crate::trace::{Facts, Finding, Gap, Item, Journey, Proof, Witness};
 
@@ -82,6 +83,8 @@ pub struct ProductView {
     /// Gaps of devices of the journey's organisations; those outside the time of holding are left
     /// out by the page.
     pub gaps: Vec<Gap>,
+    /// Events of the item whose content was erased.
+    pub erased: Vec<ErasedEvent>,
     /// Lookups, this one included; `None` when they are not counted.
     pub scans: Option<Scans>,
     /// Names of organisations and places.
@@ -107,6 +110,7 @@ impl ProductView {
             journey,
             proof: None,
             gaps: Vec::new(),
+            erased: Vec::new(),
             scans: None,
             names: Names::default(),
             links,
@@ -118,6 +122,8 @@ impl ProductView {
 
     /// The verdict with its reasons.
     pub fn finding(&self) -> Finding {
-        judge(&Facts::of(&self.journey, self.proof.as_ref(), &self.gaps))
+        let mut facts = Facts::of(&self.journey, self.proof.as_ref(), &self.gaps);
+        facts.erased = self.erased.len();
+        judge(&facts)
     }
 }

@@ -274,6 +274,8 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
     };
     Ok(Config {
         database: setup.database.map(str::parse).transpose()?,
+        eraser: None,
+        owner: None,
         origin: setup.origin.clone(),
         data: data.to_owned(),
         organisation: setup.organisation.clone(),

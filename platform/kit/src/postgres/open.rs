@@ -6,7 +6,7 @@ use sqlx::postgres::PgPool;
 
 use super::{
     ConnectError, DatabaseUrl, DatabaseUrlError, Privileges, SchemaError, bring_up, connect,
-    connect_once, grant, is_owner, verify,
+    connect_once, grant, grant_only, is_owner, verify,
 };
 
 /// The database cannot be used.
@@ -57,6 +57,20 @@ pub async fn migrate(
     if let Some((role, privileges)) = service {
         grant(&mut connection, privileges, role).await?;
     }
+    Ok(connection.close().await?)
+}
+
+/// Gives a role exactly these verbs on these tables and nothing else, as the tables' owner.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn allow(
+    owner: &DatabaseUrl,
+    role: &str,
+    grants: &[(&str, &[&str])],
+) -> Result<(), OpenError> {
+    let mut connection = connect_once(owner).await?;
+    grant_only(&mut connection, role, grants).await?;
     Ok(connection.close().await?)
 }
 

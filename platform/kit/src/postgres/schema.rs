@@ -96,8 +96,9 @@ pub async fn bring_up(
 
 /// True if somebody else has just made what we wanted to make, or was about to.
 fn is_race(error: &MigrateError) -> bool {
-    // unique_violation, duplicate_table, duplicate_object, then the two of `is_retriable`.
-    let made = ["23505", "42P07", "42710"];
+    // unique_violation, duplicate_table, duplicate_object, duplicate_column, then the two of
+    // `is_retriable`.
+    let made = ["23505", "42P07", "42710", "42701"];
     let source = match error {
         MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source,
         _ => return false,
@@ -177,6 +178,35 @@ pub async fn grant(
     privileges: &Privileges,
     role: &str,
 ) -> Result<(), SchemaError> {
+    let schema = bounded(connection, role).await?;
+    carry_out(connection, grants(privileges, &quoted(role), &schema)).await
+}
+
+/// Gives a role exactly these verbs on these tables and nothing else.
+///
+/// # Errors
+/// [`SchemaError::NoRole`], [`SchemaError::NoService`], or the database's.
+pub async fn grant_only(
+    connection: &mut PgConnection,
+    role: &str,
+    tables: &[(&str, &[&str])],
+) -> Result<(), SchemaError> {
+    let schema = bounded(connection, role).await?;
+    let role = quoted(role);
+    let verbs = |(table, verbs): &(&str, &[&str])| {
+        let (table, verbs) = (quoted(table), verbs.join(", "));
+        format!("GRANT {verbs} ON {schema}.{table} TO {role}")
+    };
+    let first = [
+        format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
+        format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}"),
+    ];
+    let statements = first.into_iter().chain(tables.iter().map(verbs));
+    carry_out(connection, statements.collect()).await
+}
+
+/// The schema, quoted, if the role is one that can be kept in bounds.
+async fn bounded(connection: &mut PgConnection, role: &str) -> Result<String, SchemaError> {
     let found: Option<(bool,)> = sqlx::query_as(
         "SELECT rolsuper OR pg_has_role(pg_roles.oid, relowner, 'MEMBER')
          FROM pg_roles, pg_class
@@ -193,8 +223,15 @@ pub async fn grant(
     let (schema,): (String,) = sqlx::query_as("SELECT current_schema()::text")
         .fetch_one(&mut *connection)
         .await?;
+    Ok(quoted(&schema))
+}
+
+async fn carry_out(
+    connection: &mut PgConnection,
+    statements: Vec<String>,
+) -> Result<(), SchemaError> {
     let mut transaction = connection.begin().await?;
-    for statement in grants(privileges, &quoted(role), &quoted(&schema)) {
+    for statement in statements {
         sqlx::raw_sql(AssertSqlSafe(statement))
             .execute(&mut *transaction)
             .await?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use schemas::tlog::LogTree;
+use schemas::tombstone::list_hash;
 
 use super::{Findings, FsckError};
 use crate::anchor::tiles::{self, Named, Tiles, WIDTH};
@@ -42,6 +43,10 @@ impl Folder<'_> {
             if known.contains(&name) {
                 continue;
             }
+            if let Some(hash) = name.strip_prefix("tombstones/") {
+                self.check_list(&name, hash, findings)?;
+                continue;
+            }
             match Named::parse(&name) {
                 Some(Named::Checkpoint) => {}
                 Some(named) => self.compare(named, false, &mut bundle, findings).await?,
@@ -49,6 +54,17 @@ impl Folder<'_> {
                     .problems
                     .push(format!("{name} is no file of a log")),
             }
+        }
+        Ok(())
+    }
+
+    /// A tombstone list is what its name, a hash, says.
+    fn check_list(&self, name: &str, hash: &str, findings: &mut Findings) -> Result<(), FsckError> {
+        findings.files += 1;
+        let found = self.tiles.read(name)?;
+        if found.is_none_or(|bytes| list_hash(&bytes).to_string() != hash) {
+            let problem = format!("{name} is not the tombstone list of this hash");
+            findings.problems.push(problem);
         }
         Ok(())
     }

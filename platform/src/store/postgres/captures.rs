@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
@@ -149,7 +151,7 @@ impl PostgresStore {
             return Ok(false);
         }
         insert_document(&mut transaction, capture).await?;
-        insert_all(&mut transaction, &capture.statements).await?;
+        insert_all(&mut transaction, &capture.statements, &BTreeSet::new()).await?;
         insert_declarers(&mut transaction, capture).await?;
         for part in capture.places.chunks(ROWS) {
             insert_places(&mut transaction, &capture.kept, part).await?;

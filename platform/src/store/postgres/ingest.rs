@@ -5,6 +5,7 @@ use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
 use sqlx::{Postgres, Transaction};
 
+use super::erasure::erased_among;
 use super::log::share_fence;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed};
 use crate::store::{
@@ -51,14 +52,23 @@ impl PostgresStore {
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
-        let mut transaction = self.pool.begin().await?;
-        if let Some(fence) = fence {
-            share_fence(&mut transaction, fence).await?;
+        let mut erased = BTreeSet::new();
+        loop {
+            let mut transaction = self.pool.begin().await?;
+            if let Some(fence) = fence {
+                share_fence(&mut transaction, fence).await?;
+            }
+            let fresh = insert_all(&mut transaction, statements, &erased).await?;
+            let found = erased_among(&mut transaction, statements).await?;
+            if !found.is_subset(&erased) {
+                // Dropped, so nothing of it stays; the next one leaves their content out.
+                erased.extend(found);
+                continue;
+            }
+            insert_quarantine(&mut transaction, quarantine).await?;
+            transaction.commit().await?;
+            return Ok(fresh);
         }
-        let fresh = insert_all(&mut transaction, statements).await?;
-        insert_quarantine(&mut transaction, quarantine).await?;
-        transaction.commit().await?;
-        Ok(fresh)
     }
 
     /// Two statements in one place of a chain: both stay, and so does a row that says so.
@@ -110,9 +120,11 @@ impl PostgresStore {
 }
 
 /// Statements with their events, in the queue for their batches; true for each that was not there.
+/// Of erased events only the leaf is kept.
 pub(super) async fn insert_all(
     transaction: &mut Writing<'_>,
     statements: &[NewStatement],
+    erased: &BTreeSet<Hash>,
 ) -> Stored<Vec<bool>> {
     let mut new = BTreeSet::new();
     for part in in_order(statements).chunks(ROWS) {
@@ -128,6 +140,10 @@ pub(super) async fn insert_all(
     let places: Vec<Place> = kept.iter().copied().flat_map(places).collect();
     for part in places.chunks(ROWS) {
         insert_leaves(transaction, part).await?;
+    }
+    let is_erased = |place: &Place<'_>| erased.contains(&place.event.leaf);
+    let places: Vec<Place> = places.into_iter().filter(|one| !is_erased(one)).collect();
+    for part in places.chunks(ROWS) {
         insert_contents(transaction, part).await?;
     }
     let items: Vec<Item> = places.iter().flat_map(items).collect();
@@ -307,10 +323,28 @@ async fn insert_quarantine(
     }
     let room = usize::try_from(room).unwrap_or(usize::MAX);
     let rows: Vec<&NewQuarantine> = distinct.into_values().take(room).collect();
+    let erased = erased_messages(transaction, &rows).await?;
+    let rows: Vec<&NewQuarantine> = rows
+        .into_iter()
+        .filter(|m| !erased.contains(&m.id))
+        .collect();
     for part in rows.chunks(ROWS) {
         insert_messages(transaction, part).await?;
     }
     Ok(())
+}
+
+/// Those of the messages that were erased from quarantine.
+async fn erased_messages(
+    transaction: &mut Writing<'_>,
+    rows: &[&NewQuarantine],
+) -> Stored<BTreeSet<Hash>> {
+    let found: Vec<(Vec<u8>,)> =
+        sqlx::query_as("SELECT id FROM erased_messages WHERE id = ANY($1)")
+            .bind(column(rows, |m| &m.id.0[..]))
+            .fetch_all(&mut **transaction)
+            .await?;
+    found.iter().map(|(id,)| hash(id)).collect()
 }
 
 async fn insert_messages(transaction: &mut Writing<'_>, rows: &[&NewQuarantine]) -> Stored<()> {

@@ -92,6 +92,7 @@ impl PostgresStore {
         for batch in &append.batches {
             insert_batch(&mut transaction, batch).await?;
         }
+        super::erasure::insert_logged(&mut transaction, append).await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -148,9 +148,11 @@ async fn insert_content(
     event: &NewEvent,
 ) -> Stored<()> {
     let time = event.event_time.map(schemas::time::Instant::to_rfc3339);
-    sqlx::query(
+    // An erased event does not come back: whoever sends it again adds a leaf and nothing else.
+    let kept: Option<(i64,)> = sqlx::query_as(
         "INSERT INTO event_contents (statement, position, bytes, salt, event_time, step)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         SELECT $1, $2, $3, $4, $5, $6
+         WHERE NOT EXISTS (SELECT 1 FROM tombstones WHERE leaf = $7) RETURNING position",
     )
     .bind(statement)
     .bind(position)
@@ -158,9 +160,10 @@ async fn insert_content(
     .bind(event.salt.0.to_vec())
     .bind(&time)
     .bind(&event.step)
-    .execute(&mut **transaction)
+    .bind(event.leaf.0.to_vec())
+    .fetch_optional(&mut **transaction)
     .await?;
-    let Some(time) = time.filter(|_| event.refused.is_none()) else {
+    let Some(time) = time.filter(|_| kept.is_some() && event.refused.is_none()) else {
         return Ok(());
     };
     for (item, role) in &event.items {
@@ -183,11 +186,12 @@ async fn insert_quarantine(
     transaction: &mut Transaction<'_, Sqlite>,
     message: &NewQuarantine,
 ) -> Stored<()> {
-    // The newest row number stands for the number of rows: none is ever deleted.
+    // The newest row number stands for the number of rows, or is above it where some were erased.
     sqlx::query(
         "INSERT INTO quarantine (id, received, topic, code, detail, bytes)
          SELECT $1, $2, $3, $4, $5, $6
          WHERE (SELECT coalesce(max(rowid), 0) FROM quarantine) < $7
+           AND NOT EXISTS (SELECT 1 FROM erased_messages WHERE id = $1)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(message.id.0.to_vec())

@@ -139,6 +139,7 @@ impl LogStore for SqliteStore {
         for batch in &append.batches {
             insert_batch(&mut transaction, batch).await?;
         }
+        super::erasure::insert_logged(&mut transaction, append).await?;
         transaction.commit().await?;
         Ok(())
     }

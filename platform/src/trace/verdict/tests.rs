@@ -66,6 +66,7 @@ fn verdicts_follow_the_rule() {
         gaps: gaps.clone(),
         late: 1,
         withheld: 1,
+        erased: 1,
         truncated: true,
         unchecked: 1,
         declared: 1,
@@ -117,6 +118,13 @@ fn verdicts_follow_the_rule() {
         (
             Facts {
                 withheld: 1,
+                ..none()
+            },
+            Verdict::Doubtful,
+        ),
+        (
+            Facts {
+                erased: 1,
                 ..none()
             },
             Verdict::Doubtful,

@@ -62,6 +62,7 @@ impl Scene<'_> {
             Reason::Gap { first, count } => self.gap(first, *count),
             Reason::Late { entries } => text.count("reason.late", *entries),
             Reason::Withheld { entries } => text.count("reason.withheld", *entries),
+            Reason::Erased { entries } => text.count("reason.erased", *entries),
             Reason::Truncated => text.get("reason.truncated").to_owned(),
             Reason::NotChecked { entries } => self.unchecked(*entries),
             Reason::Declared { entries } => text.count("reason.declared", *entries),
