@@ -6,25 +6,28 @@
 
 use schemas::cbor::Writer;
 use schemas::cose::Sign1;
+use schemas::disclosure::SignedDisclosure;
 use schemas::document::{Document, Limits};
 use schemas::enrol::{Claim, Request};
 use schemas::epcis::{self, EventFacts};
 use schemas::event::{Event, Salt, Source};
-use schemas::gs1::{self, Identifier, ItemKey};
+use schemas::gs1::{self, DigitalLink, ElementString, Identifier, ItemKey};
 use schemas::log::{Entry, Policy, PolicyFile, encode_refused, parse_refused};
-use schemas::note::Note;
+use schemas::note::{Note, open::OpenNote};
 use schemas::proof::{self, Bundle, Bytes, Report};
 use schemas::receipt::Reply;
 use schemas::registry::{Record, SignedRecord};
 use schemas::statement::{Message, Statement};
 use schemas::tlog::{TILE_WIDTH, encode_entries, parse_entries, parse_tile};
+use schemas::tlog_policy::TlogPolicy;
+use schemas::tombstone::TombstoneList;
 use serde_json::Value;
 
 /// Reads bytes; true if they were taken.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by the name of its corpus.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("statement", statement),
     ("message", message),
     ("event", event),
@@ -42,6 +45,9 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("enrolment", enrolment),
     ("reply", reply),
     ("policy_file", policy_file),
+    ("disclosure", disclosure),
+    ("tombstones", tombstones),
+    ("tlog_policy", tlog_policy),
 ];
 
 /// The object in its one spelling, from what was read of it.
@@ -285,12 +291,14 @@ fn proven(report: &Report) -> Vec<(String, u64, Value)> {
     report.events.iter().map(row).collect()
 }
 
-/// A checkpoint as a signed note (`log.md` section 5).
+/// A checkpoint as a signed note (`log.md` section 5), of our log or of any.
 pub fn checkpoint(bytes: &[u8]) -> bool {
+    let any = OpenNote::parse(bytes);
     let Ok(note) = Note::parse(bytes) else {
         return false;
     };
     assert_eq!(note.encode(), bytes, "a note reads back");
+    assert!(any.is_ok(), "a note of ours is one of any log");
     let policy = kept_policy();
     let _ = note.check_served(&policy);
     let bundled = note.for_bundle(&policy);
@@ -378,6 +386,14 @@ pub fn digital_link(bytes: &[u8]) -> bool {
             "a name names itself"
         );
     }
+    if let Ok(link) = DigitalLink::parse(text) {
+        let whole = Identifier::parse_any(text);
+        assert_eq!(
+            whole.as_ref(),
+            Ok(link.identifier()),
+            "a link names its thing"
+        );
+    }
     identifier(text)
 }
 
@@ -403,6 +419,19 @@ pub fn element_string(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
+    if let Ok(elements) = ElementString::parse_part(text) {
+        // Marked, since eight digits alone might be a GTIN.
+        let plain = format!("\u{1d}{}", elements.plain());
+        for form in [elements.bracketed(), plain] {
+            // Brackets take room: the longest string has no bracketed form that is read.
+            if form.len() <= gs1::MAX_INPUT_BYTES {
+                let again = ElementString::parse_part(&form);
+                assert_eq!(again.as_ref(), Ok(&elements), "elements read back");
+            }
+        }
+        let _ = elements.identifier();
+        return true;
+    }
     identifier(text)
 }
 
@@ -473,5 +502,34 @@ pub fn policy_file(bytes: &[u8]) -> bool {
         return false;
     };
     assert_eq!(Entry::Policy(policy).encode(), entry, "a policy reads back");
+    true
+}
+
+/// What an organisation withholds (`disclosure.md`).
+pub fn disclosure(bytes: &[u8]) -> bool {
+    let Ok(signed) = SignedDisclosure::parse(bytes.to_vec()) else {
+        return false;
+    };
+    assert_eq!(cose_again(bytes, &signed.disclosure.payload()), bytes);
+    true
+}
+
+/// A list of erased events (`tombstones.md`).
+pub fn tombstones(bytes: &[u8]) -> bool {
+    let Ok(list) = TombstoneList::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(list.encode().as_deref(), Ok(bytes), "a list reads back");
+    true
+}
+
+/// A trust policy of any log (C2SP `tlog-policy`).
+pub fn tlog_policy(bytes: &[u8]) -> bool {
+    let Ok(policy) = TlogPolicy::parse(bytes) else {
+        return false;
+    };
+    let again = TlogPolicy::parse(&policy.encode());
+    assert_eq!(again.as_ref(), Ok(&policy), "a policy reads back");
+    let _ = policy.check(include_bytes!("../corpus/checkpoint/cosigned"));
     true
 }
