@@ -5,6 +5,7 @@ pub mod check;
 pub mod clock;
 pub mod deliveries;
 pub mod device;
+pub mod evidence;
 pub mod folder;
 pub mod gateway;
 pub mod organisation;

@@ -1,6 +1,7 @@
-//! Measurements: `cargo run --release -p simulators --bin bench -- way [--json]`.
+//! Measurements: `cargo run --release -p simulators --bin bench -- way|evidence [--json]`.
 
 use clap::{Parser, Subcommand};
+use simulators::evidence;
 use simulators::progress::Progress;
 use simulators::stack::engines::Engines;
 use simulators::way;
@@ -24,22 +25,41 @@ enum Command {
         #[arg(long)]
         real: bool,
     },
+    /// What evidence costs: trees, proofs, a bundle in a large log, the public log.
+    Evidence {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Command::Way { json, real } = Arguments::parse().command;
-    let engines = if real {
-        Engines::debian()
-    } else {
-        Engines::default()
-    };
     kit::telemetry::init(kit::telemetry::Lines::Human, "error")?;
-    let mut progress = Progress::new(json);
-    let measured = way::measure(&engines, &mut progress).await?;
-    drop(progress);
+    match Arguments::parse().command {
+        Command::Way { json, real } => {
+            let engines = if real {
+                Engines::debian()
+            } else {
+                Engines::default()
+            };
+            let mut progress = Progress::new(json);
+            let measured = way::measure(&engines, &mut progress).await?;
+            drop(progress);
+            print(&measured, json)
+        }
+        Command::Evidence { json } => {
+            let mut progress = Progress::new(json);
+            let measured = evidence::measure(&mut progress)?;
+            drop(progress);
+            print(&measured, json)
+        }
+    }
+}
+
+fn print<M: serde::Serialize + std::fmt::Display>(measured: &M, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(&measured)?);
+        println!("{}", serde_json::to_string(measured)?);
     } else {
         println!("{measured}");
     }
