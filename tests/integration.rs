@@ -20,5 +20,6 @@ mod old_backup;
 mod proofs;
 mod reports;
 mod succession;
+mod sumdb;
 mod threats;
 mod world;
