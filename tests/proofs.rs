@@ -2,9 +2,14 @@
 
 mod agreement;
 mod corrupt;
+mod damage;
 mod flipped;
+mod judges;
+mod past;
+mod pasts;
 mod sample;
 mod selected;
 mod short;
 mod soundness;
+mod thousand;
 mod withheld;

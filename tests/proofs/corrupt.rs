@@ -24,7 +24,7 @@ pub struct Corrupted {
 }
 
 /// Where values of one kind stand in a bundle.
-fn places(value: &Value, kind: fn(&Value) -> bool) -> Vec<String> {
+pub fn places(value: &Value, kind: fn(&Value) -> bool) -> Vec<String> {
     fn walk(value: &Value, at: &str, kind: fn(&Value) -> bool, found: &mut Vec<String>) {
         if kind(value) {
             found.push(at.to_owned());

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::agreement::judged_by;
+use super::judges::judged_by;
 
 /// Makes every case of the Python verifier's tests; the list of their files.
 fn cases(folder: &Path, version: &str) -> String {

@@ -1,12 +1,14 @@
 """Writes every bundle of the Python verifier's own tests, with what is to be said of it.
 
-    write_cases.py FOLDER [2]
+    write_cases.py FOLDER [VERSION [COUNT SEED]]
 
-makes FOLDER/cases.json, an array of [file, name, verdict or class]; with 2 those of
-version 2, each row with one member more: the marks of its events, or null if it is refused.
+makes FOLDER/cases.json, an array of [file, name, verdict or class]; of version 2 each row
+has one member more: the marks of its events, or null if it is refused. With COUNT only so
+many broken ones of each class, drawn from the seed.
 """
 
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -46,9 +48,23 @@ def version_2(writer):
         writer.write(name, world(edits=edits).build(), klass, None)
 
 
-def main(folder, version="1"):
+def drawn(writer, cases, count, seed):
+    """So many broken ones of each class."""
+    chance, classes = random.Random(seed), {}
+    for case in cases:
+        classes.setdefault(case[1], []).append(case)
+    for of_class in classes.values():
+        for name, klass, world, edits in chance.sample(of_class, min(count, len(of_class))):
+            writer.write(name, world(edits=edits).build(), klass)
+
+
+def main(folder, version="1", count=None, seed=None):
     writer = Writer(Path(folder))
-    (version_2 if version == "2" else version_1)(writer)
+    if count is not None:
+        broken = test_v2.cases_v2.BROKEN if version == "2" else test_verifier.corruptions.ALL
+        drawn(writer, broken, int(count), int(seed))
+    else:
+        (version_2 if version == "2" else version_1)(writer)
     (writer.folder / "cases.json").write_text(json.dumps(writer.cases))
 
 
