@@ -16,6 +16,7 @@ mod fsck;
 mod kill;
 mod lease_fence;
 mod log_faults;
+mod monitor;
 mod old_backup;
 mod proofs;
 mod reports;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod erase;
 pub mod fsck;
 pub mod init;
+pub mod monitor;
 pub mod policy;
 pub mod user;
 pub mod verify;

@@ -129,9 +129,15 @@ pub fn router(app: Shared) -> Router {
         .route("/v1/registry", get(registry::head))
         .route("/v1/registry/records", post(registry::admit))
         .route("/v1/registry/list/{version}", get(registry::list))
+        .route("/v1/registry/organisations", get(registry::organisations))
+        .route(
+            "/v1/registry/records/{organisation}",
+            get(registry::records),
+        )
         .route("/v1/ca", get(enrol::authority))
         .route("/v1/policy", get(log::policy))
         .route("/v1/policies", get(log::policies))
+        .route("/v1/policy.txt", get(log::tlog_policy))
         .route("/v1/verifier", get(log::verifier))
         .route("/v1/documents/{hash}", get(documents::proof))
         .route(

@@ -25,6 +25,7 @@ pub mod ingest;
 pub mod keys;
 pub mod link;
 pub mod metrics;
+pub mod monitor;
 pub mod mosquitto;
 pub mod operator;
 pub mod people;

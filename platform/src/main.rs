@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{check, erase, fsck, init, policy, user, verify};
+use platform::command::{check, erase, fsck, init, monitor, policy, user, verify};
 use platform::config::Config;
 use platform::folder::DataFolder;
 use platform::mosquitto;
@@ -117,6 +117,11 @@ enum Command {
         #[command(subcommand)]
         command: LogCommand,
     },
+    /// Follow a log from outside; needs nothing of the platform's but its address.
+    ///
+    /// Exit code with --once: 0 without an alarm, 1 with one (also of an earlier round), 2 if
+    /// something could not be read.
+    Monitor(Box<monitor::Arguments>),
     /// Run a witness.
     Witness {
         /// Its name in cosignatures.
@@ -302,6 +307,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Log {
             command: LogCommand::Fsck { config, repair },
         } => fsck_log(&config, repair).await,
+        Command::Monitor(arguments) => {
+            kit::telemetry::init(kit::telemetry::Lines::Human, "warn")?;
+            let shutdown = kit::shutdown::on_signals()?;
+            monitor::run(*arguments, Arc::new(TokioClock), shutdown).await
+        }
         Command::Witness {
             name,
             key,

@@ -50,7 +50,7 @@ const fn times(name: &'static str, labels: &'static [&'static str], help: &'stat
 }
 
 /// Every series.
-pub const ALL: [Series; 32] = [
+pub const ALL: [Series; 35] = [
     counter(
         "tracebond_statements_total",
         &[],
@@ -142,6 +142,21 @@ pub const ALL: [Series; 32] = [
         "tracebond_witness_forks",
         &["witness"],
         "Forks of logs that a witness in this process has refused and keeps",
+    ),
+    gauge(
+        "tracebond_monitor_size",
+        &[],
+        "Entries of the log that `platform monitor` has read and found whole",
+    ),
+    gauge(
+        "tracebond_monitor_trouble",
+        &[],
+        "What the monitor could not read in its last round",
+    ),
+    counter(
+        "tracebond_monitor_alarms_total",
+        &["code"],
+        "Alarms of the monitor by code",
     ),
     counter(
         "tracebond_gaps_total",

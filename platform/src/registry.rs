@@ -111,6 +111,11 @@ impl Snapshot {
         self.keys.values().map(|entry| &entry.signed)
     }
 
+    /// All records with their salts, by kid.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.keys.values()
+    }
+
     /// Checks a record and adds it; the salted hash is its leaf's. A record that is there already
     /// changes nothing (`None`).
     ///

@@ -7,15 +7,21 @@ use kit::people::{People, Settings};
 use platform::anchor::tiles::Tiles;
 use platform::anchor::{self, Cosigner, Recorded};
 use platform::capture::Captures;
+use platform::config::ReaderSection;
 use platform::http::{self, App};
 use platform::keys::Keys;
 use platform::operator::Operator;
 use platform::store::Store;
 use platform::web::Names;
+use schemas::disclosure::Audience;
+use schemas::hash::sha256;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::World;
 use super::events::{PACKHOUSE, TRUCK};
+
+/// Token of the reader to whom `qinghe` has opened its evidence.
+pub const READER_TOKEN: &str = "token of qinghe's reader";
 
 /// A server that ends with it.
 pub struct Served {
@@ -116,7 +122,12 @@ impl World {
             broker: String::new(),
             witnesses: self.witnesses.sections(),
             names: names(),
-            readers: Vec::new(),
+            readers: vec![ReaderSection {
+                name: "own".into(),
+                token_sha256: sha256(READER_TOKEN.as_bytes()),
+                organisations: vec!["qinghe".parse().unwrap()],
+                audience: Audience::Bank,
+            }],
             verifier,
             standing: self.notary.standing.clone(),
             documents: http::Documents::default(),

@@ -1,24 +1,38 @@
 //! Asking witnesses (C2SP `tlog-witness`, add-checkpoint).
+//!
+//! A witness may be down, slow, or lie: nothing that it answers is believed unless it verifies
+//! under its key over the very checkpoint that it was asked about, within limits of time and
+//! length, from the address that the configuration names (no redirects). Once a quorum has
+//! cosigned, the rest is waited for only shortly; who comes late is asked again next time, from
+//! the size that it then says it knows.
+
+mod heads;
+mod probe;
+mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use schemas::b64;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use schemas::key::PublicKey;
 use schemas::note::{Line, Note};
-use tokio::sync::mpsc;
+use schemas::time::Clock;
 
 use super::SharedTree;
-use super::confirm::Says;
 use crate::config::WitnessSection;
 use crate::tls::{self, TlsError};
 
 /// How long a witness may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest answer in bytes.
-const ANSWER_MAX: usize = 16_384;
+/// How long the others are waited for once a quorum has cosigned, where one of them answered the
+/// last time.
+const GRACE: Duration = Duration::from_millis(500);
+/// The same where none of them did.
+const GRACE_OF_SILENT: Duration = Duration::from_millis(50);
+/// How far the time in a cosignature may be from ours: further off, it says nothing of when.
+const CLOCK_SLACK: Duration = Duration::from_secs(3_600);
 
 /// Why a witness did not cosign.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +46,9 @@ pub enum Refusal {
     /// It refused with this status.
     #[error("it refused with status {0}")]
     Refused(u16),
+    /// It answered with signatures, none of which counts.
+    #[error("its answer does not count: {0}")]
+    Worthless(&'static str),
 }
 
 /// Witnesses cannot be asked.
@@ -77,33 +94,68 @@ pub struct WitnessState {
 pub struct Cosigner {
     witnesses: Vec<Asked>,
     states: Mutex<BTreeMap<String, WitnessState>>,
+    quorum: Option<usize>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 /// A witness with the client that trusts its authority.
 struct Asked {
     section: WitnessSection,
     client: reqwest::Client,
+    /// None for bytes that are no key; such a witness never counts.
+    key: Option<PublicKey>,
 }
 
+/// What one witness answered.
+type Answer = (String, Result<Vec<Line>, Refusal>);
+
 impl Cosigner {
-    /// A client of these witnesses.
+    /// A client of these witnesses. It waits for all of them, and takes any time that they state.
     ///
     /// # Errors
     /// [`CosignerError`] when a client cannot be made.
     pub fn new(witnesses: Vec<WitnessSection>) -> Result<Self, CosignerError> {
         tls::install_provider();
-        let common = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        let common = builder().build()?;
         let asked = witnesses.into_iter().map(|section| {
             let client = match &section.ca {
                 Some(ca) => under(ca, &section.name)?,
                 None => common.clone(),
             };
-            Ok(Asked { section, client })
+            let key = PublicKey::ed25519(&section.key.0).ok();
+            Ok(Asked {
+                section,
+                client,
+                key,
+            })
         });
         Ok(Self {
             witnesses: asked.collect::<Result<_, CosignerError>>()?,
             states: Mutex::default(),
+            quorum: None,
+            clock: None,
         })
+    }
+
+    /// Goes on once so many have cosigned; but waits for all where one of them is retiring, since
+    /// not every signature then counts under every policy.
+    #[must_use]
+    pub fn with_quorum(self, quorum: u64) -> Self {
+        let retiring = self.witnesses.iter().any(|one| one.section.retiring);
+        let quorum = usize::try_from(quorum).ok();
+        Self {
+            quorum: quorum.filter(|_| !retiring),
+            ..self
+        }
+    }
+
+    /// Takes no cosignature whose time is far from this clock's.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock: Some(clock),
+            ..self
+        }
     }
 
     /// State of every witness that was asked, by name.
@@ -117,112 +169,70 @@ impl Cosigner {
             .collect()
     }
 
-    /// Asks all witnesses at once.
-    pub async fn ask(
-        &self,
-        note: &Note,
-        tree: &SharedTree,
-    ) -> Vec<(String, Result<Vec<Line>, Refusal>)> {
-        join_all(self.witnesses.iter().map(|witness| async move {
-            let answer = self.ask_one(witness, note, tree).await;
-            self.remember(&witness.section.name, note, &answer);
-            (witness.section.name.clone(), answer)
-        }))
+    /// Asks all witnesses at once, and waits for all.
+    pub async fn ask(&self, note: &Note, tree: &SharedTree) -> Vec<Answer> {
+        join_all(
+            self.witnesses
+                .iter()
+                .map(|one| self.answer(one, note, tree)),
+        )
         .await
     }
 
-    /// Asks all at once about a head; each is heard as it answers.
-    pub(super) async fn ask_each(
-        &self,
-        note: &Note,
-        tree: &SharedTree,
-        said: &mpsc::Sender<(String, Says)>,
-    ) {
-        join_all(self.witnesses.iter().map(|witness| async move {
-            let answer = self.ask_one(witness, note, tree).await;
-            self.remember(&witness.section.name, note, &answer);
-            // Nobody listens any more once it is decided.
-            let _ = said
-                .send((witness.section.name.clone(), Says::of(&answer)))
-                .await;
-        }))
-        .await;
+    async fn answer(&self, witness: &Asked, note: &Note, tree: &SharedTree) -> Answer {
+        let answer = self.ask_one(witness, note, tree).await;
+        self.remember(&witness.section.name, note, &answer);
+        (witness.section.name.clone(), answer)
     }
 
-    /// Asks all at once what they know of a log of which there is no head yet. A witness of our
-    /// kind says so; of another kind it can only be said that it answers.
-    pub(super) async fn ask_what_is_known(
-        &self,
-        origin: &str,
-        said: &mpsc::Sender<(String, Says)>,
-    ) {
-        join_all(self.witnesses.iter().map(|witness| async move {
-            let says = match about(witness).await {
-                Ok(text) => known_of(&text, origin),
-                Err(_) => Says::Silent,
-            };
-            let _ = said.send((witness.section.name.clone(), says)).await;
-        }))
-        .await;
-    }
-
-    /// The note with every cosignature that could be had.
+    /// The note with the cosignatures that could be had: a quorum and whoever is as fast, or
+    /// whatever there is when all have answered or had their time.
     pub async fn collect(&self, mut note: Note, tree: &SharedTree) -> Note {
-        for (name, answer) in self.ask(&note, tree).await {
+        let bare = note.clone();
+        let before = self.silent();
+        let mut waiting: BTreeMap<&str, ()> = self
+            .witnesses
+            .iter()
+            .map(|one| (one.section.name.as_str(), ()))
+            .collect();
+        let mut asked: FuturesUnordered<_> = self
+            .witnesses
+            .iter()
+            .map(|one| self.answer(one, &bare, tree))
+            .collect();
+        let (mut count, mut until) = (0, None);
+        while let Some(answer) = next(&mut asked, until).await {
+            let (name, answer) = answer;
+            waiting.remove(name.as_str());
             match answer {
-                Ok(lines) => note
-                    .lines
-                    .extend(lines.into_iter().filter(|line| line.name == name)),
+                Ok(lines) => {
+                    note.lines.extend(lines);
+                    count += 1;
+                }
                 Err(refusal) => tracing::warn!(witness = name, %refusal, "no cosignature"),
             }
+            if until.is_none() && self.quorum.is_some_and(|quorum| count >= quorum) {
+                let all_silent = waiting
+                    .keys()
+                    .all(|name| before.contains(&(*name).to_owned()));
+                let grace = if all_silent { GRACE_OF_SILENT } else { GRACE };
+                until = Some(tokio::time::Instant::now() + grace);
+            }
+        }
+        drop(asked);
+        for name in waiting.keys() {
+            let late = Refusal::Silent("later than the quorum".into());
+            tracing::debug!(witness = name, "later than the quorum");
+            self.remember(name, &bare, &Err(late));
         }
         note
     }
 
-    /// Whether each witness answers with its own key for this log, in words. Where a checkpoint was
-    /// published, it is asked to cosign that one again, which tells it nothing new; before the
-    /// first one only what it says of itself can be compared.
-    pub async fn probe(&self, published: Option<&[u8]>) -> Vec<(String, Result<String, Unfit>)> {
-        let note = published.and_then(|bytes| Note::parse(bytes).ok());
-        join_all(self.witnesses.iter().map(|witness| async {
-            let answer = match &note {
-                Some(note) => self.probe_published(witness, note).await,
-                None => probe_about(witness).await,
-            };
-            (witness.section.name.clone(), answer)
-        }))
-        .await
-    }
-
-    async fn probe_published(&self, witness: &Asked, note: &Note) -> Result<String, Unfit> {
-        let size = note.checkpoint.size;
-        let section = &witness.section;
-        let key =
-            PublicKey::ed25519(&section.key.0).map_err(|error| Unfit::Wrong(error.to_string()))?;
-        let body = format!("old {size}\n\n{}", String::from_utf8_lossy(&note.encode()));
-        match post_to(witness, body).await {
-            Ok(lines) => {
-                let mut lines = lines.iter();
-                let own = |line: &Line| note.check_cosignature(line, &section.name, &key);
-                match lines.find_map(own) {
-                    Some(_) => Ok(format!("cosigns size {size} with the key named here")),
-                    None => Err(Unfit::Wrong(
-                        "its cosignature is not by the key and name given here".into(),
-                    )),
-                }
-            }
-            // A service that runs beside may be ahead of the checkpoint that was read here.
-            Err(Refusal::Knows(known)) if known != size => Ok(format!(
-                "answers; it knows size {known}, the checkpoint here has {size}"
-            )),
-            Err(Refusal::Refused(404)) => Err(Unfit::Wrong("it does not know this log".into())),
-            Err(Refusal::Refused(403)) => {
-                let why = "it knows this log under another key";
-                Err(Unfit::Wrong(why.into()))
-            }
-            Err(Refusal::Silent(why)) => Err(Unfit::Silent(why)),
-            Err(refusal) => Err(Unfit::Wrong(refusal.to_string())),
-        }
+    /// Names of witnesses that did not cosign the last time.
+    fn silent(&self) -> Vec<String> {
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = states.values().filter(|state| !state.problem.is_empty());
+        silent.map(|state| state.name.clone()).collect()
     }
 
     fn remember(&self, name: &str, note: &Note, answer: &Result<Vec<Line>, Refusal>) {
@@ -256,96 +266,82 @@ impl Cosigner {
         note: &Note,
         tree: &SharedTree,
     ) -> Result<Vec<Line>, Refusal> {
-        match self
-            .post(witness, note, tree, self.known_size(&witness.section.name))
-            .await
-        {
-            Err(Refusal::Knows(size)) if size <= note.checkpoint.size => {
-                self.post(witness, note, tree, size).await
+        let old = self.known_size(&witness.section.name);
+        let lines = match post(witness, note, tree, old).await {
+            Err(Refusal::Knows(size)) if size <= note.checkpoint.size && size != old => {
+                post(witness, note, tree, size).await?
             }
-            other => other,
-        }
+            other => other?,
+        };
+        self.counting(witness, note, lines)
     }
 
-    async fn post(
+    /// The witness's own line, if it verifies over this checkpoint and its time is not absurd.
+    fn counting(
         &self,
         witness: &Asked,
         note: &Note,
-        tree: &SharedTree,
-        old: u64,
+        lines: Vec<Line>,
     ) -> Result<Vec<Line>, Refusal> {
-        let new = note.checkpoint.size;
-        let proof = if old == 0 {
-            Some(Vec::new())
-        } else {
-            tree.read(|tree| tree.consistency(old, new))
+        let none = Refusal::Worthless("no line of its name and key verifies over this checkpoint");
+        let key = witness.key.as_ref().ok_or(none.clone())?;
+        let own = |line: Line| {
+            let seconds = note.check_cosignature(&line, &witness.section.name, key)?;
+            Some((line, seconds))
         };
-        let proof = proof.ok_or(Refusal::Knows(old))?;
-        let mut body = format!("old {old}\n");
-        for hash in proof {
-            body.push_str(&b64::encode(&hash.0));
-            body.push('\n');
+        let (line, seconds) = lines.into_iter().find_map(own).ok_or(none)?;
+        if self.is_far(seconds) {
+            return Err(Refusal::Worthless(
+                "its time is more than an hour from the one here",
+            ));
         }
-        body.push('\n');
-        body.push_str(&String::from_utf8_lossy(&note.encode()));
-        post_to(witness, body).await
+        Ok(vec![line])
+    }
+
+    fn is_far(&self, seconds: u64) -> bool {
+        let Some(clock) = &self.clock else {
+            return false;
+        };
+        let (now, stated) = (clock.now(), i64::try_from(seconds).unwrap_or(i64::MAX));
+        let slack = i64::try_from(CLOCK_SLACK.as_secs()).unwrap_or(i64::MAX);
+        now.as_seconds().abs_diff(stated) > slack.unsigned_abs()
     }
 }
 
-async fn post_to(witness: &Asked, body: String) -> Result<Vec<Line>, Refusal> {
-    let url = format!(
-        "{}/add-checkpoint",
-        witness.section.url.trim_end_matches('/')
-    );
-    let silent = |error: reqwest::Error| Refusal::Silent(error.to_string());
-    let answer = witness
-        .client
-        .post(url)
-        .body(body)
-        .send()
-        .await
-        .map_err(silent)?;
-    let status = answer.status().as_u16();
-    let text = answer.text().await.map_err(silent)?;
-    read_answer(status, &text)
-}
-
-/// What a witness's own page says.
-async fn about(witness: &Asked) -> Result<String, Unfit> {
-    let silent = |error: reqwest::Error| Unfit::Silent(error.to_string());
-    let asked = witness.client.get(&witness.section.url).send().await;
-    asked.map_err(silent)?.text().await.map_err(silent)
-}
-
-/// What a witness of our kind says that it has cosigned: lines `ORIGIN SIZE ROOT`.
-fn known_of(text: &str, origin: &str) -> Says {
-    let sizes = text.lines().filter_map(|line| {
-        let size = line.strip_prefix(origin)?.strip_prefix(' ')?;
-        size.split(' ').next()?.parse::<u64>().ok()
-    });
-    match sizes.max() {
-        Some(size) if size > 0 => Says::Contradicts(size),
-        _ => Says::Confirmed,
+/// The next answer, or none when all have answered or the time is over.
+async fn next<F: Future<Output = Answer>>(
+    asked: &mut FuturesUnordered<F>,
+    until: Option<tokio::time::Instant>,
+) -> Option<Answer> {
+    match until {
+        None => asked.next().await,
+        Some(until) => tokio::time::timeout_at(until, asked.next())
+            .await
+            .ok()
+            .flatten(),
     }
 }
 
-/// What a witness of our kind says of itself: `witness NAME KEY`.
-async fn probe_about(witness: &Asked) -> Result<String, Unfit> {
-    let section = &witness.section;
-    let text = about(witness).await?;
-    let mut words = text.lines().next().unwrap_or_default().split(' ');
-    match (words.next(), words.next(), words.next()) {
-        (Some("witness"), Some(name), Some(key)) => {
-            let key: Option<schemas::hash::Hash> = key.parse().ok();
-            if name == section.name && key == Some(section.key) {
-                Ok("answers with the name and key given here".into())
-            } else {
-                let why = format!("it is `{name}`, or has another key than given here");
-                Err(Unfit::Wrong(why))
-            }
-        }
-        _ => Ok("answers; its key can be compared once there is a checkpoint".into()),
-    }
+async fn post(
+    witness: &Asked,
+    note: &Note,
+    tree: &SharedTree,
+    old: u64,
+) -> Result<Vec<Line>, Refusal> {
+    let new = note.checkpoint.size;
+    let proof = if old == 0 {
+        Some(Vec::new())
+    } else {
+        tree.read(|tree| tree.consistency(old, new))
+    };
+    let proof = proof.ok_or(Refusal::Knows(old))?;
+    wire::add_checkpoint(witness, wire::body(old, &proof, note)).await
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
 }
 
 /// A client that trusts one authority and nobody else.
@@ -354,26 +350,10 @@ fn under(ca_pem: &str, witness: &str) -> Result<reqwest::Client, CosignerError> 
         witness: witness.to_owned(),
         source,
     })?;
-    let builder = reqwest::Client::builder().timeout(PATIENCE);
-    Ok(builder
-        .tls_backend_preconfigured(std::sync::Arc::unwrap_or_clone(config))
+    Ok(builder()
+        .tls_backend_preconfigured(Arc::unwrap_or_clone(config))
         .build()?)
 }
 
-fn read_answer(status: u16, text: &str) -> Result<Vec<Line>, Refusal> {
-    if text.len() > ANSWER_MAX {
-        return Err(Refusal::Silent("answer too long".into()));
-    }
-    match status {
-        200 => text
-            .lines()
-            .map(Line::parse)
-            .collect::<Result<_, _>>()
-            .map_err(|error| Refusal::Silent(error.to_string())),
-        409 => match text.trim().parse() {
-            Ok(size) => Err(Refusal::Knows(size)),
-            Err(_) => Err(Refusal::Refused(409)),
-        },
-        other => Err(Refusal::Refused(other)),
-    }
-}
+#[cfg(test)]
+mod tests;

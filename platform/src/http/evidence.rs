@@ -27,7 +27,11 @@ pub(super) async fn of_organisation(
 
 /// The audience of the reader whose token is known, where the organisation has consented; a stranger cannot tell which
 /// of the two is missing.
-fn reader(app: &Shared, organisation: &Slug, headers: &HeaderMap) -> Result<Audience, Problem> {
+pub(super) fn reader(
+    app: &Shared,
+    organisation: &Slug,
+    headers: &HeaderMap,
+) -> Result<Audience, Problem> {
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());

@@ -46,10 +46,25 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
         "role": stand.word(),
         "confirmed": confirmed(stand),
         "quorum": quorum,
-        "witnesses": witnesses,
+        "witnesses": &witnesses,
         "stopping": stopping,
+        "words": words(answering, witnesses.len() as u64, quorum),
     });
     (status, Json(body))
+}
+
+/// What the state of the witnesses means.
+fn words(answering: u64, asked: u64, quorum: u64) -> String {
+    let said = format!("{answering} of {asked} witnesses cosign, {quorum} are needed");
+    if asked == 0 || answering == asked {
+        said
+    } else if answering >= quorum {
+        format!("degraded: {said}; the log goes on without the others")
+    } else {
+        format!(
+            "not ready: {said}; what is new is kept and does not count as anchored yet, what was anchored before still verifies"
+        )
+    }
 }
 
 /// How many witnesses have confirmed the log of this database, and how many must, while that keeps
@@ -85,4 +100,16 @@ pub(super) async fn chains(State(app): State<Shared>) -> Result<Json<Vec<ChainEv
         .await
         .map(Json)
         .map_err(problem::store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn the_state_is_said_in_words() {
+        assert_eq!(words(4, 4, 3), "4 of 4 witnesses cosign, 3 are needed");
+        assert!(words(3, 4, 3).starts_with("degraded: 3 of 4"));
+        assert!(words(2, 4, 3).starts_with("not ready: 2 of 4"));
+    }
 }

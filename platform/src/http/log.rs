@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
 use schemas::causes::causes;
 use schemas::log::{PolicyChain, PolicyFile, PolicyHandover, PolicyLink};
+use schemas::tlog_policy::TlogPolicy;
 
 use super::Shared;
 use crate::policies::Reign;
@@ -97,6 +98,21 @@ pub(super) fn chain_of(app: &Shared) -> PolicyChain {
         tracebond: "policies/v1".into(),
         policies,
     }
+}
+
+/// `GET /v1/policy.txt`: whom checkpoints need, as C2SP `tlog-policy`, with the addresses of log and
+/// witnesses.
+pub(super) async fn tlog_policy(State(app): State<Shared>) -> Response {
+    let policy = app.policies().newest().policy;
+    let url = |name: &str| {
+        if name == policy.origin.as_str() {
+            return (!app.public_url.is_empty()).then(|| app.public_url.clone());
+        }
+        let mut named = app.witnesses.iter().filter(|witness| witness.name == name);
+        named.next().map(|witness| witness.url.clone())
+    };
+    let text = TlogPolicy::of(&policy, url).encode();
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 /// `GET /v1/verifier`: the parts of the verifier's script with their hashes, the hash of their list,

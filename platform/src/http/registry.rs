@@ -3,11 +3,15 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use kit::problem::Problem;
+use schemas::ids::Slug;
+use schemas::registry::Role;
 use serde_json::{Value, json};
 
-use super::{Shared, problem};
+use super::{Shared, evidence, problem};
+use crate::monitor::shown::{Shown, ShownRecord};
+use crate::registry::{Entry, Snapshot};
 
 /// `POST /v1/registry/records`: a signed record; 201 with the registry version that holds it.
 pub(super) async fn admit(
@@ -55,4 +59,38 @@ pub(super) async fn list(
     Ok(Json(
         json!({ "version": version, "root": head.root, "keys": list }),
     ))
+}
+
+/// `GET /v1/registry/organisations`: the newest record of every organisation's own key, with the
+/// salt that leads to its leaf, so that anybody sees who was admitted and by whom.
+pub(super) async fn organisations(State(app): State<Shared>) -> Json<Shown> {
+    let snapshot = app.gate.snapshot().await;
+    Json(shown(&snapshot, |entry| {
+        entry.signed.record.role == Role::Organisation
+    }))
+}
+
+/// `GET /v1/registry/records/{organisation}` with a bearer token: the newest records of all keys
+/// of an organisation that has opened its evidence to the reader.
+pub(super) async fn records(
+    State(app): State<Shared>,
+    Path(organisation): Path<Slug>,
+    headers: HeaderMap,
+) -> Result<Json<Shown>, Problem> {
+    evidence::reader(&app, &organisation, &headers)?;
+    let snapshot = app.gate.snapshot().await;
+    Ok(Json(shown(&snapshot, |entry| {
+        entry.signed.record.organisation == organisation
+    })))
+}
+
+fn shown(snapshot: &Snapshot, which: impl Fn(&&Entry) -> bool) -> Shown {
+    let record = |entry: &Entry| ShownRecord {
+        record: entry.signed.bytes().to_vec(),
+        salt: entry.salt.0.to_vec(),
+    };
+    Shown {
+        version: snapshot.head.map_or(0, |head| head.version),
+        records: snapshot.entries().filter(which).map(record).collect(),
+    }
 }

@@ -69,7 +69,11 @@ impl Core {
             gate: Arc::new(Gate::new(snapshot)),
             wake: Arc::new(Wake::default()),
             tree: SharedTree::default(),
-            cosigner: Arc::new(Cosigner::new(config.witnesses.clone())?),
+            cosigner: Arc::new(
+                Cosigner::new(config.witnesses.clone())?
+                    .with_quorum(config.quorum)
+                    .with_clock(Arc::clone(&clock)),
+            ),
             tiles: Tiles::new(config.data.join("log")),
             clock,
             standing: Standing::default(),
