@@ -23,4 +23,5 @@ mod reports;
 mod succession;
 mod sumdb;
 mod threats;
+mod witnesses;
 mod world;

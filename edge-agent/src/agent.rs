@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use schemas::event::Source as Origin;
 use schemas::ids::DeviceAddress;
 use schemas::time::{Clock, Instant};
@@ -15,6 +16,7 @@ use crate::follow::Follower;
 use crate::identity::{self, IdentityError};
 use crate::inquiry::Inquiry;
 use crate::outbox::{self, Opening, Outbox, OutboxError};
+use crate::peers::{Checkpoints, Peers};
 use crate::source::modbus::ModbusSource;
 use crate::source::scan::ScanSource;
 use crate::source::{CatchUp, Source, SourceContext};
@@ -41,6 +43,9 @@ pub enum RunError {
     /// The CA.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The address for other gateways.
+    #[error("cannot listen for other gateways")]
+    Peers(#[source] std::io::Error),
     /// No HTTP client for the platform.
     #[error("the platform cannot be asked: {0}")]
     Platform(String),
@@ -192,13 +197,17 @@ pub async fn run(
         .map(|heartbeat| tokio::spawn(heartbeat.run(shutdown.clone())));
     let inquiry = tokio::spawn(inquiry.run(shutdown.clone()));
     let follower = tokio::spawn(follower.run(shutdown.clone()));
+    let (found, other_logs) = watch::channel(0);
+    let peers = start_peers(&config, &enrolment, &trust, &outbox, found, &shutdown).await?;
     let (status, seen) = watch::channel(Status::default());
-    let reporter = tokio::spawn(report(outbox.status(), is_connected.clone(), status));
+    let heard = (is_connected.clone(), other_logs);
+    let reporter = tokio::spawn(report(outbox.status(), heard, status));
     let tasks = Tasks {
         sources: sources
             .into_iter()
             .chain(heartbeat)
             .chain([inquiry, follower])
+            .chain(peers)
             .collect(),
         uplink: tokio::spawn(uplink.run()),
         uplink_shutdown,
@@ -214,6 +223,36 @@ pub async fn run(
         catch_up,
         supervisor: tokio::spawn(tasks.supervise(shutdown)),
     })
+}
+
+/// Shows other gateways what this one has seen, where the configuration names them.
+async fn start_peers(
+    config: &Config,
+    enrolment: &Enrolment,
+    trust: &Trust,
+    outbox: &Outbox,
+    found: watch::Sender<u64>,
+    shutdown: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, RunError> {
+    let Some(section) = config.peers.clone() else {
+        return Ok(None);
+    };
+    let own = Arc::new(outbox.clone());
+    let platform = (enrolment.platform.as_str(), enrolment.ca.as_str());
+    let policies = trust.policies.clone();
+    let peers = Peers::new(section, own, policies, platform, &config.state, found);
+    let peers = peers.map_err(RunError::Platform)?;
+    let listener = peers.bind().await.map_err(RunError::Peers)?;
+    Ok(Some(tokio::spawn(peers.run(listener, shutdown.clone()))))
+}
+
+#[async_trait]
+impl Checkpoints for Outbox {
+    async fn newest(&self) -> Option<Vec<u8>> {
+        let note = self.checkpoint().await;
+        note.inspect_err(|error| tracing::warn!(%error, "the newest checkpoint cannot be read"))
+            .ok()?
+    }
 }
 
 fn rules(config: &Config) -> Vec<SensorRule> {
@@ -349,18 +388,25 @@ impl Heartbeat {
 /// Joins the outbox's counts with the uplink's state.
 async fn report(
     mut counts: watch::Receiver<Status>,
-    mut connected: watch::Receiver<bool>,
+    (mut connected, mut other_logs): (watch::Receiver<bool>, watch::Receiver<u64>),
     status: watch::Sender<Status>,
 ) {
+    // Without a task that compares, nobody ever speaks here.
+    let mut compares = true;
     loop {
         let joined = Status {
             connected: *connected.borrow_and_update(),
+            other_logs: *other_logs.borrow_and_update(),
             ..counts.borrow_and_update().clone()
         };
         status.send_replace(joined);
         let more = tokio::select! {
             more = counts.changed() => more,
             more = connected.changed() => more,
+            more = other_logs.changed(), if compares => {
+                compares = more.is_ok();
+                Ok(())
+            }
         };
         if more.is_err() {
             return;

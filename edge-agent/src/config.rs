@@ -6,6 +6,7 @@
 mod check;
 mod raw;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub const TEMPLATE: &str = include_str!("config/template.toml");
 pub const SOURCES_MAX: usize = 64;
 /// Most readings in one event, so that an event with its goods stays below 64 KiB.
 pub const READINGS_PER_EVENT_MAX: usize = 128;
+/// Most other gateways that one compares with.
+pub const PEERS_MAX: usize = 64;
 /// Longest configured text (assumption, unit, names) in bytes.
 pub const TEXT_MAX: usize = 512;
 /// Longest configuration file in bytes.
@@ -37,8 +40,21 @@ pub struct Config {
     pub device: DeviceConfig,
     /// `[uplink]`.
     pub uplink: UplinkConfig,
+    /// `[peers]`: other gateways that this one compares with; none without the section.
+    pub peers: Option<PeersConfig>,
     /// `[[source]]`, in the order of the file.
     pub sources: Vec<SourceConfig>,
+}
+
+/// `[peers]`: gateways compare what they have seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeersConfig {
+    /// Address on the local network at which the others find this gateway.
+    pub listen: SocketAddr,
+    /// Where the others are, at most [`PEERS_MAX`].
+    pub others: Vec<SocketAddr>,
+    /// Time between rounds, in real time.
+    pub interval: Duration,
 }
 
 /// `[device]`: what the device says of itself.

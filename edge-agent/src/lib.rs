@@ -11,6 +11,7 @@ pub mod identity;
 mod inquiry;
 pub mod names;
 pub mod outbox;
+pub mod peers;
 pub mod source;
 pub mod status;
 pub mod tls;

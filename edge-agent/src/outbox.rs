@@ -408,6 +408,15 @@ impl Outbox {
         rows.iter().map(|row| state::hash_column(row, 0)).collect()
     }
 
+    /// The newest witnessed checkpoint that was verified here, as it came.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`].
+    pub async fn checkpoint(&self) -> Result<Option<Vec<u8>>, OutboxError> {
+        let note = sqlx::query_scalar("SELECT note FROM checkpoint");
+        Ok(note.fetch_optional(&self.readers).await?)
+    }
+
     /// Position of the newest statement, for whoever sends.
     #[must_use]
     pub fn newest(&self) -> watch::Receiver<i64> {

@@ -42,6 +42,9 @@ pub struct Status {
     pub head: Option<Head>,
     /// Newest checkpoint that this device has verified: its size.
     pub seen_size: Option<u64>,
+    /// Contradictions between what this gateway and another one have seen of the log; the notes
+    /// are in the state directory.
+    pub other_logs: u64,
     /// Why the outbox cannot write at the moment; empty while all is well.
     pub trouble: String,
 }

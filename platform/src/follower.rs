@@ -12,7 +12,7 @@ use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::registry::{Role, State};
-use schemas::statement::Position;
+use schemas::statement::{Position, Statement};
 use schemas::time::{Clock, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -89,6 +89,7 @@ impl Follower {
                     Some(next) => head = Some(next),
                     None => break,
                 }
+                self.check_seen(device, link, now).await?;
             }
             if head == before {
                 return Ok(());
@@ -213,6 +214,31 @@ impl Follower {
         self.store.add_chain_event(&event).await
     }
 
+    /// The checkpoint that a device has verified must be of this log: a device that was shown
+    /// another one says so here, in words that nobody can take back.
+    async fn check_seen(
+        &self,
+        device: &DeviceAddress,
+        link: &ChainLink,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let kept = self.store.statement(&link.id).await?;
+        let statement = kept.and_then(|kept| Statement::parse(kept.bytes).ok());
+        let Some((size, root)) = statement.and_then(|statement| statement.payload.seen) else {
+            return Ok(());
+        };
+        let detail = match self.store.root_at(size).await? {
+            Some(ours) if ours == root => return Ok(()),
+            Some(_) => "the device has seen another log: another root of this size",
+            None => {
+                "the device has seen another log: a checkpoint of a size that was never signed here"
+            }
+        };
+        let (epoch, seq) = (link.position.epoch, link.position.seq);
+        let event = self.event(device, "seen-another", (epoch, seq, seq), now, detail);
+        self.store.add_chain_event(&event).await
+    }
+
     /// What filled a gap, and the statement behind it, are checked like any other link.
     async fn check_filled(
         &self,
@@ -235,6 +261,7 @@ impl Follower {
                     return Ok(());
                 }
                 self.check_link(device, link, now).await?;
+                self.check_seen(device, link, now).await?;
             }
             let Some(last) = links.last() else {
                 return Ok(());

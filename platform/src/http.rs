@@ -157,6 +157,7 @@ pub fn router(app: Shared) -> Router {
         )
         .route("/v1/totals", get(health::totals))
         .route("/v1/chains", get(health::chains))
+        .route("/v1/consistency/{from}/{to}", get(log::consistency))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{*name}", get(log::tile))
         .route("/health", get(health::health))

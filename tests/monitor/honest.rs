@@ -126,3 +126,35 @@ async fn records_are_shown_to_the_organisations_own_reader_only() {
     assert_eq!(ask(READER_TOKEN, "northroad").await, 403);
     assert_eq!(ask("guessed", "qinghe").await, 403);
 }
+
+/// The checkpoint that a device says it has verified is compared with the log, and what does not
+/// fit is a row of its chain that nobody takes back; the monitor of its organisation sees it.
+#[tokio::test]
+async fn device_that_has_seen_another_log_is_a_row_of_its_chain() {
+    let mut world = World::with_line_1().await;
+    world.anchor().await;
+    let (size, root) = {
+        let tree = &world.notary.tree;
+        tree.read(|tree| (tree.size(), tree.root(tree.size()).unwrap()))
+    };
+    for (seen, rows) in [(root, 0), (Hash([7; 32]), 1)] {
+        let device = world.device("qinghe/line-1");
+        let mut payload = device.payload();
+        let text = "still here".to_owned();
+        payload.note = Some(schemas::statement::Note::Heartbeat { text });
+        payload.seen = Some((size, seen));
+        let message = schemas::statement::Message {
+            statement: device.sign(payload),
+            events: Vec::new(),
+        };
+        assert_eq!(world.deliver_message(&message).await.word(), "stored");
+        let found = world.chain_events("qinghe/line-1").await;
+        let another = found.iter().filter(|event| event.kind == "seen-another");
+        assert_eq!(another.count(), rows);
+    }
+    world.anchor().await;
+    let served = world.serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut monitor = open(&world, config(&world, &served.url, folder.path()));
+    assert_eq!(codes(&monitor.round().await.unwrap()), [Code::SeenAnother]);
+}

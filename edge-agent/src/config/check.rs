@@ -1,5 +1,6 @@
 //! From the file's text to a [`Config`]: types, ranges and GS1 keys, each refusal with its line.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use schemas::statement::ClockState;
 use schemas::time::Instant;
 use toml::Spanned;
 
-use super::raw::{RawConfig, RawDevice, RawSource, RawUplink};
+use super::raw::{RawConfig, RawDevice, RawPeers, RawSource, RawUplink};
 use super::{
-    Config, ConfigError, DeviceConfig, LinesConfig, ModbusConfig, READINGS_PER_EVENT_MAX,
-    RegisterKind, RegisterTable, SOURCES_MAX, SensorRule, SourceConfig, TEXT_MAX, UplinkConfig,
+    Config, ConfigError, DeviceConfig, LinesConfig, ModbusConfig, PEERS_MAX, PeersConfig,
+    READINGS_PER_EVENT_MAX, RegisterKind, RegisterTable, SOURCES_MAX, SensorRule, SourceConfig,
+    TEXT_MAX, UplinkConfig,
 };
 use crate::compose::presence::Presence;
 use crate::compose::sensor::{self, Reading};
@@ -21,6 +23,8 @@ use crate::names;
 const INTERVAL_MAX_S: f64 = 86_400.0;
 /// Longest heartbeat in seconds (`registry.md` section 2, key 11).
 const HEARTBEAT_MAX_S: u64 = 31_536_000;
+/// Longest time between two comparisons with other gateways, in seconds: a day.
+const PEERS_INTERVAL_MAX_S: u64 = 86_400;
 /// Longest wait that can be configured, in milliseconds: an hour.
 const WAIT_MAX_MS: u64 = 3_600_000;
 
@@ -41,6 +45,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         log_level: log_level(&at, raw.log_level.as_ref())?,
         device: check_device(&at, &raw.device)?,
         uplink: check_uplink(&at, &raw.uplink)?,
+        peers: check_peers(&at, raw.peers.as_ref())?,
         sources,
     })
 }
@@ -183,6 +188,32 @@ fn check_device(at: &Place<'_>, raw: &RawDevice) -> Result<DeviceConfig, ConfigE
         clock,
         time_zone_minutes,
     })
+}
+
+fn check_peers(at: &Place<'_>, raw: Option<&RawPeers>) -> Result<Option<PeersConfig>, ConfigError> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    let address = |field: &str, value: &Spanned<String>| -> Result<SocketAddr, ConfigError> {
+        let problem = "expected an address and a port, for example 192.0.2.7:7878";
+        let parsed = value.get_ref().parse();
+        parsed.map_err(|_| at.error(value.span(), field, problem))
+    };
+    let others = raw.others.get_ref();
+    if others.is_empty() || others.len() > PEERS_MAX {
+        let problem = format!("1 to {PEERS_MAX} other gateways");
+        return Err(at.error(raw.others.span(), "peers.others", problem));
+    }
+    let interval = match &raw.interval_s {
+        Some(value) => at.within("peers.interval_s", value, 1..=PEERS_INTERVAL_MAX_S)?,
+        None => 60,
+    };
+    let others = others.iter().map(|other| address("peers.others", other));
+    Ok(Some(PeersConfig {
+        listen: address("peers.listen", &raw.listen)?,
+        others: others.collect::<Result<_, _>>()?,
+        interval: Duration::from_secs(interval),
+    }))
 }
 
 fn check_uplink(at: &Place<'_>, raw: &RawUplink) -> Result<UplinkConfig, ConfigError> {

@@ -17,6 +17,7 @@ pub(super) struct RawConfig {
     pub device: RawDevice,
     #[serde(default)]
     pub uplink: RawUplink,
+    pub peers: Option<RawPeers>,
     #[serde(default, rename = "source")]
     pub sources: Vec<Spanned<RawSource>>,
 }
@@ -40,6 +41,15 @@ pub(super) struct RawUplink {
     pub back_off_min_ms: Option<Spanned<u64>>,
     pub back_off_max_ms: Option<Spanned<u64>>,
     pub receipt_timeout_ms: Option<Spanned<u64>>,
+}
+
+/// `[peers]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPeers {
+    pub listen: Spanned<String>,
+    pub others: Spanned<Vec<Spanned<String>>>,
+    pub interval_s: Option<Spanned<u64>>,
 }
 
 /// One `[[source]]`: the fields of every type, because an internally tagged enum loses the place

@@ -65,6 +65,23 @@ fn is_tile_name(name: &str) -> bool {
         })
 }
 
+/// `GET /v1/consistency/{from}/{to}`: that the first entries are a beginning of the others, as an
+/// RFC 6962 consistency path (section 2.1.2); 404 for a size that the log does not have.
+pub(super) async fn consistency(
+    State(app): State<Shared>,
+    Path((from, to)): Path<(u64, u64)>,
+) -> Result<axum::Json<serde_json::Value>, Problem> {
+    let proof = app.bundler.tree.read(|tree| tree.consistency(from, to));
+    let proof = proof.ok_or_else(|| Problem::not_found("the log has no such sizes"))?;
+    let proof: Vec<String> = proof
+        .iter()
+        .map(|hash| schemas::b64::encode(&hash.0))
+        .collect();
+    Ok(axum::Json(
+        serde_json::json!({ "from": from, "to": to, "proof": proof }),
+    ))
+}
+
 /// `GET /v1/policy`: the policy file in force.
 pub(super) async fn policy(State(app): State<Shared>) -> axum::Json<PolicyFile> {
     axum::Json(PolicyFile::new(app.policy_entry()))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use schemas::causes::causes;
 use schemas::hash::Hash;
+use schemas::log::PolicyChain;
 use schemas::note::NOTE_MAX;
 use schemas::tlog::tile_number;
 use serde::Deserialize;
@@ -201,6 +202,11 @@ impl Fetcher {
     pub(super) async fn records(&self, organisation: &str) -> Result<Shown, FetchError> {
         let path = format!("/v1/registry/records/{organisation}");
         self.json(&path, ANSWER_MAX, true).await
+    }
+
+    /// The policies of the log with their hand-overs.
+    pub(super) async fn policies(&self) -> Result<PolicyChain, FetchError> {
+        self.json("/v1/policies", ANSWER_MAX, false).await
     }
 
     /// What happened to chains.

@@ -180,7 +180,7 @@ impl Monitor {
                 .push(Alarm::new(Code::Log, "checkpoint", words));
             return Ok(());
         };
-        let counted = match self.config.trust.check(&note) {
+        let counted = match self.check(&note).await {
             Ok(counted) => Some(counted),
             Err(alarm) => {
                 let signed = alarm.code == Code::Quorum;
@@ -203,6 +203,21 @@ impl Monitor {
             }
         }
         Ok(())
+    }
+
+    /// Under the policy that is trusted, or the one to which the log's hand-overs lead from it.
+    async fn check(&mut self, note: &Note) -> Result<Counted, Alarm> {
+        let first = match self.config.trust.check(note) {
+            Ok(counted) => return Ok(counted),
+            Err(alarm) => alarm,
+        };
+        let chain = self.fetcher.policies().await.ok();
+        let Some(next) = chain.and_then(|chain| self.config.trust.followed(&chain)) else {
+            return Err(first);
+        };
+        let counted = next.check(note)?;
+        self.config.trust = next;
+        Ok(counted)
     }
 
     fn look_at_age(&mut self, counted: Option<Counted>, found: &mut Found) {

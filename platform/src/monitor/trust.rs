@@ -1,6 +1,6 @@
 //! Who must have signed a checkpoint.
 
-use schemas::log::{EntryError, Policy, PolicyFile};
+use schemas::log::{Entry, EntryError, Policy, PolicyChain, PolicyFile};
 use schemas::note::{Note, NoteError};
 use schemas::time::Instant;
 use schemas::tlog_policy::{LineError, TlogPolicy, Unmet};
@@ -54,6 +54,18 @@ impl Trust {
             1 => Ok(Self::Tlog(Box::new(policy))),
             several => Err(TrustError::Logs(several)),
         }
+    }
+
+    /// The newest policy to which the log's hand-overs lead from this one; none for a tlog-policy,
+    /// and where there is no newer one.
+    #[must_use]
+    pub fn followed(&self, chain: &PolicyChain) -> Option<Self> {
+        let Self::Policy(policy) = self else {
+            return None;
+        };
+        let entry = Entry::Policy(policy.as_ref().clone()).encode();
+        let (newest, policy) = chain.follow(&entry).ok()?;
+        (newest != entry).then(|| Self::Policy(Box::new(policy)))
     }
 
     /// The log's name.

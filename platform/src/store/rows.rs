@@ -304,7 +304,7 @@ pub struct ChainLink {
 pub struct ChainEvent {
     /// Whose.
     pub device: DeviceAddress,
-    /// `gap-opened`, `gap-closed`, `fork` or `silent`.
+    /// `gap-opened`, `gap-closed`, `fork`, `silent` or `seen-another`.
     pub kind: String,
     /// Epoch.
     pub epoch: u64,

@@ -127,7 +127,7 @@ fn device(t: Text, one: &DeviceView) -> Row {
 }
 
 fn chain(t: Text, one: &ChainEvent) -> Row {
-    let known = ["gap-opened", "gap-closed", "fork", "silent"];
+    let known = ["gap-opened", "gap-closed", "fork", "silent", "seen-another"];
     let kind = known
         .into_iter()
         .find(|kind| *kind == one.kind)
@@ -140,7 +140,7 @@ fn chain(t: Text, one: &ChainEvent) -> Row {
     Row {
         tone: match kind {
             "gap-closed" => "ok",
-            "fork" => "bad",
+            "fork" | "seen-another" => "bad",
             _ => "warn",
         },
         when: utc(one.at),
