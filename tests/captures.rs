@@ -123,6 +123,7 @@ impl Stack {
                 batch_ms: 50,
                 ..AnchorSection::default()
             },
+            witness_policy: None,
             quorum: 3,
             log_key: "log".into(),
             witnesses: self.witnesses.sections(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kit::postgres::DatabaseUrl;
@@ -13,6 +13,7 @@ use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
 use schemas::key::PublicKey;
 use schemas::log::Party;
+use schemas::tlog_policy::TlogPolicy;
 use serde::Deserialize;
 
 /// Everything that one platform process needs to know.
@@ -61,14 +62,19 @@ pub struct Config {
     /// Batches and deadlines.
     #[serde(default)]
     pub anchor: AnchorSection,
+    /// A C2SP `tlog-policy` file, beside this one, that names the witnesses and their quorum instead
+    /// of `quorum` and `[[witness]]`: one group of all of them, each with its address.
+    #[serde(default)]
+    pub witness_policy: Option<PathBuf>,
     /// How many witnesses a checkpoint needs.
+    #[serde(default)]
     pub quorum: u64,
     /// Name of the log key's file in the keys folder; another than `log` after the key was changed
     /// (`platform policy new-key`).
     #[serde(default = "first_log_key")]
     pub log_key: String,
     /// Witnesses.
-    #[serde(rename = "witness")]
+    #[serde(default, rename = "witness")]
     pub witnesses: Vec<WitnessSection>,
     /// Registrars.
     #[serde(rename = "registrar")]
@@ -228,6 +234,21 @@ pub struct WitnessSection {
     pub ca: Option<String>,
 }
 
+impl WitnessSection {
+    /// A witness of which no more is known.
+    fn named(name: &str, url: String, key: &PublicKey) -> Self {
+        Self {
+            name: name.to_owned(),
+            url,
+            key: Hash(key.ed25519_bytes().unwrap_or_default()),
+            owner: None,
+            own: false,
+            retiring: false,
+            ca: None,
+        }
+    }
+}
+
 /// What an organisation or a place is called, for pages.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -319,8 +340,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with file, line and field.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = schemas::config::parse(file, text)?;
+        let mut config: Self = schemas::config::parse(file, text)?;
         let wrong = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
+        config
+            .read_witness_policy(file)
+            .map_err(|problem| wrong("witness_policy", problem))?;
         config
             .parties()
             .map_err(|(field, problem)| wrong(field, problem))?;
@@ -358,6 +382,37 @@ impl Config {
             return Err(wrong("anchor.lease_s", problem));
         }
         Ok(config)
+    }
+
+    /// Takes witnesses and quorum from the file that names them.
+    fn read_witness_policy(&mut self, file: &str) -> Result<(), String> {
+        let Some(named) = &self.witness_policy else {
+            return Ok(());
+        };
+        if self.quorum != 0 || !self.witnesses.is_empty() {
+            return Err("it stands instead of `quorum` and `[[witness]]`".into());
+        }
+        let path = Path::new(file).parent().map(|folder| folder.join(named));
+        let path = path.unwrap_or_else(|| named.clone());
+        let said = |problem: String| format!("{}: {problem}", path.display());
+        let bytes = std::fs::read(&path).map_err(|error| said(error.to_string()))?;
+        let policy = TlogPolicy::parse(&bytes).map_err(|error| said(error.to_string()))?;
+        let quorum = policy.flat();
+        self.quorum = quorum.ok_or_else(|| {
+            said("the platform takes one group of all witnesses, which is the quorum".into())
+        })?;
+        let witnesses = policy.witnesses().iter().map(|witness| {
+            let name = &witness.key.name;
+            let url = witness.url.as_ref();
+            let url = url.ok_or_else(|| said(format!("witness `{name}` has no address")))?;
+            Ok(WitnessSection::named(
+                name,
+                url.to_string(),
+                &witness.key.key,
+            ))
+        });
+        self.witnesses = witnesses.collect::<Result<_, String>>()?;
+        Ok(())
     }
 
     /// Every capturer has a name and a token of its own.

@@ -97,6 +97,10 @@ enum Command {
         /// folder up, if there is one.
         #[arg(long)]
         policy: Option<PathBuf>,
+        /// A C2SP tlog-policy that the newest checkpoint must satisfy, too. Who admits
+        /// organisations stands in a policy file only.
+        #[arg(long, value_name = "FILE")]
+        tlog_policy: Option<PathBuf>,
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
@@ -295,8 +299,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify {
             files,
             policy,
+            tlog_policy,
             json,
-        } => verify_files(&files, policy.as_deref(), json),
+        } => verify_files(&files, policy.as_deref(), tlog_policy.as_deref(), json),
         Command::BrokerConfig { config } => {
             for path in mosquitto::configure(&load(&config)?, TokioClock.now())? {
                 println!("{}", path.display());
@@ -376,13 +381,22 @@ async fn serve(config: &Path) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn verify_files(files: &[PathBuf], policy: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+fn verify_files(
+    files: &[PathBuf],
+    policy: Option<&Path>,
+    tlog_policy: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let tlog_policy = tlog_policy.map(verify::trusted_tlog_policy).transpose()?;
     let mut all = true;
     for file in files {
         let near = verify::policy_near(file);
         let policy = policy.or(near.as_deref());
         let trusted = policy.map(verify::trusted_policy).transpose()?;
-        let finding = verify::check(file, trusted.as_deref())?;
+        let mut finding = verify::check(file, trusted.as_deref())?;
+        if let Some(trusted) = &tlog_policy {
+            finding = finding.under(trusted);
+        }
         all &= finding.holds();
         if json {
             println!("{}", finding.json());

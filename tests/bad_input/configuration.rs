@@ -100,3 +100,48 @@ fn bad_keys_and_broken_files_are_named_too() {
     let error = Config::parse("platform.toml", "").unwrap_err();
     assert!(error.to_string().contains("origin"), "{error}");
 }
+
+/// Witnesses may stand in a C2SP `tlog-policy` instead; what the platform cannot do is refused.
+#[test]
+fn witnesses_may_stand_in_a_tlog_policy() {
+    use schemas::tlog_policy::{Kind, VerifierKey};
+    let vkey = |name: &str| VerifierKey {
+        name: name.to_owned(),
+        kind: Kind::Cosignature,
+        key: key_of(name).public(),
+    };
+    let witness = |name: &str, url: &str| format!("witness {name} {} {url}\n", vkey(name));
+    let both =
+        witness("w1.example", "http://127.0.0.1:1") + &witness("w2.example", "http://[::1]:2");
+    let good = good();
+    let (head, rest) = good.split_once("quorum = 1\n").unwrap();
+    let registrar = rest.split_once("[[registrar]]").unwrap().1;
+    let text = format!("{head}witness_policy = \"witnesses.txt\"\n\n[[registrar]]{registrar}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("platform.toml");
+    let read = |policy: &str| {
+        std::fs::write(folder.path().join("witnesses.txt"), policy).unwrap();
+        Config::parse(file.to_str().unwrap(), &text)
+    };
+    let config = read(&format!(
+        "{both}group g 2 w1.example w2.example\nquorum g\n"
+    ))
+    .unwrap();
+    assert_eq!((config.quorum, config.witnesses.len()), (2, 2));
+    assert_eq!(config.witnesses[1].url, "http://[::1]:2");
+    for (policy, word) in [
+        (format!("{both}quorum w1.example\n"), "one group"),
+        (format!("{both}quorum none\n"), "one group"),
+        (format!("{both}quorum g\n"), "line 3"),
+        (
+            format!("{}quorum w1.example\n", witness("w1.example", "")),
+            "no address",
+        ),
+    ] {
+        let error = read(&policy).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    let twice = text.replace("organisation =", "quorum = 1\norganisation =");
+    let error = Config::parse(file.to_str().unwrap(), &twice).unwrap_err();
+    assert!(error.to_string().contains("instead of"), "{error}");
+}

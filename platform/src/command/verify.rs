@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use schemas::hash::Hash;
-use schemas::log::PolicyFile;
+use schemas::log::{Party, Policy, PolicyFile};
+use schemas::note::Witnessed;
 use schemas::proof::{
     self, DocumentReport, Mark, Report, Verdict, VerifiedEvent, VerifiedStatement,
 };
 use schemas::registry::State;
 use schemas::time::Instant;
+use schemas::tlog_policy::{KnownLog, TlogPolicy, VerifierKey};
 use serde_json::{Value, json};
 
 /// What was found of one file.
@@ -20,6 +22,8 @@ pub struct Finding {
     pub file: PathBuf,
     /// What holds, or why nothing does.
     pub outcome: Result<Proven, proof::Refusal>,
+    /// True if the newest checkpoint was judged by a C2SP `tlog-policy`.
+    pub by_tlog_policy: bool,
 }
 
 /// What a file proves.
@@ -46,6 +50,9 @@ pub enum VerifyError {
     /// The policy file is none.
     #[error("{0} is no policy file")]
     Policy(PathBuf, #[source] schemas::log::EntryError),
+    /// The tlog-policy is none.
+    #[error("{0} is no tlog-policy")]
+    Tlog(PathBuf, #[source] schemas::tlog_policy::LineError),
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, VerifyError> {
@@ -92,7 +99,53 @@ pub fn check(file: &Path, trusted: Option<&[u8]>) -> Result<Finding, VerifyError
     Ok(Finding {
         file: file.into(),
         outcome,
+        by_tlog_policy: false,
     })
+}
+
+/// A trusted C2SP `tlog-policy`.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn trusted_tlog_policy(file: &Path) -> Result<TlogPolicy, VerifyError> {
+    TlogPolicy::parse(&read(file)?).map_err(|error| VerifyError::Tlog(file.into(), error))
+}
+
+impl Finding {
+    /// Refused unless the newest checkpoint counts under a trusted tlog-policy, too.
+    #[must_use]
+    pub fn under(mut self, trusted: &TlogPolicy) -> Self {
+        let counted = match &self.outcome {
+            Ok(Proven::Bundle(report)) => report
+                .head()
+                .is_some_and(|head| counts(head, &report.policy, trusted)),
+            Ok(Proven::Document(report)) => counts(&report.head, &report.policy, trusted),
+            Err(_) => true,
+        };
+        if !counted {
+            let detail = "the newest checkpoint does not count under the trusted tlog-policy";
+            self.outcome = Err(proof::Refusal::new(proof::Class::Policy, detail));
+        }
+        self.by_tlog_policy = true;
+        self
+    }
+}
+
+/// The checkpoint was verified under the keys of the bundle's own policy: so many of these keys
+/// must be those of the trusted one.
+fn counts(head: &Witnessed, own: &Policy, trusted: &TlogPolicy) -> bool {
+    let log = |log: &KnownLog| log.key.key == own.log_key && log.key.name == own.origin.as_str();
+    let signed = |key: &VerifierKey| {
+        let by = |party: &&Party| party.name == key.name && party.key == key.key;
+        let party = own.witnesses.iter().find(by);
+        party.is_some_and(|party| head.witnesses.iter().any(|(name, _)| *name == party.name))
+    };
+    let witnesses = trusted.witnesses().iter().enumerate();
+    let cosigned: Vec<usize> = witnesses
+        .filter(|(_, witness)| signed(&witness.key))
+        .map(|(place, _)| place)
+        .collect();
+    trusted.logs().iter().any(log) && trusted.is_met(&cosigned)
 }
 
 impl Finding {
@@ -156,15 +209,26 @@ impl Finding {
                 )
             }
             Ok(Proven::Document(report)) => {
-                format!("VERIFIED    {file}\n{}", describe_document(report))
+                let tlog = self.tlog_words();
+                format!("VERIFIED    {file}\n{}{tlog}", describe_document(report))
             }
             Ok(Proven::Bundle(report)) => {
                 let word = match report.verdict {
                     Verdict::Verified => "VERIFIED  ",
                     Verdict::Incomplete => "INCOMPLETE",
                 };
-                format!("{word}  {file}\n{}", describe(report))
+                format!("{word}  {file}\n{}{}", describe(report), self.tlog_words())
             }
+        }
+    }
+}
+
+impl Finding {
+    const fn tlog_words(&self) -> &'static str {
+        if self.by_tlog_policy {
+            "            its newest checkpoint counts under the trusted tlog-policy, which says nothing of who admits organisations\n"
+        } else {
+            ""
         }
     }
 }

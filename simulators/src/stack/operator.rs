@@ -290,6 +290,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
             ..BrokerSection::default()
         },
         anchor,
+        witness_policy: None,
         quorum: QUORUM,
         log_key: "log".to_owned(),
         witnesses: witnesses.sections.clone(),
