@@ -223,6 +223,7 @@ impl State {
             last_said: self.head.map(|_| self.last_said),
             head: self.head,
             seen_size: self.seen.map(|(size, _)| size),
+            other_logs: 0,
             trouble: trouble.to_owned(),
         }
     }

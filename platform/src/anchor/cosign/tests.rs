@@ -1,7 +1,7 @@
 //! Witnesses that are silent, slow, wrong, or lie.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use axum::Router;
 use axum::http::StatusCode;
