@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post as route;
-use schemas::hash::{Hash, sha256};
+use schemas::hash::Hash;
 use schemas::key::SecretKey;
 use schemas::note::Checkpoint;
 use schemas::time::Instant;
@@ -39,11 +39,8 @@ impl Clock for Still {
 
 fn tree() -> SharedTree {
     let tree = SharedTree::default();
-    let mut inner = tree.0.write().unwrap();
-    for n in 0_u8..9 {
-        inner.push(sha256(&[n])).unwrap();
-    }
-    drop(inner);
+    let entries: Vec<Vec<u8>> = (0_u8..9).map(|n| vec![3, n]).collect();
+    tree.push(&entries).unwrap();
     tree
 }
 
