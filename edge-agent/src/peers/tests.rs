@@ -115,7 +115,15 @@ async fn found(own: Vec<u8>, theirs: Option<Vec<u8>>, fork: &'static str) -> (u6
     let folder = tempfile::tempdir().unwrap();
     let (alarms, heard) = watch::channel(0);
     let own = Arc::new(Fixed(Some(own)));
-    let mut peers = Peers::new(config, own, policy(), (&url, ""), folder.path(), alarms).unwrap();
+    let mut peers = Peers::new(
+        config,
+        own,
+        Followed::only(policy()),
+        (&url, ""),
+        folder.path(),
+        alarms,
+    )
+    .unwrap();
     peers.round().await;
     peers.round().await;
     shutdown.cancel();
