@@ -194,7 +194,7 @@ async fn others_hold(world: &World, before: &Report, leaf: &Hash) -> Result<()> 
     let found = world.operator.fsck().await?;
     ensure!(found.success, "{found:?}");
     let said = world.operator.verify(&evidence).await?;
-    ensure!(said.out.contains("incomplete"), "{said:?}");
+    ensure!(said.out.contains("INCOMPLETE"), "{said:?}");
     let policy = json!({"tracebond": "policy/v1", "entry": base64(world.operator.policy())});
     let trusted = TrustedPolicy::parse(policy.to_string().as_bytes())?;
     let verified = verify(&evidence, &trusted)?;
