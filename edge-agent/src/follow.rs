@@ -152,7 +152,11 @@ impl Follower {
     /// Asks at the start, every hour, and when an inclusion does not count.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         loop {
-            if let Err(problem) = self.look().await {
+            let looked = tokio::select! {
+                () = shutdown.cancelled() => return,
+                looked = self.look() => looked,
+            };
+            if let Err(problem) = looked {
                 tracing::debug!(%problem, "the log's policies were not read");
             }
             tokio::select! {
