@@ -128,6 +128,11 @@ impl Ground {
         self.started(&Arc::new(Plan::none())).await
     }
 
+    /// Leases of before are over.
+    pub fn much_later(&self) {
+        self.clock.advance(Duration::from_secs(60));
+    }
+
     /// A statement waits for its batch.
     pub async fn say(&mut self) {
         self.clock.advance(Duration::from_secs(1));

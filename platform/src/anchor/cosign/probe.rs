@@ -54,10 +54,18 @@ fn own_line(witness: &Asked, note: &Note, lines: &[Line]) -> Result<String, Unfi
     }
 }
 
-/// What a witness's own page says to machines.
+/// What a witness's own page says to machines; empty where it answers and has none. Whoever answers
+/// in its place that it cannot be reached (5xx) is no witness.
 pub(super) async fn said(witness: &Asked) -> Result<String, Unfit> {
     let answer = witness.client.get(&witness.section.url).send().await;
     let answer = answer.map_err(|error| Unfit::Silent(words(&error)))?;
+    let status = answer.status();
+    if status.is_server_error() {
+        return Err(Unfit::Silent(format!("status {status}")));
+    }
+    if !status.is_success() {
+        return Ok(String::new());
+    }
     wire::text(answer).await.map_err(Unfit::Silent)
 }
 
