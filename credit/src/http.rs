@@ -7,7 +7,7 @@
 //! | `GET /v1/decisions/{id}` | both | decision, inputs and facts |
 //! | `GET /v1/sandbox` | both | limits, used, free |
 //! | `GET /` | people | the queue |
-//! | `GET /decisions/{id}` | people | an offer beside its evidence; `POST .../review` decides |
+//! | `GET /decisions/{id}` | people | an offer beside its evidence; `.../bundle` all of its proofs; `POST .../review` decides |
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
 //! | `GET /models/late-delivery` | people | the model of late delivery, its figures and how good they were; `GET /v1/models/late-delivery` for both |
@@ -79,6 +79,7 @@ fn inside() -> Router<App> {
     Router::new()
         .route("/", get(desk::queue::show))
         .route("/decisions/{id}", get(desk::offer::show))
+        .route("/decisions/{id}/bundle", get(desk::event::whole))
         .route("/decisions/{id}/review", post(desk::review::review))
         .route("/decisions/{id}/events/{leaf}", get(desk::event::show))
         .route(

@@ -74,6 +74,12 @@ impl Opened {
         Some((event, self.evidence.statement_of(event)?))
     }
 
+    /// The whole bundle: everything that the score was made from, shared parts once.
+    #[must_use]
+    pub fn bundle(&self) -> &[u8] {
+        &self.bundle
+    }
+
     /// The bundle of one event alone, for a browser that checks it.
     ///
     /// # Errors

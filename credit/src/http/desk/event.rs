@@ -200,6 +200,17 @@ fn member((name, value): (&String, &Option<Vec<u8>>)) -> Member {
     }
 }
 
+/// The bundle of a score: all the evidence that it was made from, for a verifier of anybody's.
+pub(crate) async fn whole(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    _: Person,
+) -> Result<Response, Problem> {
+    let (_, opened) = opened(&app, &id).await?;
+    let kind = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, kind)], opened.bundle().to_vec()).into_response())
+}
+
 /// The bundle of one event: everything that a browser needs to check it alone.
 pub(crate) async fn bundle(
     State(app): State<App>,

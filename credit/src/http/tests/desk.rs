@@ -191,6 +191,7 @@ async fn nothing_is_shown_or_done_without_log_in_and_token() {
         "/".to_owned(),
         format!("/decisions/{id}"),
         format!("/decisions/{id}/events/{leaf}/bundle"),
+        format!("/decisions/{id}/bundle"),
         "/audit".into(),
         "/reasons".into(),
         "/v1/decisions".into(),
@@ -407,6 +408,10 @@ async fn every_fact_opens_its_events_and_every_event_its_proof() {
             (1, leaf.clone())
         );
     }
+    let whole = auditor.get(&format!("/decisions/{id}/bundle")).await;
+    let report = schemas::proof::verify(whole.text.as_bytes(), None).unwrap();
+    let proven: Vec<String> = report.events.iter().map(|e| e.leaf.to_string()).collect();
+    assert!(leaves.iter().all(|leaf| proven.contains(leaf)));
     for path in [
         format!("/decisions/{id}/events/{}", "0".repeat(64)),
         format!("/decisions/{id}/events/x/bundle"),
