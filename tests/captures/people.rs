@@ -209,3 +209,87 @@ async fn page_of_an_organisation_is_for_everybody() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// A report of a reader about something of an organisation.
+async fn reported(stack: &Stack, organisation: &str, nonce: u8) -> platform::report::Number {
+    use platform::report::{Draft, Limits, NONCE_BYTES, Sent};
+    let sent = Sent {
+        kind: "seal_broken".to_owned(),
+        text: "<b>盖子是开的</b>".to_owned(),
+        contact: "a@b.example".to_owned(),
+        nonce: hex::encode([nonce; NONCE_BYTES]),
+    };
+    let item = platform::trace::Item::parse("(01)09521001000017(10)QH-0711").unwrap();
+    let now = schemas::time::Clock::now(&*stack.clock);
+    let maker = Some(organisation.parse().unwrap());
+    let new = Draft::read(&sent).unwrap().about(&item, maker, now);
+    let store = &stack.handle().store;
+    store.add_report(&new, &Limits::at(now)).await.unwrap();
+    new.number
+}
+
+impl Browser<'_> {
+    async fn advance(&mut self, page: &str, number: &str, steps: usize, state: &str) -> Response {
+        let csrf = page.split_once("name=\"csrf\" value=\"").unwrap().1;
+        let csrf = csrf.split_once('"').unwrap().0;
+        let body = format!("csrf={csrf}&number={number}&steps={steps}&state={state}");
+        let request = self
+            .http
+            .post(self.stack.url("/organisation/report"))
+            .body(body);
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", self.stack.url(""));
+        self.send(request).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_read_and_answered_by_whom_they_concern() {
+    let stack = Stack::small().await;
+    account(&stack, "li-wei", "qinghe").await;
+    account(&stack, "zhang-min", "other").await;
+    let own = reported(&stack, "qinghe", 1).await;
+    let foreign = reported(&stack, "other", 2).await;
+    let mut browser = Browser::new(&stack);
+    browser.log_in("li-wei", PASSWORD).await;
+    let page = browser.page("/organisation?lang=en").await;
+    assert!(page.contains(&own.to_string()) && !page.contains(&foreign.to_string()));
+    assert!(
+        page.contains("a@b.example") && !page.contains("<b>盖子"),
+        "escaped"
+    );
+
+    let done = browser.advance(&page, own.as_str(), 0, "read").await;
+    assert_eq!(done.status(), 303);
+    // A second person with the older page changes nothing.
+    let late = browser.advance(&page, own.as_str(), 0, "closed").await;
+    assert_eq!(late.status(), 303);
+    let kept = stack.handle().store.report(&own).await.unwrap().unwrap();
+    assert_eq!(kept.steps.len(), 1);
+    assert_eq!(
+        (kept.state().as_str(), kept.steps[0].person.as_str()),
+        ("read", "li-wei")
+    );
+    for (number, steps, state) in [
+        (own.as_str(), 1, "read"),
+        (own.as_str(), 1, "received"),
+        (own.as_str(), 1, "x"),
+        (foreign.as_str(), 0, "read"),
+        ("1", 0, "read"),
+    ] {
+        let refused = browser.advance(&page, number, steps, state).await;
+        assert_eq!(refused.status(), 400, "{number} {state}");
+    }
+    let forged = page.replace("name=\"csrf\" value=\"", "name=\"csrf\" value=\"0");
+    let refused = browser.advance(&forged, own.as_str(), 1, "closed").await;
+    assert_eq!(refused.status(), 403);
+    let kept = stack
+        .handle()
+        .store
+        .report(&foreign)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(kept.steps.is_empty());
+}

@@ -1,24 +1,29 @@
 //! The page of an organisation's own people, behind log-in. A person's role is the organisation
-//! whose page they may read: nobody reads another's, whatever they ask for.
+//! whose page they may read: nobody reads another's, or answers another's readers, whatever they
+//! ask for.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use kit::people::{LogInPage, LogInView, People, Person};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use kit::people::{Checked, Form, LogInPage, LogInView, People, Person};
 use kit::problem::Problem;
 use schemas::causes::causes;
 use schemas::hash::Hash;
+use schemas::ids::Slug;
 use schemas::registry::{Role, State as KeyState};
+use serde::Deserialize;
 
-use super::Shared;
 use super::product::{Failed, error_page, failed_page, html};
+use super::{Shared, problem};
+use crate::report::{KeptReport, Number, State as Progress, Step};
 use crate::store::StoreError;
 use crate::web::organisation::{
-    DeviceView, OrganisationView, ROWS_MAX, render_log_in, render_organisation,
+    DeviceView, OrganisationView, REPORTS_MAX, ROWS_MAX, ReportedView, render_log_in,
+    render_organisation,
 };
 use crate::web::{ErrorKind, Lang};
 
@@ -27,6 +32,7 @@ pub(super) fn routes(people: &People, app: Shared) -> Router {
     let inside = Router::new()
         .route("/organisation", get(page))
         .route("/organisation/quarantine/{id}", get(message))
+        .route("/organisation/report", post(advance))
         .with_state(app);
     people.protect(inside, Arc::new(Door))
 }
@@ -81,12 +87,79 @@ async fn view(app: &Shared, person: &Person) -> Result<OrganisationView, StoreEr
         organisation: organisation.clone(),
         person: person.name.to_string(),
         csrf: person.csrf.to_string(),
+        reports: reports(app, organisation).await?,
         devices,
         chains,
         quarantine: app.store.quarantine_of(organisation, most).await?,
         names: app.names.clone(),
         is_replay: app.policy.origin.is_replay(),
     })
+}
+
+async fn reports(app: &Shared, organisation: &Slug) -> Result<Vec<ReportedView>, StoreError> {
+    let mut views = Vec::new();
+    for report in app
+        .store
+        .reports_of(Some(organisation), REPORTS_MAX)
+        .await?
+    {
+        let contact = if report.has_contact {
+            app.store.contact_of(&report.number).await?
+        } else {
+            None
+        };
+        views.push(ReportedView { report, contact });
+    }
+    Ok(views)
+}
+
+/// A step that somebody wants to take on a report.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    csrf: String,
+    number: String,
+    steps: usize,
+    state: String,
+}
+
+impl Form for Advance {
+    fn csrf(&self) -> &str {
+        &self.csrf
+    }
+}
+
+/// `POST /organisation/report`: the next state of a report. Where somebody else was faster, the
+/// page shows what they did, and nothing is added.
+async fn advance(
+    State(app): State<Shared>,
+    person: Person,
+    Checked(form): Checked<Advance>,
+) -> Result<Response, Problem> {
+    let refused = || Problem::bad_request("`number` or `state` is none of this page's");
+    let number: Number = form.number.parse().map_err(|_| refused())?;
+    let state = Progress::parse(&form.state).ok_or_else(refused)?;
+    let report = app.store.report(&number).await.map_err(problem::store)?;
+    let own = report.filter(|report| report.organisation.as_ref() == Some(&person.role));
+    let own = own.ok_or_else(refused)?;
+    if form.steps == own.steps.len() {
+        if !follows(&own, state) {
+            return Err(refused());
+        }
+        let step = Step {
+            state,
+            person: person.name.clone(),
+            at: app.clock.now(),
+        };
+        let added = app.store.add_report_step(&number, form.steps, &step).await;
+        added.map_err(problem::store)?;
+    }
+    Ok(Redirect::to(&format!("/organisation#r{}", number.as_str())).into_response())
+}
+
+/// Any state but the first and the one that it has.
+fn follows(report: &KeptReport, state: Progress) -> bool {
+    state != Progress::Received && state != report.state()
 }
 
 const fn word(state: &KeyState) -> &'static str {

@@ -9,10 +9,14 @@ use super::format::{iso, utc};
 use super::pages::Shell;
 use super::text::{self, Text, choose};
 use super::{Lang, Names, RenderError};
+use crate::report::{KeptReport, State};
 use crate::store::{ChainEvent, Quarantined};
+use crate::trace::Item;
 
 /// Rows of a table that are shown; the rest is counted.
 pub const ROWS_MAX: usize = 500;
+/// Reports that are shown.
+pub const REPORTS_MAX: u32 = 200;
 
 /// A device of the organisation.
 #[derive(Clone, Debug)]
@@ -25,6 +29,15 @@ pub struct DeviceView {
     pub heard: Option<Instant>,
 }
 
+/// A report of a reader about what the organisation has made.
+#[derive(Clone, Debug)]
+pub struct ReportedView {
+    /// As kept.
+    pub report: KeptReport,
+    /// How to reach the reporter, if that was given and not erased.
+    pub contact: Option<String>,
+}
+
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct OrganisationView {
@@ -34,6 +47,8 @@ pub struct OrganisationView {
     pub person: String,
     /// Token of the log-out form.
     pub csrf: String,
+    /// Reports of readers, newest first.
+    pub reports: Vec<ReportedView>,
     /// Devices, by address.
     pub devices: Vec<DeviceView>,
     /// What happened to their chains, newest first.
@@ -57,6 +72,27 @@ struct Row {
     id: String,
 }
 
+/// A report on the page.
+struct Reported {
+    tone: &'static str,
+    number: String,
+    /// Its digits alone.
+    id: String,
+    /// Path of the product page.
+    path: String,
+    code: String,
+    kind: &'static str,
+    state: &'static str,
+    when: String,
+    iso: String,
+    text: String,
+    contact: String,
+    /// What was done: time, state, who.
+    steps: Vec<(String, &'static str, String)>,
+    /// Words of the states that a person may set next, with the button's label.
+    next: Vec<(&'static str, &'static str)>,
+}
+
 #[derive(Template)]
 #[template(path = "organisation.html", config = "web/askama.toml")]
 struct OrganisationPage<'v> {
@@ -64,6 +100,7 @@ struct OrganisationPage<'v> {
     t: Text,
     name: String,
     view: &'v OrganisationView,
+    reports: Vec<Reported>,
     devices: Vec<Row>,
     chains: Vec<Row>,
     quarantine: Vec<Row>,
@@ -91,6 +128,7 @@ pub fn render_organisation(view: &OrganisationView, lang: Lang) -> Result<String
         shell: Shell::new(t, t.get("organisation.title"), view.is_replay),
         t,
         name: name.unwrap_or(view.organisation.as_str()).to_owned(),
+        reports: view.reports.iter().map(|one| reported(t, one)).collect(),
         devices: view.devices.iter().map(|one| device(t, one)).collect(),
         chains: view
             .chains
@@ -106,6 +144,52 @@ pub fn render_organisation(view: &OrganisationView, lang: Lang) -> Result<String
         view,
     };
     Ok(page.render()?)
+}
+
+fn reported(t: Text, one: &ReportedView) -> Reported {
+    let report = &one.report;
+    let state = report.state();
+    let word = |state: State| {
+        t.find(&format!("report.state.{}", state.as_str()))
+            .unwrap_or_default()
+    };
+    let next = match state {
+        State::Received => &[State::Read, State::Closed][..],
+        State::Read => &[State::Closed],
+        State::Closed => &[State::Read],
+    };
+    let button = |next: &State| {
+        let verb = if state == State::Closed {
+            "again"
+        } else {
+            next.as_str()
+        };
+        let label = t
+            .find(&format!("organisation.report.{verb}"))
+            .unwrap_or_default();
+        (next.as_str(), label)
+    };
+    Reported {
+        tone: if state == State::Closed { "ok" } else { "warn" },
+        number: report.number.to_string(),
+        id: report.number.as_str().to_owned(),
+        path: Item::parse(&report.item).map_or_else(String::new, |item| item.path().to_owned()),
+        code: report.item.clone(),
+        kind: t
+            .find(&format!("report.kind.{}", report.kind.as_str()))
+            .unwrap_or_default(),
+        state: word(state),
+        when: utc(report.received),
+        iso: iso(report.received),
+        text: report.text.clone(),
+        contact: one.contact.clone().unwrap_or_default(),
+        steps: report
+            .steps
+            .iter()
+            .map(|step| (utc(step.at), word(step.state), step.person.to_string()))
+            .collect(),
+        next: next.iter().map(button).collect(),
+    }
 }
 
 fn device(t: Text, one: &DeviceView) -> Row {
