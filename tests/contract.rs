@@ -41,6 +41,7 @@ mod operation;
 mod readers;
 mod registry;
 mod roles;
+mod search;
 mod trace;
 
 use engine::Engine;
@@ -100,6 +101,10 @@ contract! { Engine:
         credentials_are_replaced
         enrolment_goes_one_step_at_a_time
         enrolment_steps_have_one_winner;
+    search:
+        things_are_found_in_order_of_time
+        chain_is_read_on_after_any_place
+        accepted_events_of_statements_come_with_their_facts;
     trace:
         events_of_items_in_order_with_their_anchor
         statement_in_two_batches_counts_at_the_earlier

@@ -20,6 +20,7 @@ mod monitor;
 mod old_backup;
 mod proofs;
 mod reports;
+mod search;
 mod succession;
 mod sumdb;
 mod threats;

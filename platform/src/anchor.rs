@@ -175,6 +175,35 @@ impl SharedTree {
         let _ = tokio::time::timeout(BEHIND, reached).await;
     }
 
+    /// The tree of what a store keeps, up to its newest head.
+    ///
+    /// # Errors
+    /// [`NotaryError`] if it cannot be read or does not lead to the root of the newest head.
+    pub async fn load(store: &dyn Store) -> Result<Self, NotaryError> {
+        let tree = Self::default();
+        let (size, root) = store.log_head().await?.unwrap_or_default();
+        loop {
+            let from = tree.read(LogTree::size);
+            let page = size.saturating_sub(from).min(u64::from(PAGE));
+            let entries = match u32::try_from(page) {
+                Ok(page) if page > 0 => store.entries(from, page).await?,
+                _ => Vec::new(),
+            };
+            if entries.is_empty() {
+                break;
+            }
+            tree.push(&entries)?;
+        }
+        let built = tree.read(|tree| (tree.size(), tree.root(tree.size())));
+        if built.0 == size && (size == 0 || built.1 == Some(root)) {
+            Ok(tree)
+        } else {
+            Err(NotaryError::Broken(
+                "entries do not lead to the newest head",
+            ))
+        }
+    }
+
     fn push(&self, entries: &[Vec<u8>]) -> Result<(u64, Hash), NotaryError> {
         let mut grown = self.0.grown.write().unwrap_or_else(PoisonError::into_inner);
         for entry in entries {

@@ -38,6 +38,9 @@ pub enum BundleError {
     /// No whole chain leads from a statement to the last one of its retired key.
     #[error("no whole chain leads to the last statement of a retired key")]
     ChainEnds,
+    /// More statements than one bundle is made of.
+    #[error("more than {0} statements: choose a narrower span")]
+    TooMany(usize),
     /// Nothing chosen is under a witnessed checkpoint yet.
     #[error("nothing chosen is under a witnessed checkpoint yet")]
     NotWitnessed,

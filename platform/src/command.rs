@@ -6,5 +6,6 @@ pub mod fsck;
 pub mod init;
 pub mod monitor;
 pub mod policy;
+pub mod prove;
 pub mod user;
 pub mod verify;

@@ -14,6 +14,7 @@ mod product;
 mod registry;
 mod report;
 mod scan;
+mod search;
 
 use std::sync::Arc;
 
@@ -154,6 +155,15 @@ pub fn router(app: Shared) -> Router {
         .route(
             "/v1/disclosure/{organisation}/{version}",
             get(erasure::disclosure),
+        )
+        .route("/v1/events", get(search::events))
+        .route(
+            "/v1/bundles/event/{statement}/{place}",
+            get(search::event_bundle),
+        )
+        .route(
+            "/v1/bundles/device/{organisation}/{device}",
+            get(search::device_bundle),
         )
         .route("/v1/totals", get(health::totals))
         .route("/v1/chains", get(health::chains))

@@ -32,6 +32,7 @@ pub mod people;
 pub mod policies;
 pub mod registry;
 pub mod report;
+pub mod search;
 pub mod service;
 pub mod standing;
 pub mod store;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{check, erase, fsck, init, monitor, policy, user, verify};
+use platform::command::{check, erase, fsck, init, monitor, policy, prove, user, verify};
 use platform::config::Config;
 use platform::folder::DataFolder;
 use platform::mosquitto;
@@ -105,6 +105,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make the proof bundle of events in this platform's database, and check it.
+    Prove(prove::Arguments),
     /// Write the files of a Mosquitto with the embedded broker's rules (`[broker.mosquitto]`).
     BrokerConfig {
         /// Configuration file.
@@ -302,6 +304,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             tlog_policy,
             json,
         } => verify_files(&files, policy.as_deref(), tlog_policy.as_deref(), json),
+        Command::Prove(arguments) => prove_events(&arguments).await,
         Command::BrokerConfig { config } => {
             for path in mosquitto::configure(&load(&config)?, TokioClock.now())? {
                 println!("{}", path.display());
@@ -425,6 +428,26 @@ async fn policy_command(command: PolicyCommand) -> anyhow::Result<ExitCode> {
             let (name, key) = policy::new_key(&load(&config)?)?;
             println!("log_key = \"{name}\"   # public key {key}");
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn prove_events(arguments: &prove::Arguments) -> anyhow::Result<ExitCode> {
+    let wanted = arguments.wanted()?;
+    let store = store::open(&load(&arguments.config)?).await?;
+    let proven = prove::prove(store, &wanted, arguments.audience()?).await?;
+    std::fs::write(&arguments.out, &proven.bytes)
+        .with_context(|| format!("{}", arguments.out.display()))?;
+    let finding = verify::Finding {
+        file: arguments.out.clone(),
+        outcome: Ok(Box::new(proven.report)),
+    };
+    print!("{}", finding.words());
+    if proven.waiting > 0 {
+        println!(
+            "            {} statements wait for a witnessed checkpoint",
+            proven.waiting
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ pub mod postgres;
 mod readers;
 mod rows;
 mod schema;
+pub mod search;
 pub mod sqlite;
 pub mod tables;
 
@@ -33,6 +34,7 @@ use schemas::ids::{DeviceAddress, Slug};
 use schemas::registry::Head;
 use schemas::statement::Position;
 use schemas::time::Instant;
+use search::SearchStore;
 
 /// Most messages that quarantine keeps (each at most 64 KiB); later ones are only counted.
 pub const QUARANTINE_ROWS: u64 = 20_000;
@@ -203,13 +205,17 @@ pub trait NotaryStore: RegistryStore + LogStore + TraceStore + ErasureStore {}
 impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore + ErasureStore {}
 
 /// Everything.
-pub trait Store: NotaryStore + IngestStore + CaptureStore + ReaderStore + PeopleStore {}
+pub trait Store:
+    NotaryStore + IngestStore + SearchStore + CaptureStore + ReaderStore + PeopleStore
+{
+}
 
 impl<T> Store for T where
     T: RegistryStore
         + IngestStore
         + LogStore
         + TraceStore
+        + SearchStore
         + CaptureStore
         + ReaderStore
         + PeopleStore

@@ -16,7 +16,7 @@ pub(super) async fn of_organisation(
     Path(organisation): Path<Slug>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let audience = reader(&app, &organisation, &headers)?;
+    let audience = check_reader(&app, &organisation, &headers)?;
     let made = app
         .bundler
         .evidence_for(&organisation, audience)
@@ -25,23 +25,30 @@ pub(super) async fn of_organisation(
     Ok(([(header::CONTENT_TYPE, "application/json")], made.bytes).into_response())
 }
 
-/// The audience of the reader whose token is known, where the organisation has consented; a stranger cannot tell which
-/// of the two is missing.
-pub(super) fn reader(
+/// As whom a reader reads whose token is known and to whom the organisation has consented.
+pub(super) fn audience_of(
     app: &Shared,
     organisation: &Slug,
     headers: &HeaderMap,
-) -> Result<Audience, Problem> {
+) -> Option<Audience> {
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let token = token.and_then(|text| text.strip_prefix("Bearer "));
     let hash = sha256(token.unwrap_or_default().as_bytes());
-    let consented = app
-        .readers
+    app.readers
         .iter()
-        .find(|reader| reader.token_sha256 == hash && reader.organisations.contains(organisation));
-    consented.map(|reader| reader.audience).ok_or_else(|| {
+        .find(|reader| reader.token_sha256 == hash && reader.organisations.contains(organisation))
+        .map(|reader| reader.audience)
+}
+
+/// Refuses all others; a stranger cannot tell whether token or consent is missing.
+pub(super) fn check_reader(
+    app: &Shared,
+    organisation: &Slug,
+    headers: &HeaderMap,
+) -> Result<Audience, Problem> {
+    audience_of(app, organisation, headers).ok_or_else(|| {
         Problem::new(
             StatusCode::FORBIDDEN,
             "no-consent",

@@ -36,6 +36,7 @@ pub(super) fn bundle(error: BundleError) -> Problem {
             "not-witnessed",
             "Nothing of this is under a witnessed checkpoint yet",
         ),
+        BundleError::TooMany(_) => Problem::bad_request(error.to_string()),
         BundleError::Store(error) => store(error),
         BundleError::ChainEnds => {
             tracing::error!("a chain ends before a retired key's last statement");

@@ -12,6 +12,7 @@ mod ingest;
 mod log;
 mod readers;
 mod registry;
+mod search;
 mod trace;
 
 use kit::people::tables::{KeepsPeople, PostgresPeople};

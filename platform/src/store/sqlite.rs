@@ -6,6 +6,7 @@ mod ingest;
 mod log;
 mod readers;
 mod registry;
+mod search;
 mod trace;
 
 use std::path::Path;

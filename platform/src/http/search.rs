@@ -1,0 +1,212 @@
+//! Search with proof: `GET /v1/events`, and the bundles of what was found.
+//!
+//! Everybody may ask for the events of a thing whose code they hold, as its product page shows
+//! them. What a device or an organisation has said is for readers with its consent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use kit::problem::Problem;
+use schemas::disclosure::Audience;
+use schemas::gs1::ItemKey;
+use schemas::hash::Hash;
+use schemas::ids::{DeviceAddress, Slug};
+use schemas::time::Instant;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::evidence::{audience_of, check_reader};
+use super::{Shared, problem};
+use crate::bundle::Made;
+use crate::search::{Cursor, PAGE, PAGE_MAX, SearchError, Sizes, What, search};
+use crate::store::search::{FoundEvent, Span};
+
+/// Query of `GET /v1/events`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventQuery {
+    item: Option<String>,
+    device: Option<String>,
+    organisation: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+fn bad(field: &str, what: impl std::fmt::Display) -> Problem {
+    Problem::bad_request(format!("`{field}`: {what}")).with("field", field)
+}
+
+impl EventQuery {
+    fn what(&self) -> Result<What, Problem> {
+        match (&self.item, &self.device, &self.organisation) {
+            (Some(item), None, None) => {
+                let key = schemas::gs1::normalise(item).unwrap_or_else(|_| item.clone());
+                let key = ItemKey::read(&key).map_err(|error| bad("item", error))?;
+                Ok(What::Item(key))
+            }
+            (None, Some(device), None) => {
+                let device = device.parse().map_err(|error| bad("device", error))?;
+                Ok(What::Device(device))
+            }
+            (None, None, Some(slug)) => {
+                let slug = slug.parse().map_err(|error| bad("organisation", error))?;
+                Ok(What::Organisation(slug))
+            }
+            _ => Err(Problem::bad_request(
+                "give exactly one of `item`, `device`, `organisation`",
+            )),
+        }
+    }
+
+    fn span(&self) -> Result<Span, Problem> {
+        let read = |field: &str, text: &Option<String>| {
+            let Some(text) = text else { return Ok(None) };
+            match Instant::parse_rfc3339(text) {
+                Some(at) => Ok(Some(at)),
+                None => Err(bad(field, "not an RFC 3339 time")),
+            }
+        };
+        Ok(Span {
+            from: read("from", &self.from)?,
+            until: read("until", &self.until)?,
+        })
+    }
+
+    fn limit(&self) -> Result<u32, Problem> {
+        match self.limit {
+            None => Ok(PAGE),
+            Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+            Some(_) => Err(bad("limit", format!("1 to {PAGE_MAX}"))),
+        }
+    }
+
+    fn after(&self) -> Result<Option<Cursor>, Problem> {
+        let after = self.after.as_deref().map(str::parse).transpose();
+        after.map_err(|_| bad("after", "not the `next` of an answer to this search"))
+    }
+}
+
+/// `GET /v1/events?item=…|device=…|organisation=…[&from=…][&until=…][&after=…][&limit=…]`.
+pub(super) async fn events(
+    State(app): State<Shared>,
+    Query(query): Query<EventQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let (what, span) = (query.what()?, query.span()?);
+    let (after, limit) = (query.after()?, query.limit()?);
+    match &what {
+        What::Item(_) => {}
+        What::Device(device) => {
+            check_reader(&app, &device.organisation, &headers)?;
+        }
+        What::Organisation(slug) => {
+            check_reader(&app, slug, &headers)?;
+        }
+    }
+    let page = search(&*app.store, &what, &span, after.as_ref(), limit).await;
+    let page = page.map_err(|error| match error {
+        SearchError::Store(error) => problem::store(error),
+        SearchError::Cursor(error) => bad("after", error),
+    })?;
+    let indices = log_indices(&app, &page.events).await?;
+    let events: Vec<Value> = page.events.iter().map(|one| row(one, &indices)).collect();
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(Json(json!({ "events": events, "next": next })))
+}
+
+/// Where the statements stand in the log; those that wait for a batch are not in it.
+async fn log_indices(app: &Shared, events: &[FoundEvent]) -> Result<BTreeMap<Hash, u64>, Problem> {
+    let ids: BTreeSet<Hash> = events.iter().map(|event| event.statement).collect();
+    let mut indices = BTreeMap::new();
+    for id in ids {
+        let kept = app.store.statement(&id).await.map_err(problem::store)?;
+        if let Some(place) = kept.and_then(|kept| kept.batch) {
+            indices.insert(id, place.log_index);
+        }
+    }
+    Ok(indices)
+}
+
+fn row(event: &FoundEvent, indices: &BTreeMap<Hash, u64>) -> Value {
+    let (statement, place) = (event.statement, event.place);
+    json!({
+        "leaf": event.leaf.to_string(),
+        "statement": statement.to_string(),
+        "place": place,
+        "device": event.device,
+        "source": event.source.number(),
+        "event_time": event.time.map(Instant::to_rfc3339),
+        "step": event.step,
+        "erased": event.is_erased,
+        "log_index": indices.get(&statement),
+        "bundle": format!("/v1/bundles/event/{statement}/{place}"),
+    })
+}
+
+/// `GET /v1/bundles/event/{statement}/{place}`: the bundle of one event. With the consent of the
+/// organisation that signed it everything is shown, else what the public may see.
+pub(super) async fn event_bundle(
+    State(app): State<Shared>,
+    Path((statement, place)): Path<(String, u64)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::not_found("no such event");
+    let statement: Hash = statement.parse().map_err(|_| unknown())?;
+    let found = app.store.events_in(&[statement]).await;
+    let found = found.map_err(problem::store)?;
+    let event = found.into_iter().find(|event| event.place == place);
+    let event = event.ok_or_else(unknown)?;
+    let chosen = BTreeMap::from([(statement, BTreeSet::from([place]))]);
+    let audience = audience_of(&app, &event.device.organisation, &headers);
+    let audience = audience.unwrap_or(Audience::Consumer);
+    let made = app.bundler.chosen(&chosen, Some(audience)).await;
+    Ok(bundle(made.map_err(problem::bundle)?))
+}
+
+/// Query of `GET /v1/bundles/device/{organisation}/{device}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SizesQuery {
+    from_size: Option<u64>,
+    to_size: Option<u64>,
+}
+
+/// `GET /v1/bundles/device/{organisation}/{device}?from_size=…&to_size=…`: the device's chain
+/// between two log sizes, for a reader with the organisation's consent.
+pub(super) async fn device_bundle(
+    State(app): State<Shared>,
+    Path((organisation, device)): Path<(Slug, Slug)>,
+    Query(query): Query<SizesQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let audience = check_reader(&app, &organisation, &headers)?;
+    let sizes = Sizes {
+        from: query.from_size.unwrap_or(0),
+        below: query.to_size.unwrap_or(u64::MAX),
+    };
+    if sizes.from >= sizes.below {
+        return Err(bad("to_size", "above `from_size`"));
+    }
+    let address = DeviceAddress {
+        organisation,
+        device,
+    };
+    let made = app.bundler.chain(&address, sizes, Some(audience)).await;
+    Ok(bundle(made.map_err(problem::bundle)?))
+}
+
+fn bundle(made: Made) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"proof-bundle.json\"",
+        ),
+    ];
+    (headers, made.bytes).into_response()
+}
