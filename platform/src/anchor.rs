@@ -179,7 +179,7 @@ impl SharedTree {
     ///
     /// # Errors
     /// [`NotaryError`] if it cannot be read or does not lead to the root of the newest head.
-    pub async fn load(store: &dyn Store) -> Result<Self, NotaryError> {
+    pub async fn load(store: &dyn crate::store::LogStore) -> Result<Self, NotaryError> {
         let tree = Self::default();
         let (size, root) = store.log_head().await?.unwrap_or_default();
         loop {

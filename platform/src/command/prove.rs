@@ -201,7 +201,7 @@ async fn bundler(store: Arc<dyn Store>) -> Result<Bundler, ProveError> {
     let first = chain.first().map(|reign| reign.policy.clone());
     let policies = Policies::only(first.ok_or_else(|| Box::new(PolicyError::NoPolicy))?);
     policies.set(chain);
-    let tree = SharedTree::load(&*store).await?;
+    let tree = SharedTree::load(&*store as &dyn crate::store::LogStore).await?;
     Ok(Bundler {
         store,
         tree,
