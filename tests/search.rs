@@ -187,7 +187,7 @@ async fn operator_proves_from_the_database_and_cannot_prove_what_was_changed() {
     let nothing = prove(
         store(),
         &Wanted::Event(schemas::hash::Hash([7; 32]), 0),
-        true,
+        None,
     )
     .await;
     assert!(matches!(nothing, Err(ProveError::Nothing)));

@@ -77,7 +77,7 @@ pub(super) async fn records(
     Path(organisation): Path<Slug>,
     headers: HeaderMap,
 ) -> Result<Json<Shown>, Problem> {
-    evidence::reader(&app, &organisation, &headers)?;
+    evidence::check_reader(&app, &organisation, &headers)?;
     let snapshot = app.gate.snapshot().await;
     Ok(Json(shown(&snapshot, |entry| {
         entry.signed.record.organisation == organisation
