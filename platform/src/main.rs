@@ -440,7 +440,8 @@ async fn prove_events(arguments: &prove::Arguments) -> anyhow::Result<ExitCode> 
         .with_context(|| format!("{}", arguments.out.display()))?;
     let finding = verify::Finding {
         file: arguments.out.clone(),
-        outcome: Ok(Box::new(proven.report)),
+        outcome: Ok(verify::Proven::Bundle(Box::new(proven.report))),
+        by_tlog_policy: false,
     };
     print!("{}", finding.words());
     if proven.waiting > 0 {
