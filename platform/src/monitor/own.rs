@@ -70,7 +70,7 @@ impl Own {
         self.0.keys().map(slug).collect()
     }
 
-    /// What became of one's own keys between two lists of the registry, kids increasing.
+    /// Records of one's own keys that changed between two lists of the registry, kids increasing.
     #[must_use]
     pub fn compare_lists(
         &self,
@@ -78,24 +78,32 @@ impl Own {
         list: &[(Hash, Hash)],
         before: &[(Hash, Hash)],
     ) -> Vec<Alarm> {
-        let mut alarms = Vec::new();
-        for (address, kids) in &self.0 {
-            for kid in kids {
-                let (now, then) = (of(list, kid), of(before, kid));
-                let subject = format!("{address} {kid} {version}");
-                if now.is_none() {
-                    let words = format!("key {kid} of {address} is not in the registry");
-                    let subject = format!("{address} {kid}");
-                    alarms.push(Alarm::new(Code::OwnKeyMissing, subject, words));
-                } else if then.is_some() && now != then {
-                    let words = format!(
-                        "the record of key {kid} of {address} changed at registry version {version}: did you sign that?"
-                    );
-                    alarms.push(Alarm::new(Code::OwnRecord, subject, words));
-                }
-            }
-        }
-        alarms
+        let changed = |(address, kid): (&DeviceAddress, &Hash)| {
+            let then = of(before, kid)?;
+            let now = of(list, kid)?;
+            let words = format!(
+                "the record of key {kid} of {address} changed at registry version {version}: did you sign that?"
+            );
+            let subject = format!("{address} {kid} {version}");
+            (now != then).then(|| Alarm::new(Code::OwnRecord, subject, words))
+        };
+        self.keys().filter_map(changed).collect()
+    }
+
+    /// One's own keys that the newest list does not have.
+    #[must_use]
+    pub fn missing(&self, newest: &[(Hash, Hash)]) -> Vec<Alarm> {
+        let missing = |(address, kid): (&DeviceAddress, &Hash)| {
+            let words = format!("key {kid} of {address} is not in the registry");
+            let alarm = Alarm::new(Code::OwnKeyMissing, format!("{address} {kid}"), words);
+            of(newest, kid).is_none().then_some(alarm)
+        };
+        self.keys().filter_map(missing).collect()
+    }
+
+    fn keys(&self) -> impl Iterator<Item = (&DeviceAddress, &Hash)> {
+        let keys = self.0.iter();
+        keys.flat_map(|(address, kids)| kids.iter().map(move |kid| (address, kid)))
     }
 
     /// A key that the registry gives to a device of ours: it must be on the list.
@@ -137,12 +145,15 @@ mod tests {
         let before = [(kid(2), kid(20)), (kid(4), kid(40))];
         assert_eq!(own.compare_lists(2, &before, &before), []);
         let after = [(kid(2), kid(21)), (kid(3), kid(30))];
-        let codes: Vec<Code> = own
-            .compare_lists(3, &after, &before)
-            .into_iter()
-            .map(|alarm| alarm.code)
-            .collect();
-        assert_eq!(codes, [Code::OwnRecord, Code::OwnKeyMissing]);
+        let codes = |alarms: Vec<Alarm>| -> Vec<Code> {
+            alarms.into_iter().map(|alarm| alarm.code).collect()
+        };
+        let changed = own.compare_lists(3, &after, &before);
+        assert_eq!(codes(changed), [Code::OwnRecord]);
+        assert_eq!(codes(own.missing(&after)), [Code::OwnKeyMissing]);
+        // A device that was enrolled later is in no list of before.
+        assert_eq!(own.compare_lists(2, &before, &[]), []);
+        assert_eq!(own.missing(&before), []);
         let first = "qinghe/gate-1".parse().unwrap();
         assert_eq!(own.compare_key(&first, &kid(2)), None);
         assert!(own.compare_key(&first, &kid(4)).is_some());

@@ -299,6 +299,14 @@ impl Monitor {
                 keys,
             };
         }
+        if heads
+            .last()
+            .is_some_and(|head| head.version == self.list.version)
+        {
+            found
+                .alarms
+                .extend(self.config.own.missing(&self.list.keys));
+        }
         if self.list.version > after {
             let written = self.kept.put_list(&self.list);
             written.map_err(|error| self.failed(error))?;

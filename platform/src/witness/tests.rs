@@ -312,10 +312,6 @@ async fn witness_refuses_fork() {
         post_to(&client, &url, b"old 7\n".to_vec()).await.status,
         400
     );
-    assert_eq!(
-        post_to(&client, &url, vec![b'a'; 400_000]).await.status,
-        413
-    );
 
     let lines = read(client.get(&url).send().await.unwrap()).await.text;
     let root = |tree: &LogTree| b64::encode(&tree.root(7).unwrap().0);
@@ -359,6 +355,7 @@ async fn witness_refuses_fork() {
 
 #[tokio::test]
 async fn a_witness_speaks_https_under_its_own_authority() {
+    tls::install_provider();
     let folder = tempfile::tempdir().unwrap();
     let now = TokioClock.now();
     let names = ["127.0.0.1".to_owned()];
