@@ -266,9 +266,10 @@ impl Pair {
                 for place in [0, 1] {
                     let url = self.url(place, "/log/checkpoint");
                     let answer = self.http.get(url).send().await?;
-                    sizes.push(Note::parse(&answer.bytes().await?)?.checkpoint.size);
+                    let note = Note::parse(&answer.bytes().await?);
+                    sizes.push(note.map_or(0, |note| note.checkpoint.size));
                 }
-                Ok((sizes[0] == sizes[1]).then_some(()))
+                Ok((sizes[0] == sizes[1] && sizes[0] > 0).then_some(()))
             },
         )
         .await
