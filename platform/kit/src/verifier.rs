@@ -29,6 +29,7 @@
 //! | `data-show="time"` | its text holds day, time and offset of the signed time (`YYYY-MM-DD HH:MM +hh:mm`), or the first and last of several |
 //! | `data-show="place" data-key="URI"` | `data-key` must be the signed place |
 //! | `data-show="organisation" data-key="SLUG"` | `data-key` must be the organisation whose device signed |
+//! | `data-verify-keys` | anywhere, optional, hidden: filled with as of when the keys' state is known; without it that is said in `data-verify-words` |
 //! | `data-verify-mark` | inside a card, optional: where its mark goes; else the mark is appended |
 //!
 //! The page's language is that of `<html lang>`. Marks get the classes `ok`, `bad` and `none`, and

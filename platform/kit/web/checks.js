@@ -292,7 +292,7 @@ async function judge(bytes, { trusted = null, pause = async () => {} }) {
         kind = 'registry-path';
         const now = need(byKid.has(record.kid), byKid.get(record.kid), 'a key without its recent record');
         kind = 'record';
-        need(now.fixed === record.fixed && now.version >= record.version, 'a recent record of another key');
+        need(now.unchanging === record.unchanging && now.version >= record.version, 'a recent record of another key');
         need(now.version > record.version || same(now.signed.raw, record.signed.raw), 'two records of one version');
         wanted.add(record.kid);
       }

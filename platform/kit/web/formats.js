@@ -222,7 +222,7 @@ function parseRecord(raw) {
     alg,
     role,
     // What never changes from one version to the next.
-    fixed: `${organisation} ${device} ${hex(key)} ${alg} ${role}`,
+    unchanging: `${organisation} ${device} ${hex(key)} ${alg} ${role}`,
     places,
     steps,
     sources,

@@ -196,7 +196,10 @@ function judgeCard(card, events, stray) {
   const hides = events.some(({ state }) => state === 'withheld');
   const marks = marksOf(events);
   const tone = hides ? 'none' : marks.length ? 'warn' : 'ok';
-  markCard(card, tone, [say(hides ? 'withheld' : 'verified'), ...marks.map((name) => say(`mark.${name}`))].join(' '));
+  const after = Math.min(...events.map((event) => event.after ?? Infinity));
+  const words = [say(hides ? 'withheld' : 'verified'), ...marks.map((name) => say(`mark.${name}`))];
+  if (Number.isFinite(after)) words.push(say('page.event.after', { when: utcOf(after) }));
+  markCard(card, tone, words.join(' '));
   return 0;
 }
 
@@ -253,7 +256,6 @@ function sentences(report, missing, others) {
   for (const name of marksOf(events)) {
     said.push(say(`marked.${name}`, { count: events.filter((event) => event.marks.includes(name)).length }));
   }
-  if (report.readable && !report.failure) said.push(keyStateOf(report));
   if (report.forks.length) said.push(say('forks', { where: report.forks.join(', ') }));
   return said;
 }
@@ -272,6 +274,15 @@ function doubt(section, why) {
   if (aloud) aloud.dataset.say = `${say('doubtful')}. ${say(why)}`;
 }
 
+/** Writes it where the page has a place for it; else gives it back, to be said with the rest. */
+function showKeyState(words) {
+  const place = document.querySelector('[data-verify-keys]');
+  if (!place || !words) return [words];
+  place.textContent = words;
+  place.hidden = false;
+  return [];
+}
+
 function judge(section, cards, report) {
   const { found, stray } = eventsOf(cards, report.events);
   let others = 0;
@@ -281,6 +292,7 @@ function judge(section, cards, report) {
   const otherPolicy = report.policy && section.dataset.policy && report.policy !== section.dataset.policy;
   if (otherPolicy) said.push(say('policy.other'));
   else if (report.policy && !report.failure) said.push(remember(report.origin, report.policy));
+  if (report.readable && !report.failure) said.push(...showKeyState(keyStateOf(report)));
   const isBad = report.failure !== null || others > 0 || report.forks.length > 0 || Boolean(otherPolicy);
   const isWhole = report.events.length > 0 && report.verdict === 'verified' && missing === 0;
   const isCompromised = marksOf(report.events).includes('compromised');
