@@ -327,7 +327,6 @@ fn report(capture: &NewCapture) {
     metrics::counter!("tracebond_captures_total", "outcome" => outcome).increment(1);
     metrics::counter!("tracebond_captured_events_total").increment(kept.captured);
     tracing::info!(
-        capture = kept.id,
         capturer = %kept.capturer,
         outcome,
         events = kept.events,
