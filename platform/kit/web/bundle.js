@@ -38,9 +38,10 @@ const COMMON = {
     MOST_ROWS,
   ],
 };
+/** By version. */
 const FORMS = {
-  'bundle/v1': { ...COMMON, 'policy': ENTRY, 'checkpoints': [0, ...ROWS], 'statements': [STATEMENT_ROW, ...ROWS] },
-  'bundle/v2': {
+  1: { ...COMMON, 'policy': ENTRY, 'checkpoints': [0, ...ROWS], 'statements': [STATEMENT_ROW, ...ROWS] },
+  2: {
     ...COMMON,
     'policies': [{ ...ENTRY, 'prefix?': PATH, 'handover?': { 'note': 0, 'path': PATH } }, 1, 32],
     'checkpoints': [SEEN, ...ROWS],
@@ -108,7 +109,7 @@ async function readBundle(bytes, pause) {
   const read = (shape) => {
     if (shape === TEXT) return readText();
     if (shape === NUMBER) return readNumber();
-    if (Array.isArray(shape)) return readArray(...shape);
+    if (Array.isArray(shape)) return Array.from(items(shape[1], shape[2]), () => read(shape[0]));
     if (typeof shape === 'object') {
       const values = {};
       for (const [name, inner] of members(shape)) values[name] = read(inner);
@@ -118,17 +119,16 @@ async function readBundle(bytes, pause) {
     blame(row, value && (!shape || value.length === shape), 'base64 of another length or spelling');
     return value || new Uint8Array(shape);
   };
-  const readArray = (shape, least, most) => Array.from(items(least, most), () => read(shape));
   const readRow = (shape) => {
     row = {};
     const values = read(shape);
     return Object.assign(row, values.length === undefined ? values : { note: values, policy: 0, prefix: [] });
   };
   // No string holds a quote: these words stand where a member begins, or the reader below refuses.
-  const version = source.includes('"tracebond":"bundle/v2"') ? 'bundle/v2' : 'bundle/v1';
+  const version = source.includes('"tracebond":"bundle/v2"') ? 2 : 1;
   const bundle = { version };
   for (const [name, shape] of members(FORMS[version])) {
-    if (shape === TEXT) need(readText() === version, 'neither bundle/v1 nor bundle/v2');
+    if (shape === TEXT) need(readText() === `bundle/v${version}`, 'neither bundle/v1 nor bundle/v2');
     else if (Array.isArray(shape)) {
       bundle[name] = [];
       for (const _ of items(shape[1], shape[2])) {

@@ -99,10 +99,9 @@ async function judge(bytes, { trusted = null, pause = async () => {} }) {
   /** The class of the checks that run, and what failed first: the verdict of the document. */
   let kind = 'format';
   let first = null;
-  const fail = (detail) => {
-    const failure = { kind, detail };
-    first = first || failure;
-    return failure;
+  const fail = (row, detail) => {
+    row.failure = { kind, detail };
+    first = first || row.failure;
   };
   /** Runs checks; what fails is the row's failure. */
   const attempt = async (row, check) => {
@@ -110,7 +109,7 @@ async function judge(bytes, { trusted = null, pause = async () => {} }) {
       await check(row);
     } catch (error) {
       if (!(error instanceof Bad)) throw error;
-      row.failure = fail(error.message);
+      fail(row, error.message);
     }
   };
   const report = { readable: false, events: [], statements: 0, forks: [], witnesses: [], compared: !!trusted };
@@ -126,13 +125,13 @@ async function judge(bytes, { trusted = null, pause = async () => {} }) {
 
   async function checkBundle() {
     const { policies, checkpoints, headers, keys, statements, events, fresh } = bundle;
-    const isFirstVersion = bundle.version === 'bundle/v1';
+    const isFirstVersion = bundle.version < 2;
     /** What bears everything. */
-    const shared = { failure: null };
+    const shared = {};
     let log;
     let end;
-    for (const row of [...policies, ...checkpoints, ...(fresh ? [fresh] : [])]) if (row.flaw) shared.failure = fail(row.flaw);
-    for (const row of [...headers, ...keys, ...statements, ...events]) if (row.flaw) row.failure = fail(row.flaw);
+    for (const row of [...policies, ...checkpoints, ...(fresh ? [fresh] : [])]) if (row.flaw) fail(shared, row.flaw);
+    for (const row of [...headers, ...keys, ...statements, ...events]) if (row.flaw) fail(row, row.flaw);
     /** Checks each row, unless it fails with another that it rests on. */
     const each = async (rows, bearersOf, check) => {
       for (const row of rows) {

@@ -157,7 +157,7 @@ function parseStatement(raw) {
     epoch,
     seq,
     prev: hex(prev),
-    seen: seen === undefined ? null : treeOf(seen),
+    seen: seen !== undefined && treeOf(seen),
     count,
     root: hashOf(root),
   };
@@ -227,9 +227,9 @@ function parseRecord(raw) {
     steps,
     sources,
     state,
-    last: last === undefined ? null : parseLast(last),
+    last: last !== undefined && parseLast(last),
     since,
-    consent: isFirst ? bytesOf(consent, 64) : null,
+    consent: isFirst && bytesOf(consent, 64),
   };
 }
 
