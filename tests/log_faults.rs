@@ -28,7 +28,7 @@ async fn every_call(engine: Engine, calls: Calls, fault: Fault, left: Left, step
     let mut ground = Ground::new(engine).await;
     let mut met = 0_u64;
     for at in (0..).step_by(step) {
-        if at > 0 && (at / step) as u64 % CELLS == 0 {
+        if at > 0 && ((at / step) as u64).is_multiple_of(CELLS) {
             ground = Ground::new(engine).await;
         }
         let Some(call) = ground.cell(calls, at as u64, fault, left).await else {

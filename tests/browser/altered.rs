@@ -178,8 +178,8 @@ async fn shared_parts_fail_everything_that_rests_on_them() -> Result<()> {
     });
     let statement = format!("/statements/{}/statement", statement.unwrap());
     for (place, byte, failing, words) in [
-        ("/policy/entry", 20, 22, "policy of the log"),
-        ("/checkpoints/0", 250, 22, "checkpoint"),
+        ("/policies/0/entry", 20, 22, "policy of the log"),
+        ("/checkpoints/0/note", 250, 22, "checkpoint"),
         (&statement, 250, 4, "signed statement"),
     ] {
         let mut bundle = honest.clone();

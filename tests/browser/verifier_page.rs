@@ -62,6 +62,9 @@ async fn saved(world: &World, url: &str, folder: &Path) -> String {
 }
 
 /// At the platform's origin, and at a witness's with the network gone.
+/// Changes one member of a proof.
+type Change = fn(&mut Value, Value);
+
 #[tokio::test]
 async fn saved_bundle_is_checked_at_every_origin_and_offline() -> Result<()> {
     let Some(browser) = Browser::start().await else {
@@ -400,7 +403,7 @@ async fn altered_document_proofs_are_refused_alike() -> Result<()> {
         bytes[at] ^= 1;
         json!(b64::encode(&bytes))
     };
-    let changes: [(&str, fn(&mut Value, Value), Value); 7] = [
+    let changes: [(&str, Change, Value); 7] = [
         (
             "entry",
             |proof, value| proof["entry"] = value,

@@ -226,8 +226,8 @@ impl Maker<'_> {
 
     fn fresh(&self, batches: &[&Batch]) -> Fresh {
         let registers = self.past.registers.iter();
-        let covered = registers.filter(|register| register.index < self.last);
-        let register: &Register = covered.last().unwrap();
+        let mut covered = registers.filter(|register| register.index < self.last);
+        let register: &Register = covered.next_back().unwrap();
         let mut kids = BTreeSet::new();
         for said in batches.iter().flat_map(|batch| &batch.statements) {
             if self.chosen.contains(&said.statement.id()) {

@@ -544,7 +544,7 @@ fn variables(tokens: &[Token], stays: &BTreeSet<&str>) -> Vec<Variable> {
             let innermost = if outer.contains(name) {
                 Some(0)
             } else {
-                around(at).last()
+                around(at).next_back()
             };
             direct.entry(name).or_default().extend(innermost);
             places.entry(name).or_default().push(at);
@@ -602,7 +602,7 @@ fn regions(tokens: &[Token]) -> Vec<Range<usize>> {
     };
     let behind = |at: usize| (at + 1..tokens.len()).find(|at| tokens[*at].kind != Kind::Line);
     let before = |at: usize| (0..at).rev().find(|at| tokens[*at].kind != Kind::Line);
-    let mut found = vec![0..tokens.len()];
+    let mut found = Vec::from([0..tokens.len()]);
     found.extend(statements(tokens));
     found.extend(
         (0..tokens.len())
