@@ -192,7 +192,7 @@ async fn operator_proves_from_the_database_and_cannot_prove_what_was_changed() {
     .await;
     assert!(matches!(nothing, Err(ProveError::Nothing)));
 
-    let change = "UPDATE event_contents SET bytes = replace(bytes, '500', '900')";
+    let change = "UPDATE event_contents SET bytes = CAST(replace(CAST(bytes AS TEXT), '500', '900') AS BLOB)";
     sqlx::query(change)
         .execute(&mut world.tamper().await)
         .await
