@@ -81,7 +81,7 @@ impl PostgresStore {
 
     async fn append_once(&self, append: &Append) -> Stored<()> {
         let mut transaction = self.pool.begin().await?;
-        check_fence(&mut transaction, append.fence).await?;
+        share_fence(&mut transaction, append.fence).await?;
         insert_entries(&mut transaction, append).await?;
         if let Some((records, head, made)) = &append.registry {
             insert_head(&mut transaction, head, *made).await?;
@@ -286,21 +286,10 @@ impl LogStore for PostgresStore {
 }
 
 /// A stale writer fails here: its fence is no longer the lease's. The row stays locked until the
-/// commit, so nobody takes the lease over in between; a session that is paused meanwhile is ended
-/// by the server long before the lease runs out.
-async fn check_fence(transaction: &mut Writing<'_>, fence: u64) -> Stored<()> {
-    let row: Option<(i64,)> =
-        sqlx::query_as("SELECT fence FROM leases WHERE name = 'log' FOR UPDATE")
-            .fetch_optional(&mut **transaction)
-            .await?;
-    match row {
-        Some((held,)) if held == signed(fence) => Ok(()),
-        _ => Err(StoreError::Fenced),
-    }
-}
-
-/// The same for those who only add what the log does not hold yet: many at a time, and a take-over
-/// waits for them.
+/// commit, so a take-over waits for whoever writes; they share it, and do not wait for each other.
+/// Sessions of a paused process that hold it are therefore all ended by the server at once, before
+/// the lease runs out (`idle_in_transaction_session_timeout`), not one after the other. That of two
+/// appends at one position only one counts rests on the keys of the rows.
 pub(super) async fn share_fence(transaction: &mut Writing<'_>, fence: u64) -> Stored<()> {
     let row: Option<(i64,)> =
         sqlx::query_as("SELECT fence FROM leases WHERE name = 'log' FOR SHARE")
