@@ -6,7 +6,7 @@
 //! - [`validate`] is everything else that EPCIS 2.0 and CBV 2.0 ask of an event, the code `epcis`
 //!   of that section. Only ingest applies it, so it may grow stricter or looser with time.
 //!
-//! [`unit`] has the units that sensor reports use, with their conversion.
+//! [`mod@unit`] has the units that sensor reports use, with their conversion.
 //!
 //! [`EventFacts`] is what the platform stores as derived columns: the bytes that were signed stay
 //! the truth. Everything works on a parsed [`serde_json::Value`]; that no name occurs twice is

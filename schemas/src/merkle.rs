@@ -3,7 +3,7 @@
 //! The crate says what the tree is, and gives no safety by itself: its proofs carry indices and its
 //! verifier sorts leaves. Here the count comes from something signed, the node is derived, the
 //! number of siblings is fixed by it, and indices are never read from outside. Its nodes are hashed
-//! by [`nodes`], at nearly the speed of SHA-256's blocks; every small tree of a debug build, and so
+//! by `nodes`, at nearly the speed of SHA-256's blocks; every small tree of a debug build, and so
 //! of every test, is compared with the one that the crate builds.
 
 mod nodes;

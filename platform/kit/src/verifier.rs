@@ -10,7 +10,7 @@
 //! | `fallback.js` | signatures in plain arithmetic; points of P-256 | by the core, where WebCrypto or its Ed25519 is missing, or a key is of P-256 |
 //! | `page.js` | the words and marks of pages, files that are dropped | always |
 //!
-//! Core and fallback are sent shortened ([`shorten`]); what people read is in `platform/kit/web`. The
+//! Core and fallback are sent shortened (`shorten`); what people read is in `platform/kit/web`. The
 //! core holds the hash of the fallback and runs no other. **The logged hash** is that of the list of
 //! all parts ([`LIST`]), which is what `sha256sum verify.js fallback.js page.js` prints.
 //!
