@@ -234,7 +234,7 @@ fn regions(tokens: &[Token]) -> Vec<Range<usize>> {
     };
     let behind = |at: usize| (at + 1..tokens.len()).find(|at| tokens[*at].kind != Kind::Line);
     let before = |at: usize| (0..at).rev().find(|at| tokens[*at].kind != Kind::Line);
-    let mut found = Vec::from([0..tokens.len()]);
+    let mut found: Vec<Range<usize>> = std::iter::once(0..tokens.len()).collect();
     found.extend(statements(tokens));
     found.extend(
         (0..tokens.len())
