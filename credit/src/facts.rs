@@ -6,8 +6,9 @@
 //!
 //! Time: the **anchored time** of the checkpoint that an event is shown at bounds it from above and
 //! is witnessed; the event's own time is its signer's claim. An event anchored later than
-//! [`Rules::late_after`] after its own time weighs as declared, whatever its source. A bundle that
-//! shows everything at one late checkpoint therefore weighs less, never more.
+//! [`Rules::late_after`] after its own time weighs as declared, whatever its source, and so does one
+//! that was anchored when its key was compromised. A bundle that shows everything at one late
+//! checkpoint therefore weighs less, never more.
 
 pub mod cold_chain;
 pub mod delivery;

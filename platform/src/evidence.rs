@@ -30,7 +30,10 @@ impl Bundler {
         organisation: &Slug,
         audience: Audience,
     ) -> Result<Made, BundleError> {
-        let mut choice = Choice::default();
+        let mut choice = Choice {
+            fresh: true,
+            ..Choice::default()
+        };
         for device in self.store.devices(Some(organisation)).await? {
             for id in self.store.chain(&device).await? {
                 choice.add_statement(id);

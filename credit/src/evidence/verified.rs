@@ -12,7 +12,7 @@ use schemas::time::Instant;
 pub struct VerifiedEvidence {
     /// Log origin; one that ends in `/replay` says so on every page.
     pub origin: String,
-    /// Hash of the policy under which it was verified, equal to the bank's own.
+    /// Hash of the policy under which it was verified: the bank's own, or one that it is linked to.
     pub policy: Hash,
     /// Size of the log at the bundle's newest checkpoint.
     pub log_size: u64,
@@ -62,6 +62,9 @@ pub struct VerifiedEvent {
     pub leaf: Hash,
     /// How the device came by it; `None` if the whole event is withheld.
     pub source: Option<Source>,
+    /// True if it was anchored when its key was no longer its device's alone, as far as the bundle's
+    /// records of the key say (`proof-bundle-v2.md` section 5).
+    pub compromised: bool,
     /// Members by name: their value bytes, or `None` for a withheld one.
     pub members: BTreeMap<String, Option<Vec<u8>>>,
 }

@@ -147,6 +147,7 @@ fn event(one: proof::VerifiedEvent) -> VerifiedEvent {
         index: one.index,
         leaf: one.leaf,
         source: one.source,
+        compromised: one.marks.contains(&proof::Mark::Compromised),
         members: members.collect(),
     }
 }

@@ -66,9 +66,11 @@ pub struct Observation {
     pub leaf: Hash,
     /// Who signed it.
     pub device: DeviceAddress,
-    /// How it came about; declared if it was anchored too long after its own time.
+    /// How it came about; declared if it was anchored too long after its own time, or when its key
+    /// was compromised.
     pub source: Source,
-    /// True if nobody measured, scanned or read it from a file: its signer only says so.
+    /// True if nobody measured, scanned or read it from a file, or nobody knows who: its signer only
+    /// says so.
     pub declared: bool,
     /// True if it was anchored too long after its own time.
     pub late: bool,
@@ -184,7 +186,7 @@ fn read(
     let values = values(event);
     let time = Instant::parse_rfc3339(values.get("eventTime")?.as_str()?)?;
     let late = statement.anchored.since(time) > late_after;
-    let source = if late {
+    let source = if late || event.compromised {
         Source::Declared
     } else {
         event.source?
@@ -194,7 +196,7 @@ fn read(
         leaf: event.leaf,
         device: statement.device.clone(),
         source,
-        declared: event.source == Some(Source::Declared),
+        declared: event.compromised || event.source == Some(Source::Declared),
         late,
         anchored: statement.anchored,
         time,

@@ -138,6 +138,22 @@ fn only_promises_that_are_due_count() {
 }
 
 #[test]
+fn what_a_compromised_key_signed_is_only_said() {
+    let mut world = journey(&COLD);
+    let trusted = world.trusted();
+    let mut evidence = verify(&world.pack(at(24, 0)), &trusted).unwrap();
+    assert!(evidence.events.iter().all(|event| !event.compromised));
+    for event in &mut evidence.events {
+        event.compromised = true;
+    }
+    let (qinghe, rules) = (slug("qinghe"), Rules::default());
+    let facts = Facts::read(&evidence, &qinghe, at(24, 0), rules).unwrap();
+    assert_eq!(facts.sources["declared"].part, 16);
+    assert_eq!((facts.on_time.part, facts.late_records.part), (0, 0));
+    assert_eq!(facts.measured.share, Some(Decimal::ZERO));
+}
+
+#[test]
 fn facts_as_of_an_instant_know_nothing_of_what_came_later() {
     let mut world = journey(&COLD);
     let then = facts_at(&mut world, at(24, 0), at(6, 30), &HoldBack::default());
