@@ -1,7 +1,7 @@
 //! Several bundles of one log as one: what they share stands once (`proof-bundle-v2.md` section 1).
 //! Paths cannot be made anew from bundles alone, so all of them must lead to one last checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Refusal;
 use super::form::{
@@ -265,7 +265,8 @@ fn used_checkpoints(
     headers: &BTreeMap<u64, (HeaderRow, u64)>,
 ) -> (Vec<CheckpointRow>, Vec<usize>) {
     let last = rows.last_key_value().map_or(0, |(size, _)| *size);
-    rows.retain(|size, _| *size == last || headers.values().any(|(_, at)| at == size));
+    let used: BTreeSet<u64> = headers.values().map(|(_, size)| *size).collect();
+    rows.retain(|size, _| *size == last || used.contains(size));
     let places = positions(rows.keys());
     let at = headers.values().map(|(_, size)| places[size]).collect();
     (rows.into_values().collect(), at)
