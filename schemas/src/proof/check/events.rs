@@ -10,6 +10,7 @@ use crate::epcis::rule;
 use crate::event::{self, CORE_MEMBERS, EVENT_MAX, Salt, Source};
 use crate::hash::Hash;
 use crate::ijson;
+use crate::log::Refused;
 use crate::merkle;
 use crate::registry::Record;
 
@@ -47,17 +48,7 @@ fn check_event(
     if row.leaf.is_none() {
         check_members(members)?;
     }
-    let place = (statement.batch_index, row.index);
-    let refused = batch
-        .refused
-        .iter()
-        .find(|refused| (refused.statement, refused.event) == place);
-    if let Some(refused) = refused {
-        return refuse(
-            Class::RefusedEvent,
-            format!("ingest refused the event: {}", refused.code),
-        );
-    }
+    check_accepted(&batch.refused, (statement.batch_index, row.index))?;
     if let Some(source) = source {
         check_rules(source, members, &statement.record)?;
     }
@@ -75,6 +66,18 @@ fn check_event(
         complete,
         marks: Vec::new(),
     })
+}
+
+/// Ingest did not refuse the event at this place (statement, event).
+fn check_accepted(refused: &[Refused], place: (u64, u64)) -> Checked<()> {
+    // `parse_refused` takes a list in strictly rising order only.
+    match refused.binary_search_by_key(&place, |row| (row.statement, row.event)) {
+        Ok(at) => {
+            let detail = format!("ingest refused the event: {}", refused[at].code);
+            refuse(Class::RefusedEvent, detail)
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 fn verified_member(row: &MemberRow) -> VerifiedMember {
