@@ -2,6 +2,7 @@
 //! and witness it. Then `platform erase` removes it, and nothing that anybody keeps lets one read
 //! or guess what it said, while every other proof holds.
 
+mod restored;
 mod search;
 mod withheld;
 
