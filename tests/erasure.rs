@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use credit::evidence::chain::{Missing, gaps};
 use credit::evidence::verify::{TrustedPolicy, verify};
 use schemas::hash::Hash;
+use schemas::log::PolicyFile;
 use schemas::proof::{self, Report, Verdict, VerifiedEvent};
 use schemas::tombstone::{TombstoneList, list_hash};
 use serde_json::{Value, json};
@@ -81,6 +82,7 @@ async fn story(world: &mut World) -> Result<()> {
     );
     let needles = Needles::of(event, world).await?;
     needles.must_be_found(world).await?;
+    needles.must_be_in("an answer of the platform", &answers(world).await?)?;
 
     let leaf = event.leaf.to_string();
     dry_run_and_refusals(world, &leaf).await?;
@@ -196,8 +198,8 @@ async fn others_hold(world: &World, before: &Report, leaf: &Hash) -> Result<()> 
     ensure!(found.success, "{found:?}");
     let said = world.operator.verify(&evidence).await?;
     ensure!(said.out.contains("INCOMPLETE"), "{said:?}");
-    let policy = json!({"tracebond": "policy/v1", "entry": base64(world.operator.policy())});
-    let trusted = TrustedPolicy::parse(policy.to_string().as_bytes())?;
+    let policy = serde_json::to_vec(&PolicyFile::new(world.operator.policy().to_vec()))?;
+    let trusted = TrustedPolicy::parse(&policy)?;
     let verified = verify(&evidence, &trusted)?;
     let end = verified.anchored;
     let missing = gaps(
@@ -211,11 +213,6 @@ async fn others_hold(world: &World, before: &Report, leaf: &Hash) -> Result<()> 
     };
     ensure!(missing.iter().filter(withheld).count() == 1, "{missing:?}");
     Ok(())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// Path of the page of the thing that both lines name.

@@ -25,6 +25,8 @@ impl Needles {
         let value: serde_json::Value = serde_json::from_slice(&bytes)?;
         let mut found = Self(Vec::new());
         found.add("the marker", MARKER.as_bytes());
+        // As a member's value it begins with a quote, and base64 of it is another one.
+        found.add("the marker's value", format!("\"{MARKER}\"").as_bytes());
         found.add("the amount", format!("\"{AMOUNT}\"").as_bytes());
         found.add("the event", &bytes);
         found.add("the salt", &salt.0);
@@ -55,7 +57,7 @@ impl Needles {
             .push((format!("{name} in hex"), hex.clone().into_bytes()));
         self.0
             .push((format!("{name} in HEX"), hex.to_uppercase().into_bytes()));
-        let base64 = super::base64(bytes);
+        let base64 = schemas::b64::encode(bytes);
         let base64 = base64.trim_end_matches('=');
         // The last digit before padding depends on what would follow.
         let base64 = &base64[..base64.len() - 1];
@@ -84,6 +86,12 @@ impl Needles {
             }
         }
         Ok(None)
+    }
+
+    /// One of them stands in these bytes, so that a search that finds none there means something.
+    pub fn must_be_in(&self, what: &str, bytes: &[u8]) -> Result<()> {
+        ensure!(self.first(bytes).is_some(), "{what} holds nothing of it");
+        Ok(())
     }
 
     /// None of them stands in these bytes.
