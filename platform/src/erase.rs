@@ -23,7 +23,7 @@ use schemas::log::Entry;
 use schemas::time::Instant;
 use schemas::tombstone::{LEAVES_MAX, TombstoneError, TombstoneList, list_hash};
 
-pub use postgres::{CLEANING, GRANTS, PostgresEraser};
+pub use postgres::{GRANTS, PostgresEraser};
 pub use sqlite::SqliteEraser;
 
 use crate::anchor::tiles::Tiles;

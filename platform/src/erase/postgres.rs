@@ -40,10 +40,19 @@ pub const GRANTS: [(&str, &[&str]); 16] = [
     ("log_entries", &["SELECT"]),
 ];
 
-/// What the owner of the tables runs afterwards: each table is written anew, so that no page of
-/// before is left in its file.
-pub const CLEANING: &str = "VACUUM (FULL) event_contents, event_items, capture_documents, captures, \
-     capture_events, quarantine, scans, unknown_scans, erased_items";
+/// What the owner of the tables writes anew afterwards (`VACUUM (FULL)`), so that no page of before
+/// is left in their files.
+const CLEANED: [&str; 9] = [
+    "event_contents",
+    "event_items",
+    "capture_documents",
+    "captures",
+    "capture_events",
+    "quarantine",
+    "scans",
+    "unknown_scans",
+    "erased_items",
+];
 
 /// An eraser in a PostgreSQL database.
 pub struct PostgresEraser {
@@ -160,15 +169,15 @@ impl Eraser for PostgresEraser {
                     restore them only under this platform, which erases again at its start";
         let Some(owner) = &self.owner else {
             return Ok(format!(
-                "rows are removed; until the owner of the tables has run `{CLEANING}` their bytes \
-                 may stay in the tables' files (set DATABASE_OWNER_URL and this program does it). \
-                 {left}"
+                "rows are removed; until the owner of the tables has run `VACUUM (FULL) {}` their \
+                 bytes may stay in the tables' files (set DATABASE_OWNER_URL and this program does \
+                 it). {left}",
+                CLEANED.join(", ")
             ));
         };
         let mut connection = kit::postgres::connect_once(owner).await?;
-        for table in CLEANING.trim_start_matches("VACUUM (FULL) ").split(", ") {
-            let vacuum = format!("VACUUM (FULL) {}", table.trim());
-            sqlx::raw_sql(AssertSqlSafe(vacuum))
+        for table in CLEANED {
+            sqlx::raw_sql(AssertSqlSafe(format!("VACUUM (FULL) {table}")))
                 .execute(&mut connection)
                 .await?;
         }
