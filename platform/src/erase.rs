@@ -141,30 +141,15 @@ pub struct NewList {
 }
 
 impl NewList {
-    /// Encodes a list.
-    fn new(list: TombstoneList) -> Result<Self, TombstoneError> {
-        let bytes = list.encode()?;
-        let hash = list_hash(&bytes);
-        let log_index = None;
-        Ok(Self {
-            list,
-            bytes,
-            hash,
-            log_index,
-        })
-    }
-
-    /// One that the log has at an index.
+    /// One that is kept as these bytes, with the place of its entry where the log has it.
     ///
     /// # Errors
     /// [`TombstoneError`] for bytes that are no list.
-    pub fn logged(bytes: Vec<u8>, index: u64) -> Result<Self, TombstoneError> {
-        let hash = list_hash(&bytes);
-        let (list, log_index) = (TombstoneList::parse(&bytes)?, Some(index));
+    pub fn kept(bytes: Vec<u8>, log_index: Option<u64>) -> Result<Self, TombstoneError> {
         Ok(Self {
-            list,
+            list: TombstoneList::parse(&bytes)?,
+            hash: list_hash(&bytes),
             bytes,
-            hash,
             log_index,
         })
     }
@@ -319,13 +304,14 @@ fn lists(
     let leaves: BTreeSet<Hash> = places.iter().map(|place| place.leaf).collect();
     let leaves: Vec<Hash> = leaves.into_iter().collect();
     let list = |leaves: &[Hash]| {
-        NewList::new(TombstoneList {
+        let list = TombstoneList {
             log,
             made: now,
             by: order.by.clone().unwrap_or_else(|| name.to_owned()),
             reason: order.reason.clone(),
             leaves: leaves.to_vec(),
-        })
+        };
+        NewList::kept(list.encode()?, None)
     };
     leaves.chunks(LEAVES_MAX).map(list).collect()
 }
@@ -345,16 +331,15 @@ async fn log_of(store: &dyn Store) -> Result<Hash, ErasureError> {
 /// [`ErasureError`].
 pub async fn again(eraser: &mut dyn Eraser, store: &dyn Store) -> Result<Removed, ErasureError> {
     let mut removed = Removed::default();
-    for logged in store.tombstone_lists().await? {
-        if let Some(bytes) = store.tombstone_list(&logged.hash).await? {
-            let list = NewList::logged(bytes, logged.log_index)?;
+    let logged = store.tombstone_lists().await?.into_iter();
+    let logged = logged.map(|list| (list.hash, Some(list.log_index)));
+    let waiting = store.unlogged().await?.into_iter();
+    let waiting = waiting.map(|document| (document.hash, None));
+    for (hash, log_index) in logged.chain(waiting) {
+        // Other documents wait for the log, too.
+        if let Some(bytes) = store.tombstone_list(&hash).await? {
+            let list = NewList::kept(bytes, log_index)?;
             removed.add(eraser.apply(&list, &[]).await?);
-        }
-    }
-    for waiting in store.unlogged().await? {
-        if let Some(bytes) = store.tombstone_list(&waiting.hash).await? {
-            let list = TombstoneList::parse(&bytes)?;
-            removed.add(eraser.apply(&NewList::new(list)?, &[]).await?);
         }
     }
     Ok(removed)
@@ -424,7 +409,7 @@ async fn lost_lists(store: &dyn Store, tiles: &Tiles) -> Result<Vec<NewList>, Er
             (None, None) => return Err(ErasureError::ListMissing { index, hash }),
         };
         if !known.contains(&hash) {
-            lost.push(NewList::logged(bytes, index)?);
+            lost.push(NewList::kept(bytes, Some(index))?);
         }
     }
     Ok(lost)

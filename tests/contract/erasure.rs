@@ -29,7 +29,7 @@ fn list(leaves: &[Hash]) -> NewList {
         reason: "subject-request".into(),
         leaves,
     };
-    NewList::logged(list.encode().unwrap(), 7).unwrap()
+    NewList::kept(list.encode().unwrap(), Some(7)).unwrap()
 }
 
 async fn content(store: &dyn Store, id: &Hash) -> Vec<bool> {
