@@ -374,6 +374,34 @@ fn bundles_of_different_ends_do_not_merge() {
 }
 
 #[test]
+fn bundles_that_hold_alone_but_not_together_do_not_merge() {
+    let mut past = Past::new();
+    let mut anchored = || {
+        let id = past.say("qinghe/store-1", TIME, None);
+        past.anchor();
+        id
+    };
+    let (first, second) = (anchored(), anchored());
+    past.witness();
+    past.wait(60);
+    past.admit("southroad", "association");
+    past.witness();
+    // The first header at the last checkpoint, though an earlier one covers it too.
+    let mut late = past.bundle(&[first], ALL);
+    late.checkpoints.remove(0);
+    let (index, last) = (late.headers[0].index, past.tree.size());
+    late.headers[0].path = past.tree.inclusion(index, last).unwrap().into();
+    late.headers[0].checkpoint = 0;
+    let early = past.bundle(&[second], ALL);
+    for bundle in [&late, &early] {
+        check(bundle).unwrap();
+    }
+    let parts = [late.to_json().unwrap(), early.to_json().unwrap()];
+    let error = merge(parts.iter().map(Vec::as_slice)).unwrap_err();
+    assert!(matches!(error, MergeError::Together(_)), "{error:?}");
+}
+
+#[test]
 fn a_merged_event_shows_what_any_of_its_disclosures_shows() {
     let (past, ids) = long();
     let whole = past.bundle(&ids[..1], ALL);

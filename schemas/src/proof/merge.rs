@@ -14,9 +14,13 @@ use crate::registry::Head;
 /// Why bundles do not merge.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
-    /// One of them is no bundle, or the result would be above a limit of its form.
+    /// One of them is no bundle.
     #[error("this is no proof bundle")]
     Bundle(#[from] Refusal),
+    /// Each is a bundle, but together they are none: above a limit of the form, or a later header is
+    /// shown at an earlier checkpoint, because a bundle showed the earlier one later than it could.
+    #[error("the bundles are none together; have them made as one")]
+    Together(#[source] Refusal),
     /// There is none.
     #[error("no bundle was given")]
     Nothing,
@@ -38,8 +42,10 @@ pub enum MergeError {
 }
 
 /// One bundle of everything that these show, in its one spelling. An event that several of them
-/// show is shown with every member that any of them shows. Where all given bundles verify, so does
-/// the result; they are not verified here.
+/// show is shown with every member that any of them shows. Where all given bundles verify and the
+/// log keeps its rules between batches, so does the result; nothing is verified here. That every
+/// bundle shows its headers at the earliest checkpoint that covers them, as ours do, is enough for
+/// them to fit each other: otherwise [`MergeError::Together`].
 ///
 /// # Errors
 /// [`MergeError`].
@@ -55,7 +61,7 @@ pub fn merge<'a>(bundles: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>,
     }
     let bytes = table.bundle()?.to_json();
     let bytes = bytes.map_err(|_| MergeError::Broken("rows"))?;
-    Bundle::parse(&bytes)?;
+    Bundle::parse(&bytes).map_err(MergeError::Together)?;
     Ok(bytes)
 }
 
