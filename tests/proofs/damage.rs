@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
 use schemas::b64;
 use serde_json::{Value, json};
 
@@ -142,7 +142,9 @@ pub fn damage(chance: &mut StdRng, whole: &Anatomy, kind: &str, donor: &Anatomy)
         what = name.to_owned();
         new = Some(changed);
     }
-    *value.pointer_mut(place).unwrap() = new.unwrap();
+    let new = new.unwrap();
+    assert_ne!(new, *old, "{place}: {what}");
+    *value.pointer_mut(place).unwrap() = new;
     Corrupted {
         how: format!("{}: {place}: {what}", whole.how),
         bytes: value.to_string().into_bytes(),
@@ -151,7 +153,7 @@ pub fn damage(chance: &mut StdRng, whole: &Anatomy, kind: &str, donor: &Anatomy)
 
 /// Another value in place of this one, and what was done.
 fn changed(chance: &mut StdRng, old: &Value) -> (&'static str, Value) {
-    if chance.random_bool(0.05) {
+    if chance.random_bool(0.05) && !old.is_null() {
         return ("null", Value::Null);
     }
     match old {
@@ -191,7 +193,9 @@ fn other_text(chance: &mut StdRng, old: &str) -> (&'static str, Value) {
             raw.push(0);
             "a byte more"
         }
-        2 => return ("base64 without its end", json!(old.trim_end_matches('='))),
+        2 if old.ends_with('=') => {
+            return ("base64 without its end", json!(old.trim_end_matches('=')));
+        }
         _ => {
             let at = chance.random_range(0..raw.len());
             raw[at] ^= 1 << chance.random_range(0..8);
@@ -262,4 +266,31 @@ fn other_members(
         }
     };
     (what, members.into())
+}
+
+/// What counts as damage is another value, whatever stood there and whatever is drawn.
+#[test]
+fn damaged_values_are_other_values() {
+    let mut chance = StdRng::seed_from_u64(7);
+    let olds = [
+        Value::Null,
+        json!(true),
+        json!(0),
+        json!(1),
+        json!("no base64"),
+        json!(""),
+        json!(b64::encode(&[7; 30])),
+        json!(b64::encode(&[7; 31])),
+        json!(b64::encode(&[7; 32])),
+        json!([]),
+        json!(["one"]),
+        json!(["same", "same"]),
+        json!({"name": 1}),
+    ];
+    for old in olds {
+        for _ in 0..500 {
+            let (what, new) = changed(&mut chance, &old);
+            assert_ne!(new, old, "{what}");
+        }
+    }
 }
