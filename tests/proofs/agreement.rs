@@ -103,14 +103,15 @@ fn bundles_v2_of_the_python_tests_are_judged_alike() {
 }
 
 /// Name, verdict or class, and marks (null where none are written).
-struct Case {
-    file: String,
+pub(super) struct Case {
+    pub(super) file: String,
     name: String,
     said: String,
     marks: Value,
 }
 
-fn cases_of(folder: &Path, arguments: &[&str]) -> Vec<Case> {
+/// Has the Python verifier's tests write their cases into a folder.
+pub(super) fn cases_of(folder: &Path, arguments: &[&str]) -> Vec<Case> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs/write_cases.py");
     let mut command = Command::new("python3");
     let status = command.arg(script).arg(folder).args(arguments).status();
