@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use platform::store::{KeptCheckpoint, Store, StoreError};
 use schemas::hash::Hash;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::engine::Engine;
 use super::ingest::join_all;
 use super::made::{append, at, batch, device, hash, head, record, single};
+use crate::kill::process::DEADLINE;
 
 const LOG: &str = "log";
 
@@ -84,6 +87,24 @@ pub async fn stale_ingest_adds_nothing(engine: &Engine) {
     assert_eq!(fresh.unwrap(), [false, true]);
 }
 
+/// Waits until a writer has come so far, which it must before it ends.
+async fn until_written(writer: &JoinHandle<u64>, is_enough: impl AsyncFn() -> bool) {
+    let enough = async {
+        while !is_enough().await {
+            assert!(!writer.is_finished(), "the writer has ended by itself");
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = timeout(DEADLINE, enough).await;
+    in_time.expect("the writer writes too slowly");
+}
+
+/// What a writer says in the end.
+async fn ended(writer: JoinHandle<u64>) -> u64 {
+    let in_time = timeout(DEADLINE, writer).await;
+    in_time.expect("the writer does not end").unwrap()
+}
+
 /// After a take-over nothing comes that was checked before it.
 pub async fn take_over_waits_for_ingest_or_ingest_fails(engine: &Engine) {
     let (old, new) = (Arc::clone(&engine.store), engine.second().await);
@@ -100,13 +121,12 @@ pub async fn take_over_waits_for_ingest_or_ingest_fails(engine: &Engine) {
         }
         0
     });
-    while new.totals().await.unwrap().statements < 10 {
-        tokio::task::yield_now().await;
-    }
-    take(&*new, "new", 100).await.unwrap();
-    let then = new.totals().await.unwrap().statements;
-    assert_eq!(writing.await.unwrap(), then);
-    assert_eq!(new.totals().await.unwrap().statements, then);
+    let statements = async || new.totals().await.unwrap().statements;
+    until_written(&writing, async || statements().await >= 10).await;
+    assert_eq!(take(&*new, "new", 100).await, Some(2));
+    let then = statements().await;
+    assert_eq!(ended(writing).await, then);
+    assert_eq!(statements().await, then);
 }
 
 pub async fn stale_writer_fails_at_insert(engine: &Engine) {
@@ -142,19 +162,13 @@ pub async fn take_over_and_append_do_not_mix(engine: &Engine) {
     let (old, new) = (Arc::clone(&engine.store), engine.second().await);
     let fence = take(&*old, "old", 0).await.unwrap();
     let writer = tokio::spawn(append_until_fenced(Arc::clone(&old), fence));
-    while new
-        .log_head()
-        .await
-        .unwrap()
-        .is_none_or(|(size, _)| size < 20)
-    {
-        tokio::task::yield_now().await;
-    }
+    let size = async || new.log_head().await.unwrap().map_or(0, |(size, _)| size);
+    until_written(&writer, async || size().await >= 20).await;
     let next = take(&*new, "new", 100).await.unwrap();
     // From here on the size is the new writer's alone.
     let (size, _) = new.log_head().await.unwrap().unwrap();
     new.append(&append(next, size, &["new"])).await.unwrap();
-    let written = writer.await.unwrap();
+    let written = ended(writer).await;
     assert_eq!(written, size);
     let last = old.entries(size - 1, 10).await.unwrap();
     assert_eq!(last, [b"old", b"new"]);
