@@ -231,7 +231,8 @@ impl Ground {
         assert_eq!(notary.tiles.published().unwrap(), size);
         let queued = self.store.queued(10).await.unwrap();
         assert!(queued.is_empty(), "{queued:?}");
-        notary.tree.read(|tree| self.seen.are_all_of(tree));
+        let seen = notary.tree.read(|tree| self.seen.are_all_of(tree));
+        assert!(seen > 0, "no checkpoint was seen");
         let findings = fsck::check(&*self.store, &notary.tiles).await.unwrap();
         assert_eq!(findings.problems, Vec::<String>::new());
         assert_eq!(findings.size, size);
