@@ -417,7 +417,8 @@ pub fn free_address() -> Result<SocketAddr> {
     anyhow::bail!("no free port from {base}")
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with everything in it.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -22,7 +22,7 @@ use serde_json::Value;
 use simulators::parts::postgres::Postgres;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::kill::operator::{ORIGIN, WITNESSES, free_address, start_witness};
+use crate::kill::operator::{ORIGIN, WITNESSES, copy, free_address, start_witness};
 use crate::kill::process::{DEADLINE, Process, until};
 use crate::world::events::inspected;
 use crate::world::people::{Device, device_record, key_of, organisation_record, party};
@@ -79,7 +79,7 @@ impl Pair {
         let logs = folder.join("logs");
         std::fs::create_dir_all(&logs)?;
         let keys = Keys::load_or_make(&folder.join("a/data/keys"))?;
-        copy_keys(&folder.join("a/data/keys"), &folder.join("b/data/keys"))?;
+        copy(&folder.join("a/data/keys"), &folder.join("b/data/keys"))?;
         let (mut witnesses, mut sections) = (Vec::new(), String::new());
         for name in WITNESSES {
             let (process, section) = start_witness(folder, &logs, name, &keys).await?;
@@ -151,7 +151,7 @@ impl Pair {
         process.context("it does not run")?.kill()
     }
 
-    /// SIGTERM; returns when it has been sent, not when the process has ended.
+    /// SIGTERM; returns when the process has ended, and has ended well.
     pub async fn stop(&mut self, place: usize) -> Result<()> {
         let process = self.both[place].process.take();
         process
@@ -279,19 +279,25 @@ impl Pair {
     pub async fn pause_while_it_works(&mut self, place: usize, round: u64) -> Result<Instant> {
         let (mut device, url) = (self.device.clone(), self.url(place, "/v1/statements"));
         let http = self.http.clone();
+        let (taken, mut answered) = tokio::sync::watch::channel(0_u64);
         let working = tokio::spawn(async move {
             let mut said = Vec::new();
             loop {
                 let message = device.say(&[inspected(2)]).encode();
                 said.push(message.clone());
-                let answer = http.post(&url).body(message).send().await;
-                if answer.is_err() {
-                    return (device, said);
+                match http.post(&url).body(message).send().await {
+                    Ok(answer) if answer.status() == StatusCode::OK => {
+                        taken.send_modify(|count| *count += 1);
+                    }
+                    // It is paused, or it does not lead, which is found out below.
+                    _ => return (device, said),
                 }
             }
         });
         // The point differs from round to round and on each machine.
-        tokio::time::sleep(Duration::from_millis(150 + 67 * round)).await;
+        let enough = 12 + 17 * round;
+        let come = answered.wait_for(|count| *count >= enough).await;
+        come.with_context(|| format!("{} takes nothing more", NAMES[place]))?;
         let paused = Instant::now();
         self.signal(place, "STOP")?;
         (self.device, self.unsaid) = working.await?;
@@ -324,7 +330,7 @@ impl Pair {
         }
         let seen = self.seen.lock().unwrap().clone();
         for place in [0, 1] {
-            let mut before = 0;
+            let (mut count, mut before) = (0, 0);
             for (_, checkpoint) in seen.iter().filter(|(at, _)| *at == place) {
                 let (size, root) = (checkpoint.size, Some(checkpoint.root));
                 ensure!(tree.root(size) == root, "another history of size {size}");
@@ -334,7 +340,9 @@ impl Pair {
                     NAMES[place]
                 );
                 before = size;
+                count += 1;
             }
+            ensure!(count > 1, "{count} checkpoints of {}", NAMES[place]);
         }
         println!(
             "{} checkpoints of one log of {} entries",
@@ -380,15 +388,6 @@ async fn watch(
             }
         }
     }
-}
-
-fn copy_keys(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-    }
-    Ok(())
 }
 
 fn config(folder: &Path, address: SocketAddr, database: &str, witnesses: &str) -> Result<String> {
