@@ -61,10 +61,10 @@ async fn saved(world: &World, url: &str, folder: &Path) -> String {
     bundle
 }
 
-/// At the platform's origin, and at a witness's with the network gone.
 /// Changes one member of a proof.
 type Change = fn(&mut Value, Value);
 
+/// At the platform's origin, and at a witness's with the network gone.
 #[tokio::test]
 async fn saved_bundle_is_checked_at_every_origin_and_offline() -> Result<()> {
     let Some(browser) = Browser::start().await else {
