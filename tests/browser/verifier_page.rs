@@ -378,7 +378,13 @@ async fn hash_of_a_document_is_found_and_verified() -> Result<()> {
     assert!(said.contains(&format!("/v1/documents/{hash}")), "{said}");
     browser.choose("bundle", &saved).await?;
     assert_eq!(browser.found().await?, ("verified".into(), String::new()));
-    Ok(())
+    // Until the log answers, the page says that it is asked.
+    browser
+        .run("window.fetch = () => new Promise(() => {});")
+        .await?;
+    browser.drop_file("'a document'").await?;
+    let said = "document.getElementById('result').innerText.includes(\"Asking this site's log\")";
+    browser.until("the page says what it does", said).await
 }
 
 /// Whatever is changed in a document proof, script and Rust refuse it for the same reason.

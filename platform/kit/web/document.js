@@ -74,11 +74,12 @@ async function hashOfFile(file) {
   return tools.hex(tools.sha256(bytes));
 }
 
-/** What is to be said of a file that is no bundle, or of a hash that was pasted. */
-async function checkDocument(file, bytes, trusted) {
+/** What is to be said of a file that is no bundle, or of a hash that was pasted; calls `asks` before it asks the log. */
+async function checkDocument(file, bytes, trusted, asks) {
   const own = proofOf(bytes);
   if (own) return verifyDocument(own, trusted, null);
   const hash = file.hash || (await hashOfFile(file));
+  asks();
   try {
     const answer = await fetch(`/v1/documents/${hash}`, { credentials: 'omit' });
     const kind = answer.headers.get('content-type') || '';

@@ -104,11 +104,16 @@ function showHeld() {
 /** Checks what is held; what was dropped meanwhile wins. */
 async function checkHeld() {
   const { bundle, policy } = held;
+  const isHeld = () => held.bundle === bundle && held.policy === policy;
   const out = $('result');
+  const tell = (word) => {
+    out.replaceChildren();
+    line(out, say(word), 'p', 'none');
+  };
   out.replaceChildren();
   delete out.dataset.verdict;
   if (!bundle) return showHeld();
-  line(out, say('checking'), 'p', 'none');
+  tell('checking');
   held.wrong = false;
   held.document = null;
   let trusted = null;
@@ -121,13 +126,13 @@ async function checkHeld() {
   const bytes = await bytesOfFile(bundle);
   const began = performance.now();
   if (!isBundle(bytes)) {
-    const document = await checkDocument(bundle, bytes, trusted);
-    if (held.bundle !== bundle || held.policy !== policy) return undefined;
+    const document = await checkDocument(bundle, bytes, trusted, () => isHeld() && tell('doc.asking'));
+    if (!isHeld()) return undefined;
     held.document = document;
     return showHeld();
   }
   const report = await verify(bytes, { trusted, pause: slices() });
-  if (held.bundle !== bundle || held.policy !== policy) return undefined;
+  if (!isHeld()) return undefined;
   held.milliseconds = performance.now() - began;
   held.report = report;
   return showHeld();
