@@ -1,150 +1,17 @@
+mod rows;
+
 use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
-use schemas::statement::{Position, Statement};
+use schemas::statement::Position;
 use schemas::time::Instant;
-use sqlx::FromRow;
 
-use super::{
-    SqliteStore, address, hash, instant, json_list, place, salt, signed, source, unsigned,
-};
-use crate::store::convert::slug;
+use super::{SqliteStore, address, hash, instant, json_list, signed, unsigned};
 use crate::store::{
-    Anchor, ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, StoreError,
-    Stored, StoredEvent, Totals, TraceStore, Waiting,
+    ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, Stored, StoredEvent,
+    Totals, TraceStore, Waiting,
 };
-
-#[derive(FromRow)]
-struct StatementRow {
-    device: String,
-    epoch: i64,
-    seq: i64,
-    id: Vec<u8>,
-    kid: Vec<u8>,
-    bytes: Vec<u8>,
-    received: String,
-    registry_version: i64,
-    log_index: Option<i64>,
-    shard: Option<i64>,
-    batch_seq: Option<i64>,
-    position: Option<i64>,
-}
-
-impl StatementRow {
-    fn kept(self) -> Stored<KeptStatement> {
-        Ok(KeptStatement {
-            id: hash(&self.id)?,
-            device: address(&self.device)?,
-            position: Position {
-                epoch: unsigned(self.epoch)?,
-                seq: unsigned(self.seq)?,
-            },
-            kid: hash(&self.kid)?,
-            bytes: self.bytes,
-            received: instant(&self.received)?,
-            registry_version: unsigned(self.registry_version)?,
-            batch: place(self.log_index, self.shard, self.batch_seq, self.position)?,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct EventRow {
-    leaf: Vec<u8>,
-    statement: Vec<u8>,
-    position: i64,
-    source: i64,
-    refused: Option<String>,
-    bytes: Vec<u8>,
-    signed: Vec<u8>,
-    received: String,
-    log_index: Option<i64>,
-    shard: Option<i64>,
-    batch_seq: Option<i64>,
-    batch_position: Option<i64>,
-    checkpoint_size: Option<i64>,
-    anchored: Option<String>,
-    captured_for: Option<String>,
-}
-
-impl EventRow {
-    fn stored(self) -> Stored<StoredEvent> {
-        let statement =
-            Statement::parse(self.signed).map_err(|_| StoreError::Corrupt("statement"))?;
-        let place = place(
-            self.log_index,
-            self.shard,
-            self.batch_seq,
-            self.batch_position,
-        )?;
-        let anchored = self.anchored.as_deref().map(instant).transpose()?;
-        let checkpoint_size = self.checkpoint_size.map(unsigned).transpose()?;
-        let narrow = |number: u64| u32::try_from(number).map_err(|_| StoreError::Corrupt("number"));
-        let anchor = match place {
-            None => None,
-            Some(place) => Some(Anchor {
-                log_index: place.log_index,
-                shard: narrow(place.shard)?,
-                batch_seq: place.seq,
-                batch_index: narrow(place.position)?,
-                anchored,
-                checkpoint_size,
-            }),
-        };
-        Ok(StoredEvent {
-            leaf: hash(&self.leaf)?,
-            statement: hash(&self.statement)?,
-            index: narrow(unsigned(self.position)?)?,
-            source: source(self.source)?,
-            bytes: self.bytes,
-            device: statement.payload.device.clone(),
-            captured_for: self.captured_for.as_deref().map(slug).transpose()?,
-            kid: statement.kid,
-            made: statement.payload.made,
-            clock: statement.payload.clock as u64,
-            received: instant(&self.received)?,
-            refused: self.refused,
-            anchor,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct LeafRow {
-    position: i64,
-    leaf: Vec<u8>,
-    source: i64,
-    refused: Option<String>,
-    bytes: Option<Vec<u8>>,
-    salt: Option<Vec<u8>>,
-}
-
-impl LeafRow {
-    fn kept(self) -> Stored<KeptEvent> {
-        let content = match (self.bytes, self.salt) {
-            (Some(bytes), Some(kept)) => Some((bytes, salt(&kept)?)),
-            _ => None,
-        };
-        Ok(KeptEvent {
-            position: unsigned(self.position)?,
-            leaf: hash(&self.leaf)?,
-            source: source(self.source)?,
-            refused: self.refused,
-            content,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct ChainEventRow {
-    device: String,
-    kind: String,
-    epoch: i64,
-    from_seq: i64,
-    to_seq: i64,
-    at: String,
-    detail: String,
-}
+use rows::{ChainEventRow, EventRow, LeafRow, StatementRow};
 
 #[async_trait]
 impl TraceStore for SqliteStore {
