@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, EntryError, Policy, entry_hash};
+use super::{EntryError, Policy, entry_hash};
 use crate::hash::sha256;
 use crate::note::{Note, NoteError};
 use crate::proof::Path;
@@ -90,7 +90,7 @@ impl PolicyChain {
     pub fn follow(&self, trusted: &[u8]) -> Result<(Vec<u8>, Policy), ChainError> {
         let known = self.policies.iter().position(|link| link.entry == trusted);
         let known = known.ok_or(ChainError::Unknown)?;
-        let (mut entry, mut policy) = (trusted.to_vec(), read(trusted)?);
+        let (mut entry, mut policy) = (trusted.to_vec(), Policy::parse(trusted)?);
         for (place, link) in self.policies.iter().enumerate().skip(known + 1) {
             policy = link.follows(&entry, &policy, place)?;
             entry.clone_from(&link.entry);
@@ -99,17 +99,10 @@ impl PolicyChain {
     }
 }
 
-fn read(entry: &[u8]) -> Result<Policy, ChainError> {
-    match Entry::parse(entry)? {
-        Entry::Policy(policy) => Ok(policy),
-        _ => Err(EntryError::Rule("the entry is no policy").into()),
-    }
-}
-
 impl PolicyLink {
     fn follows(&self, entry: &[u8], before: &Policy, place: usize) -> Result<Policy, ChainError> {
         let broken = || ChainError::Follows(place);
-        let next = read(&self.entry)?;
+        let next = Policy::parse(&self.entry)?;
         let (hash, size, _) = next.prev.ok_or_else(broken)?;
         let same = next.log == before.log && next.origin == before.origin;
         let handover = self.handover.as_ref().ok_or_else(broken)?;

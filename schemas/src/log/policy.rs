@@ -42,6 +42,17 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Reads an entry that has to be a policy.
+    ///
+    /// # Errors
+    /// [`EntryError`]; an entry of another type counts as a broken rule.
+    pub fn parse(entry: &[u8]) -> Result<Self, EntryError> {
+        match Entry::parse(entry)? {
+            Entry::Policy(policy) => Ok(policy),
+            _ => Err(EntryError::Rule("the entry is no policy")),
+        }
+    }
+
     /// Checks what [`Entry::parse`] would refuse, for a policy that is being made.
     ///
     /// # Errors
@@ -251,9 +262,7 @@ impl PolicyFile {
         if file.tracebond != "policy/v1" {
             return Err(EntryError::Rule("not a policy/v1 file"));
         }
-        match Entry::parse(&file.entry)? {
-            Entry::Policy(policy) => Ok((file.entry, policy)),
-            _ => Err(EntryError::Rule("the entry is no policy")),
-        }
+        let policy = Policy::parse(&file.entry)?;
+        Ok((file.entry, policy))
     }
 }

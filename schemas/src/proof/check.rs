@@ -25,17 +25,22 @@ fn refuse<T>(class: Class, detail: impl Into<String>) -> Checked<T> {
     Err(Refusal::new(class, detail))
 }
 
-fn require(holds: bool, class: Class, detail: &str) -> Checked<()> {
+pub(super) fn require(holds: bool, class: Class, detail: &str) -> Checked<()> {
     if holds { Ok(()) } else { refuse(class, detail) }
 }
 
 /// Turns an error into a refusal of a class.
-fn class<E: std::error::Error>(class: Class) -> impl Fn(E) -> Refusal {
+pub(super) fn class<E: std::error::Error>(class: Class) -> impl Fn(E) -> Refusal {
     move |error| Refusal::new(class, causes(&error))
 }
 
 /// An entry stands at its index below a checkpoint.
-fn included(entry: &[u8], index: u64, path: &[Hash], checkpoint: &Checkpoint) -> Checked<()> {
+pub(super) fn included(
+    entry: &[u8],
+    index: u64,
+    path: &[Hash],
+    checkpoint: &Checkpoint,
+) -> Checked<()> {
     let (leaf, root) = (entry_hash(entry), checkpoint.root);
     tlog::verify_inclusion(leaf, index, checkpoint.size, path, root).map_err(class(Class::LogPath))
 }

@@ -3,12 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::{class, included, require};
 use super::{Bytes, Class, Path, Refusal};
 use crate::cbor::UINT_MAX;
 use crate::hash::{Hash, sha256};
-use crate::log::{Entry, Policy, entry_hash};
+use crate::log::{Entry, Policy};
 use crate::note::{Note, Witnessed};
-use crate::tlog::verify_inclusion;
+use crate::tlog::PATH_MAX;
 
 /// Longest file in bytes.
 pub const DOCUMENT_PROOF_MAX: usize = 131_072;
@@ -75,30 +76,16 @@ pub fn is_document_proof(bytes: &[u8]) -> bool {
 /// [`Refusal`] with the class of the first check that fails.
 pub fn verify_document(bytes: &[u8], trusted: Option<&[u8]>) -> Result<DocumentReport, Refusal> {
     let proof = parse(bytes)?;
-    let (hash, kind, time) = match Entry::parse(&proof.entry.0) {
-        Ok(Entry::Document { kind, hash, time }) => (hash, Some(kind), time),
-        Ok(Entry::Tombstones { hash, time, .. }) => (hash, None, time),
-        Ok(_) => return Err(Refusal::new(Class::Format, "the entry is of no document")),
-        Err(error) => return Err(Refusal::new(Class::Format, error.to_string())),
+    let (hash, kind, time) = match Entry::parse(&proof.entry.0).map_err(class(Class::Format))? {
+        Entry::Document { kind, hash, time } => (hash, Some(kind), time),
+        Entry::Tombstones { hash, time, .. } => (hash, None, time),
+        _ => return Err(Refusal::new(Class::Format, "the entry is of no document")),
     };
     let policy = policy(&proof.policy.0, trusted)?;
-    let refuse = |error: crate::note::NoteError| Refusal::new(Class::Checkpoint, error.to_string());
-    let note = Note::parse(&proof.checkpoint.0).map_err(refuse)?;
-    let head = note.check_bundled(&policy).map_err(refuse)?;
-    let (size, root) = (head.checkpoint.size, head.checkpoint.root);
-    verify_inclusion(
-        entry_hash(&proof.entry.0),
-        proof.index,
-        size,
-        &proof.path.hashes(),
-        root,
-    )
-    .map_err(|_| {
-        Refusal::new(
-            Class::LogPath,
-            "the entry is not in the tree of the checkpoint",
-        )
-    })?;
+    let note = Note::parse(&proof.checkpoint.0).map_err(class(Class::Checkpoint))?;
+    let head = (note.check_bundled(&policy)).map_err(class(Class::Checkpoint))?;
+    let path = proof.path.hashes();
+    included(&proof.entry.0, proof.index, &path, &head.checkpoint)?;
     Ok(DocumentReport {
         hash,
         kind,
@@ -112,32 +99,21 @@ pub fn verify_document(bytes: &[u8], trusted: Option<&[u8]>) -> Result<DocumentR
 }
 
 fn parse(bytes: &[u8]) -> Result<DocumentProof, Refusal> {
-    let refuse = |detail: &str| Refusal::new(Class::Format, detail);
-    if bytes.len() > DOCUMENT_PROOF_MAX {
-        return Err(refuse("a document proof has at most 131072 bytes"));
-    }
-    let proof: DocumentProof =
-        serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))?;
-    if proof.tracebond != DOCUMENT_PROOF {
-        return Err(refuse("not a document-proof/v1"));
-    }
-    if proof.index > UINT_MAX || proof.path.0.len() > 64 {
-        return Err(refuse(
-            "an index above 2^53 - 1 or a path of more than 64 hashes",
-        ));
-    }
+    let rule = |holds, detail| require(holds, Class::Format, detail);
+    let fits = bytes.len() <= DOCUMENT_PROOF_MAX;
+    rule(fits, "a document proof has at most 131072 bytes")?;
+    let proof: DocumentProof = serde_json::from_slice(bytes).map_err(class(Class::Format))?;
+    let named = proof.tracebond == DOCUMENT_PROOF;
+    rule(named, "not a document-proof/v1")?;
+    rule(proof.index <= UINT_MAX, "an index above 2^53 - 1")?;
+    let short = proof.path.0.len() <= PATH_MAX;
+    rule(short, "a path has at most 64 hashes")?;
     Ok(proof)
 }
 
 fn policy(entry: &[u8], trusted: Option<&[u8]>) -> Result<Policy, Refusal> {
-    let refuse = |detail: &str| Refusal::new(Class::Policy, detail);
-    let policy = match Entry::parse(entry) {
-        Ok(Entry::Policy(policy)) => policy,
-        Ok(_) => return Err(refuse("the entry is no policy")),
-        Err(error) => return Err(refuse(&error.to_string())),
-    };
-    if trusted.is_some_and(|trusted| trusted != entry) {
-        return Err(refuse("not the policy that is trusted"));
-    }
+    let policy = Policy::parse(entry).map_err(class(Class::Policy))?;
+    let known = trusted.is_none_or(|trusted| trusted == entry);
+    require(known, Class::Policy, "another policy than the trusted one")?;
     Ok(policy)
 }

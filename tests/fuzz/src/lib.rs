@@ -313,10 +313,7 @@ pub fn checkpoint(bytes: &[u8]) -> bool {
 }
 
 fn kept_policy() -> Policy {
-    match Entry::parse(include_bytes!("../corpus/log_entry/policy")) {
-        Ok(Entry::Policy(policy)) => policy,
-        other => panic!("the kept policy is one: {other:?}"),
-    }
+    Policy::parse(include_bytes!("../corpus/log_entry/policy")).expect("the kept policy is one")
 }
 
 /// Hashes of a tile (C2SP `tlog-tiles`), of the width that its length would be.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Checked, begins, class, included, refuse, require};
 use crate::hash::{Hash, sha256};
-use crate::log::{Entry, Policy};
+use crate::log::Policy;
 use crate::note::{Checkpoint, Note, Witnessed};
 use crate::proof::form::{Bundle, Bytes, CheckpointRow, PolicyRow, Version};
 use crate::proof::{Class, Refusal};
@@ -23,10 +23,7 @@ impl Policies {
         let mut policies: Option<Self> = None;
         let mut before = None;
         for row in &bundle.policies {
-            let policy = match Entry::parse(&row.entry.0).map_err(class(Class::Policy))? {
-                Entry::Policy(policy) => policy,
-                _ => return refuse(Class::Policy, "the entry is no policy"),
-            };
+            let policy = Policy::parse(&row.entry.0).map_err(class(Class::Policy))?;
             if bundle.version == Version::V2 {
                 let place = policy.prev.map_or(0, |(_, size, _)| size);
                 require(
