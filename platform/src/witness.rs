@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::files::{Disk, Files};
 use evidence::{Evidence, Kept, Kind};
 use memory::{Known, Memory};
+pub(crate) use page::ABOUT_MAX;
 use request::{BODY_MAX, Request};
 
 /// What a witness is.

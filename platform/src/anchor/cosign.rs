@@ -10,7 +10,7 @@ mod heads;
 mod probe;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -195,10 +195,10 @@ impl Cosigner {
     pub async fn collect(&self, mut note: Note, tree: &SharedTree) -> Note {
         let bare = note.clone();
         let before = self.silent();
-        let mut waiting: BTreeMap<&str, ()> = self
+        let mut waiting: BTreeSet<&str> = self
             .witnesses
             .iter()
-            .map(|one| (one.section.name.as_str(), ()))
+            .map(|one| one.section.name.as_str())
             .collect();
         let mut asked: FuturesUnordered<_> = self
             .witnesses
@@ -219,15 +219,13 @@ impl Cosigner {
                 Err(refusal) => tracing::warn!(witness = name, %refusal, "no cosignature"),
             }
             if until.is_none() && quorum.is_some_and(|quorum| count >= quorum) {
-                let all_silent = waiting
-                    .keys()
-                    .all(|name| before.contains(&(*name).to_owned()));
+                let all_silent = waiting.iter().all(|name| before.contains(*name));
                 let grace = if all_silent { GRACE_OF_SILENT } else { GRACE };
                 until = Some(tokio::time::Instant::now() + grace);
             }
         }
         drop(asked);
-        for name in waiting.keys() {
+        for name in waiting {
             let late = Refusal::Silent("later than the quorum".into());
             tracing::debug!(witness = name, "later than the quorum");
             self.remember(name, &bare, &Err(late));
@@ -236,7 +234,7 @@ impl Cosigner {
     }
 
     /// Names of witnesses that did not cosign the last time.
-    fn silent(&self) -> Vec<String> {
+    fn silent(&self) -> BTreeSet<String> {
         let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let silent = states.values().filter(|state| !state.problem.is_empty());
         silent.map(|state| state.name.clone()).collect()

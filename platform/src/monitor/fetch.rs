@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::core::{BUNDLE_MAX, WIDTH, parse_bundle};
 use super::shown::Shown;
 use crate::tls;
+use crate::witness::ABOUT_MAX;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,8 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a list for each key: two hashes in hex, and punctuation.
 const LIST_ROW: usize = 160;
-/// Longest answer of a witness in bytes.
-const ABOUT_MAX: usize = 256 * 1024;
 
 /// Something that could not be read; nothing is said about the log by it.
 #[derive(Debug, thiserror::Error)]

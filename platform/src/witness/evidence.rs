@@ -13,9 +13,9 @@ use schemas::hash::{Hash, sha256};
 use serde::{Deserialize, Serialize};
 
 /// Most forks that are kept; only the log itself can make one.
-const FORKS_MAX: usize = 1_024;
+pub(super) const FORKS_MAX: usize = 1_024;
 /// Most refused notes that prove nothing yet.
-const UNPROVEN_MAX: usize = 256;
+pub(super) const UNPROVEN_MAX: usize = 256;
 /// Longest file that is read back, in bytes.
 const FILE_MAX: u64 = 1_048_576;
 
@@ -52,7 +52,7 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let text = format!("{:?}\n{}\n{}", self.kind, self.cosigned_root, self.refused);
         let hash = sha256(text.as_bytes()).to_string();
         let kind = match self.kind {

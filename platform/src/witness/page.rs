@@ -11,6 +11,10 @@ use super::Witness;
 use super::evidence::{Evidence, Kind};
 use crate::web::witness::{ForkRow, LogRow, WitnessView, render};
 
+/// Longest text for machines in bytes, for whoever reads it: every kept note of the longest origin
+/// and a thousand logs.
+pub(crate) const ABOUT_MAX: usize = 1_048_576;
+
 /// `GET /`: a page for browsers, else lines:
 /// `witness NAME KEY`, then `ORIGIN SIZE ROOT` for each log, then
 /// `fork ORIGIN SIZE COSIGNED_ROOT REFUSED_ROOT FILE` or
@@ -38,17 +42,21 @@ fn lines(witness: &Witness) -> String {
         text.push_str(&format!("{origin} {} {root}\n", known.size));
     }
     for (name, one) in state.kept.all() {
-        let refused = b64::encode(&one.refused_root.0);
-        let size = one.refused_size;
-        text.push_str(&match one.kind {
-            Kind::Fork => {
-                let cosigned = b64::encode(&one.cosigned_root.0);
-                format!("fork {} {size} {cosigned} {refused} {name}\n", one.origin)
-            }
-            Kind::Unproven => format!("unproven {} {size} {refused} {name}\n", one.origin),
-        });
+        text.push_str(&line(name, one));
     }
     text
+}
+
+fn line(name: &str, one: &Evidence) -> String {
+    let refused = b64::encode(&one.refused_root.0);
+    let size = one.refused_size;
+    match one.kind {
+        Kind::Fork => {
+            let cosigned = b64::encode(&one.cosigned_root.0);
+            format!("fork {} {size} {cosigned} {refused} {name}\n", one.origin)
+        }
+        Kind::Unproven => format!("unproven {} {size} {refused} {name}\n", one.origin),
+    }
 }
 
 fn page(witness: &Witness, language: Language) -> Response {
@@ -112,5 +120,35 @@ pub(super) async fn icon() -> Response {
     match crate::web::asset("icon.svg") {
         Some(icon) => ([(header::CONTENT_TYPE, icon.kind)], icon.plain).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::witness::evidence::{FORKS_MAX, UNPROVEN_MAX};
+    use schemas::hash::Hash;
+
+    #[test]
+    fn as_much_evidence_as_is_kept_is_read() {
+        let longest = |kind| {
+            let one = Evidence {
+                tracebond: "witness-evidence/v1".into(),
+                kind,
+                witness: "w".into(),
+                origin: "o".repeat(255),
+                time: 0,
+                cosigned_size: 1 << 53,
+                cosigned_root: Hash([255; 32]),
+                cosigned: String::new(),
+                refused_size: 1 << 53,
+                refused_root: Hash([254; 32]),
+                refused: String::new(),
+            };
+            line(&one.name(), &one).len()
+        };
+        let all = longest(Kind::Fork) * FORKS_MAX + longest(Kind::Unproven) * UNPROVEN_MAX;
+        let room = ABOUT_MAX - all;
+        assert!(room > 1_000 * longest(Kind::Fork), "{all}");
     }
 }

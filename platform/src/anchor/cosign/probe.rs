@@ -5,6 +5,7 @@ use schemas::note::{Line, Note};
 
 use super::wire::{self, words};
 use super::{Asked, Cosigner, Refusal, Unfit};
+use crate::witness::ABOUT_MAX;
 
 impl Cosigner {
     /// Whether each witness answers with its own key for this log, in words. Where a checkpoint was
@@ -66,7 +67,7 @@ pub(super) async fn said(witness: &Asked) -> Result<String, Unfit> {
     if !status.is_success() {
         return Ok(String::new());
     }
-    wire::text(answer).await.map_err(Unfit::Silent)
+    wire::text(answer, ABOUT_MAX).await.map_err(Unfit::Silent)
 }
 
 /// What a witness of our kind says of itself: `witness NAME KEY`.

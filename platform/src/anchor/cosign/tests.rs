@@ -14,6 +14,7 @@ use schemas::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::anchor::confirm::Says;
 
 const ORIGIN: &str = "log.example/t";
 
@@ -226,5 +227,27 @@ async fn a_silent_witness_does_not_hold_up_a_quorum() {
         .map(|s| s.problem.is_empty())
         .collect();
     assert_eq!(problems, [false, true, true, true]);
+    shutdown.cancel();
+}
+
+/// Its page has a line for every note that it has refused, of any log that it cosigns.
+#[tokio::test]
+async fn a_witness_that_keeps_much_evidence_is_heard() {
+    let shutdown = CancellationToken::new();
+    let refused = "unproven log.example/other 9 AAAA unproven-00.json\n".repeat(5_000);
+    let known = format!("witness w 00\n{refused}{ORIGIN} 9 AAAA\n");
+    let fresh = format!("witness w 00\n{refused}");
+    let mut heard = Vec::new();
+    for text in [known, fresh] {
+        let router = Router::new().route("/", axum::routing::get(move || async { text }));
+        let listen = ([127, 0, 0, 1], 0).into();
+        let served = kit::serve::serve(router, listen, None, shutdown.clone()).await;
+        let address = served.unwrap().address;
+        let cosigner = Cosigner::new(vec![section("w", 10, address)]).unwrap();
+        let (said, mut says) = tokio::sync::mpsc::channel(1);
+        cosigner.ask_what_is_known(ORIGIN, &said).await;
+        heard.push(says.recv().await.unwrap().1);
+    }
+    assert_eq!(heard, [Says::Contradicts(9), Says::Confirmed]);
     shutdown.cancel();
 }

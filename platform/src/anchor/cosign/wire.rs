@@ -6,7 +6,7 @@ use schemas::note::{Line, Note};
 
 use super::{Asked, Refusal};
 
-/// Longest answer in bytes; no more is ever read.
+/// Longest answer to a checkpoint in bytes.
 const ANSWER_MAX: usize = 16_384;
 
 /// The body of `add-checkpoint`.
@@ -28,15 +28,15 @@ pub(super) async fn add_checkpoint(witness: &Asked, body: String) -> Result<Vec<
     let answer = witness.client.post(url).body(body).send().await;
     let answer = answer.map_err(|error| Refusal::Silent(words(&error)))?;
     let status = answer.status().as_u16();
-    read_answer(status, &text(answer).await.map_err(Refusal::Silent)?)
+    read_answer(status, &text(answer, ANSWER_MAX).await.map_err(Refusal::Silent)?)
 }
 
-/// An answer's text within its limit.
-pub(super) async fn text(mut answer: reqwest::Response) -> Result<String, String> {
+/// An answer's text, if it is of at most so many bytes; no more is ever read.
+pub(super) async fn text(mut answer: reqwest::Response, most: usize) -> Result<String, String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| words(&error))? {
-        if bytes.len() + chunk.len() > ANSWER_MAX {
-            return Err(format!("an answer of more than {ANSWER_MAX} bytes"));
+        if bytes.len() + chunk.len() > most {
+            return Err(format!("an answer of more than {most} bytes"));
         }
         bytes.extend_from_slice(&chunk);
     }
