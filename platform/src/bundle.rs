@@ -80,6 +80,15 @@ impl Choice {
         }
     }
 
+    /// Nothing yet; keys will be shown at the newest registry head too.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self {
+            fresh: true,
+            ..Self::default()
+        }
+    }
+
     /// Chooses a statement with all its events.
     pub fn add_statement(&mut self, statement: Hash) {
         self.statements.insert(statement, Chosen::All);

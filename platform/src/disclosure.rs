@@ -100,6 +100,48 @@ pub async fn accept(
     }
 }
 
+/// The newest documents of all organisations, as one audience is under them.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    audience: Audience,
+    documents: BTreeMap<Slug, Disclosure>,
+}
+
+impl Rules {
+    /// Of organisations without documents.
+    #[must_use]
+    pub const fn default_for(audience: Audience) -> Self {
+        Self {
+            audience,
+            documents: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the documents.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load(store: &dyn Store, audience: Audience) -> Stored<Self> {
+        let mut rules = Self::default_for(audience);
+        for kept in store.newest_disclosures().await? {
+            let signed = SignedDisclosure::parse(kept.bytes);
+            let signed = signed.map_err(|_| StoreError::Corrupt("disclosure document"))?;
+            rules.documents.insert(kept.organisation, signed.disclosure);
+        }
+        Ok(rules)
+    }
+
+    /// True if a member of an event of this business step (bare name), for which the organisation
+    /// answers, is withheld.
+    #[must_use]
+    pub fn hide(&self, organisation: &Slug, step: Option<&str>, member: &str) -> bool {
+        match self.documents.get(organisation) {
+            Some(document) => document.withholds(self.audience, step, member),
+            None => self.audience == Audience::Consumer && PRIVATE_MEMBERS.contains(&member),
+        }
+    }
+}
+
 /// Who decides which members of an event are withheld.
 pub trait Withholding: Send + Sync {
     /// True if this member of an event of the statement is withheld.
@@ -118,8 +160,7 @@ impl<F: Fn(&str) -> bool + Send + Sync> Withholding for ByName<F> {
 /// Events as one audience sees them: each by the document of the organisation that answers for it.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    audience: Audience,
-    documents: BTreeMap<Slug, Disclosure>,
+    rules: Rules,
     /// For whom the platform's own capture device has signed statements.
     declared: BTreeMap<Hash, Slug>,
 }
@@ -130,17 +171,9 @@ impl Reading {
     /// # Errors
     /// The store's.
     pub async fn load(store: &dyn Store, audience: Audience, ids: &[Hash]) -> Stored<Self> {
-        let mut documents = BTreeMap::new();
-        for kept in store.newest_disclosures().await? {
-            let signed = SignedDisclosure::parse(kept.bytes);
-            let signed = signed.map_err(|_| StoreError::Corrupt("disclosure document"))?;
-            documents.insert(kept.organisation, signed.disclosure);
-        }
-        let declared = store.declarers(ids).await?;
         Ok(Self {
-            audience,
-            documents,
-            declared,
+            rules: Rules::load(store, audience).await?,
+            declared: store.declarers(ids).await?,
         })
     }
 }
@@ -149,10 +182,7 @@ impl Withholding for Reading {
     fn withholds(&self, statement: &KeptStatement, step: Option<&str>, member: &str) -> bool {
         let organisation = self.declared.get(&statement.id);
         let organisation = organisation.unwrap_or(&statement.device.organisation);
-        match self.documents.get(organisation) {
-            Some(document) => document.withholds(self.audience, step, member),
-            None => self.audience == Audience::Consumer && PRIVATE_MEMBERS.contains(&member),
-        }
+        self.rules.hide(organisation, step, member)
     }
 }
 

@@ -30,15 +30,13 @@ impl Bundler {
         organisation: &Slug,
         audience: Audience,
     ) -> Result<Made, BundleError> {
-        let mut choice = Choice {
-            fresh: true,
-            ..Choice::default()
-        };
+        let mut choice = Choice::fresh();
         for device in self.store.devices(Some(organisation)).await? {
             for id in self.store.chain(&device).await? {
                 choice.add_statement(id);
             }
         }
+        self.keep_own(&mut choice, organisation).await?;
         let items = self.store.items_of(organisation, ITEMS_MAX).await?;
         let named: BTreeSet<&String> = items.iter().collect();
         for id in self.store.statements_naming(&items, organisation).await? {
@@ -46,6 +44,19 @@ impl Bundler {
             choice.statements.insert(id, Chosen::Places(places));
         }
         self.make_for(&choice, audience).await
+    }
+
+    /// Leaves out statements that the platform signed for another organisation than this.
+    pub(crate) async fn keep_own(
+        &self,
+        choice: &mut Choice,
+        organisation: &Slug,
+    ) -> Result<(), BundleError> {
+        let ids: Vec<Hash> = choice.statements.keys().copied().collect();
+        let declared = self.store.declarers(&ids).await?;
+        let is_own = |id: &Hash| declared.get(id).is_none_or(|of| of == organisation);
+        choice.statements.retain(|id, _| is_own(id));
+        Ok(())
     }
 
     /// Places of a foreign statement's events that name any of the items; the rest stays unseen.
@@ -79,15 +90,6 @@ impl Bundler {
         &self,
         events: &BTreeMap<Hash, BTreeSet<u64>>,
     ) -> Result<Made, BundleError> {
-        let mut choice = Choice {
-            fresh: true,
-            ..Choice::default()
-        };
-        for (statement, places) in events {
-            for place in places {
-                choice.add_event(*statement, *place);
-            }
-        }
-        self.make_for(&choice, Audience::Consumer).await
+        self.chosen(events, Some(Audience::Consumer)).await
     }
 }

@@ -16,7 +16,7 @@ use schemas::ids::{DeviceAddress, Slug};
 use schemas::statement::Position;
 use schemas::time::Instant;
 
-use crate::bundle::{BundleError, Bundler, Choice, Made};
+use crate::bundle::{BundleError, Bundler, Choice, Chosen, Made};
 use crate::store::search::{ChainPlace, FoundEvent, NamedPlace, Span};
 use crate::store::{Store, StoreError, Stored};
 
@@ -292,19 +292,17 @@ impl Bundler {
         events: &BTreeMap<Hash, BTreeSet<u64>>,
         audience: Option<Audience>,
     ) -> Result<Made, BundleError> {
-        let mut choice = Choice {
-            fresh: true,
-            ..Choice::default()
-        };
-        for (statement, places) in events {
-            for place in places {
-                choice.add_event(*statement, *place);
-            }
-        }
+        let mut choice = Choice::fresh();
+        let rows = events.iter();
+        choice.statements = rows
+            .map(|(id, places)| (*id, Chosen::Places(places.clone())))
+            .collect();
         self.make_seen_by(&choice, audience).await
     }
 
     /// A device's chain: every statement that the log took between two sizes, with all its events.
+    /// For an audience only what the device's organisation answers for: what the platform signed for
+    /// somebody else is theirs to show.
     ///
     /// # Errors
     /// [`BundleError::NotWitnessed`] if there is none, [`BundleError::TooMany`] above
@@ -315,29 +313,26 @@ impl Bundler {
         sizes: Sizes,
         audience: Option<Audience>,
     ) -> Result<Made, BundleError> {
-        let mut choice = Choice {
-            fresh: true,
-            ..Choice::default()
-        };
+        let mut choice = Choice::fresh();
         let mut after = None;
         loop {
             let places = self.store.chain_after(device, after.as_ref(), STEP).await?;
             let Some(last) = places.last().copied() else {
                 break;
             };
-            for place in places {
-                let kept = self.store.statement(&place.statement).await?;
-                let index = kept
-                    .and_then(|kept| kept.batch)
-                    .map(|batch| batch.log_index);
-                if index.is_some_and(|index| sizes.from <= index && index < sizes.below) {
-                    choice.add_statement(place.statement);
+            let ids: Vec<Hash> = places.iter().map(|place| place.statement).collect();
+            for (id, index) in self.store.log_indices(&ids).await? {
+                if sizes.from <= index && index < sizes.below {
+                    choice.add_statement(id);
                 }
             }
             if choice.statements.len() > CHAIN_MAX {
                 return Err(BundleError::TooMany(CHAIN_MAX));
             }
             after = Some(last);
+        }
+        if audience.is_some() {
+            self.keep_own(&mut choice, &device.organisation).await?;
         }
         self.make_seen_by(&choice, audience).await
     }

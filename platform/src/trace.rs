@@ -20,6 +20,7 @@
 //! | [`verdict`] | the one rule that turns all this into a word |
 
 pub mod collect;
+mod conceal;
 pub mod curve;
 pub mod event;
 pub mod gap;
@@ -42,6 +43,8 @@ pub use schemas::event::Source;
 pub use stored::JourneySource;
 pub use verdict::{Facts, Finding, Proof, Reason, Standing, Verdict, Witness};
 
+use crate::disclosure::Rules;
+
 /// Why no journey could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
@@ -50,7 +53,7 @@ pub enum TraceError {
     Store(#[from] crate::store::StoreError),
 }
 
-/// Reads the journey of `item`: `None` if no accepted event names it (an unknown code).
+/// Reads the journey of `item` as the audience of the rules may see it: `None` if no accepted event names it (an unknown code).
 ///
 /// Costs one query for the item, one for each level of containers (at most
 /// [`collect::MAX_DEPTH`]), one for the names of what it was made from, and a look-up by key for
@@ -61,12 +64,14 @@ pub enum TraceError {
 pub async fn journey_of<S: JourneySource + ?Sized>(
     source: &S,
     item: &Item,
+    rules: &Rules,
 ) -> Result<Option<Journey>, TraceError> {
-    let gathered = collect::gather(source, item).await?;
+    let mut gathered = collect::gather(source, item).await?;
     if gathered.events.is_empty() {
         return Ok(None);
     }
+    conceal::conceal(&mut gathered, item, rules);
     let mut journey = journey::build(item, gathered);
-    collect::name_ancestors(source, &mut journey).await?;
+    collect::name_ancestors(source, &mut journey, rules).await?;
     Ok(Some(journey))
 }

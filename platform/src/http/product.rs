@@ -7,15 +7,18 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use kit::problem::Problem;
 use schemas::causes::causes;
+use schemas::disclosure::Audience;
 use schemas::hash::{Hash, sha256};
 use schemas::proof::{self, Report};
 use serde::Deserialize;
 
-use super::{Shared, problem, scan};
+use super::{Shared, problem, scan, search};
 use crate::bundle::BundleError;
 use crate::config::WitnessSection;
+use crate::disclosure::Rules;
 use crate::store::erasure::ErasedEvent;
-use crate::store::{ScanCount, StoreError};
+use crate::store::{ScanCount, StoreError, StoredEvent};
+use crate::trace::event::View;
 use crate::trace::verdict::Witness;
 use crate::trace::{Item, Journey, Proof, Standing, gap, journey_of};
 use crate::web::{
@@ -66,6 +69,7 @@ pub(super) async fn home(
 }
 
 async fn examples(app: &Shared) -> Result<Vec<Example>, StoreError> {
+    let rules = Rules::load(&*app.store, Audience::Consumer).await?;
     let mut examples = Vec::new();
     for key in app.store.products(EXAMPLES).await? {
         if let Some(item) = Item::parse(&key) {
@@ -73,7 +77,7 @@ async fn examples(app: &Shared) -> Result<Vec<Example>, StoreError> {
             let events = app.store.events_of_items(&[key], NAMING_EVENTS).await?;
             let names = events
                 .iter()
-                .find_map(|event| name_in(&event.bytes))
+                .find_map(|event| name_in(event, &rules))
                 .unwrap_or_default();
             examples.push(Example { item, names });
         }
@@ -81,10 +85,10 @@ async fn examples(app: &Shared) -> Result<Vec<Example>, StoreError> {
     Ok(examples)
 }
 
-fn name_in(event: &[u8]) -> Option<web::ByLanguage> {
-    let event: serde_json::Value = serde_json::from_slice(event).ok()?;
-    let names = event.get("ilmd")?.get("tb:productName")?.clone();
-    serde_json::from_value(names).ok()
+fn name_in(event: &StoredEvent, rules: &Rules) -> Option<web::ByLanguage> {
+    let view = View::read(&event.bytes, event.leaf)?;
+    let hidden = rules.hide(event.organisation(), view.step.as_deref(), "ilmd");
+    (!hidden && !view.names.is_empty()).then_some(view.names)
 }
 
 /// Why a page could not be made; logged under a reference, never shown.
@@ -223,9 +227,10 @@ fn shown(count: ScanCount, counted: bool) -> Scans {
 
 async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductView>, Failed> {
     let failed = |error: &dyn std::error::Error| Failed(causes(error));
-    let journey = journey_of(&*app.store, item)
-        .await
-        .map_err(|error| failed(&error))?;
+    let rules = Rules::load(&*app.store, Audience::Consumer).await;
+    let rules = rules.map_err(|error| failed(&error))?;
+    let journey = journey_of(&*app.store, item, &rules).await;
+    let journey = journey.map_err(|error| failed(&error))?;
     let Some(journey) = journey else {
         return Ok(None);
     };
@@ -354,7 +359,10 @@ pub(super) async fn bundle(
     let item = Item::parse(&query.key).ok_or_else(|| {
         Problem::bad_request("`key` is no lot or serial of a GTIN, or its check digit is wrong")
     })?;
-    let journey = journey_of(&*app.store, &item).await.map_err(|error| {
+    let rules = Rules::load(&*app.store, Audience::Consumer).await;
+    let rules = rules.map_err(problem::store)?;
+    let journey = journey_of(&*app.store, &item, &rules).await;
+    let journey = journey.map_err(|error| {
         tracing::error!(error = causes(&error), "a journey could not be read");
         Problem::internal()
     })?;
@@ -367,14 +375,7 @@ pub(super) async fn bundle(
         .public(&places(&journey, &erased))
         .await
         .map_err(problem::bundle)?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"proof-bundle.json\"",
-        ),
-    ];
-    Ok((headers, made.bytes).into_response())
+    Ok(search::bundle(made))
 }
 
 /// `GET /assets/...`.

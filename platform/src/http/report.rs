@@ -6,11 +6,13 @@ use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use schemas::causes::causes;
+use schemas::disclosure::Audience;
 use schemas::ids::Slug;
 use serde::Deserialize;
 
 use super::Shared;
 use super::product::{Failed, error_page, failed_page, html};
+use crate::disclosure::Rules;
 use crate::report::{
     Added, Draft, Fault, KeptReport, Limits, NONCE_BYTES, Number, NumberError, Sent, WINDOW,
 };
@@ -34,7 +36,9 @@ struct About {
 }
 
 async fn about(app: &Shared, item: Item) -> Result<About, Failed> {
-    let journey = journey_of(&*app.store, &item).await;
+    let rules = Rules::load(&*app.store, Audience::Consumer).await;
+    let rules = rules.map_err(|error| Failed(causes(&error)))?;
+    let journey = journey_of(&*app.store, &item, &rules).await;
     let journey = journey.map_err(|error| Failed(causes(&error)))?;
     let last = journey.as_ref().and_then(|one| one.steps.last());
     let offset_minutes = last.map_or(0, |step| step.time.offset_minutes);

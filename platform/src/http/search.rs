@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
 use schemas::disclosure::Audience;
+use schemas::epcis::rule::bare_step;
 use schemas::gs1::ItemKey;
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use super::evidence::{audience_of, check_reader};
 use super::{Shared, problem};
 use crate::bundle::Made;
+use crate::disclosure::Rules;
 use crate::search::{Cursor, PAGE, PAGE_MAX, SearchError, Sizes, What, search};
 use crate::store::search::{FoundEvent, Span};
 
@@ -99,40 +101,74 @@ pub(super) async fn events(
 ) -> Result<Json<Value>, Problem> {
     let (what, span) = (query.what()?, query.span()?);
     let (after, limit) = (query.after()?, query.limit()?);
-    match &what {
-        What::Item(_) => {}
-        What::Device(device) => {
-            check_reader(&app, &device.organisation, &headers)?;
-        }
-        What::Organisation(slug) => {
-            check_reader(&app, slug, &headers)?;
-        }
-    }
+    let audience = match &what {
+        What::Item(_) => Audience::Consumer,
+        What::Device(device) => check_reader(&app, &device.organisation, &headers)?,
+        What::Organisation(slug) => check_reader(&app, slug, &headers)?,
+    };
     let page = search(&*app.store, &what, &span, after.as_ref(), limit).await;
     let page = page.map_err(|error| match error {
         SearchError::Store(error) => problem::store(error),
         SearchError::Cursor(error) => bad("after", error),
     })?;
-    let indices = log_indices(&app, &page.events).await?;
-    let events: Vec<Value> = page.events.iter().map(|one| row(one, &indices)).collect();
+    let ids: BTreeSet<Hash> = page.events.iter().map(|event| event.statement).collect();
+    let ids: Vec<Hash> = ids.into_iter().collect();
+    let seen = Seen::load(&app, audience, &ids).await?;
+    let is_open = |event: &&FoundEvent| {
+        let organisation = seen.organisation(event);
+        let is_own = audience_of(&app, organisation, &headers).is_some();
+        matches!(what, What::Item(_)) || is_own
+    };
+    // A time that is withheld is not told by a span either.
+    let in_span = |event: &&FoundEvent| span.is_open() || !seen.hides(event, "eventTime");
+    let events = page.events.iter().filter(is_open).filter(in_span);
+    let events: Vec<Value> = events.map(|one| seen.row(one)).collect();
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(Json(json!({ "events": events, "next": next })))
 }
 
-/// Where the statements stand in the log; those that wait for a batch are not in it.
-async fn log_indices(app: &Shared, events: &[FoundEvent]) -> Result<BTreeMap<Hash, u64>, Problem> {
-    let ids: BTreeSet<Hash> = events.iter().map(|event| event.statement).collect();
-    let mut indices = BTreeMap::new();
-    for id in ids {
-        let kept = app.store.statement(&id).await.map_err(problem::store)?;
-        if let Some(place) = kept.and_then(|kept| kept.batch) {
-            indices.insert(id, place.log_index);
-        }
-    }
-    Ok(indices)
+/// What is said of the events of a page to an audience.
+struct Seen {
+    rules: Rules,
+    declared: BTreeMap<Hash, Slug>,
+    indices: BTreeMap<Hash, u64>,
 }
 
-fn row(event: &FoundEvent, indices: &BTreeMap<Hash, u64>) -> Value {
+impl Seen {
+    async fn load(app: &Shared, audience: Audience, ids: &[Hash]) -> Result<Self, Problem> {
+        let store = &*app.store;
+        Ok(Self {
+            rules: Rules::load(store, audience).await.map_err(problem::store)?,
+            declared: store.declarers(ids).await.map_err(problem::store)?,
+            indices: store.log_indices(ids).await.map_err(problem::store)?,
+        })
+    }
+
+    /// The organisation that answers for what the event says.
+    fn organisation<'s>(&'s self, event: &'s FoundEvent) -> &'s Slug {
+        let declared = self.declared.get(&event.statement);
+        declared.unwrap_or(&event.device.organisation)
+    }
+
+    fn hides(&self, event: &FoundEvent, member: &str) -> bool {
+        let step = event.step.as_deref().map(bare_step);
+        self.rules.hide(self.organisation(event), step, member)
+    }
+
+    fn row(&self, event: &FoundEvent) -> Value {
+        let time = event.time.filter(|_| !self.hides(event, "eventTime"));
+        let step = event.step.as_ref();
+        let step = step.filter(|_| !self.hides(event, "bizStep"));
+        row(event, time, step, self.indices.get(&event.statement))
+    }
+}
+
+fn row(
+    event: &FoundEvent,
+    time: Option<Instant>,
+    step: Option<&String>,
+    log_index: Option<&u64>,
+) -> Value {
     let (statement, place) = (event.statement, event.place);
     json!({
         "leaf": event.leaf.to_string(),
@@ -140,10 +176,10 @@ fn row(event: &FoundEvent, indices: &BTreeMap<Hash, u64>) -> Value {
         "place": place,
         "device": event.device,
         "source": event.source.number(),
-        "event_time": event.time.map(Instant::to_rfc3339),
-        "step": event.step,
+        "event_time": time.map(Instant::to_rfc3339),
+        "step": step,
         "erased": event.is_erased,
-        "log_index": indices.get(&statement),
+        "log_index": log_index,
         "bundle": format!("/v1/bundles/event/{statement}/{place}"),
     })
 }
@@ -162,7 +198,11 @@ pub(super) async fn event_bundle(
     let event = found.into_iter().find(|event| event.place == place);
     let event = event.ok_or_else(unknown)?;
     let chosen = BTreeMap::from([(statement, BTreeSet::from([place]))]);
-    let audience = audience_of(&app, &event.device.organisation, &headers);
+    let declared = app.store.declarers(&[statement]).await;
+    let declared = declared.map_err(problem::store)?;
+    let organisation = declared.get(&statement);
+    let organisation = organisation.unwrap_or(&event.device.organisation);
+    let audience = audience_of(&app, organisation, &headers);
     let audience = audience.unwrap_or(Audience::Consumer);
     let made = app.bundler.chosen(&chosen, Some(audience)).await;
     Ok(bundle(made.map_err(problem::bundle)?))
@@ -200,7 +240,8 @@ pub(super) async fn device_bundle(
     Ok(bundle(made.map_err(problem::bundle)?))
 }
 
-fn bundle(made: Made) -> Response {
+/// A bundle as a file.
+pub(super) fn bundle(made: Made) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (

@@ -1,5 +1,7 @@
 //! Looking for events: by thing, by device, by time. What is found is proven by a bundle.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use schemas::event::Source;
 use schemas::hash::Hash;
@@ -91,6 +93,8 @@ pub trait SearchStore: Send + Sync {
         after: Option<&ChainPlace>,
         limit: u32,
     ) -> Stored<Vec<ChainPlace>>;
+    /// Where statements stand in the log; those that wait for a batch are left out.
+    async fn log_indices(&self, statements: &[Hash]) -> Stored<BTreeMap<Hash, u64>>;
     /// Accepted events of statements, by statement and place.
     async fn events_in(&self, statements: &[Hash]) -> Stored<Vec<FoundEvent>>;
 }

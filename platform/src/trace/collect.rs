@@ -12,6 +12,7 @@ use super::event::{Action, View};
 use super::item::Item;
 use super::journey::Journey;
 use super::stored::JourneySource;
+use crate::disclosure::Rules;
 use crate::store::StoredEvent;
 
 /// Most levels of containers that are followed: piece, case, pallet, container, vehicle, and one.
@@ -301,6 +302,7 @@ pub fn corrects(first: (&StoredEvent, &View), second: (&StoredEvent, &View)) -> 
 pub async fn name_ancestors<S: JourneySource + ?Sized>(
     source: &S,
     journey: &mut Journey,
+    rules: &Rules,
 ) -> Result<(), TraceError> {
     let keys: Vec<String> = journey
         .ancestors
@@ -316,7 +318,8 @@ pub async fn name_ancestors<S: JourneySource + ?Sized>(
         let Some(view) = View::read(&stored.bytes, stored.leaf) else {
             continue;
         };
-        if !view.names.is_empty() {
+        let hidden = rules.hide(stored.organisation(), view.step.as_deref(), "ilmd");
+        if !view.names.is_empty() && !hidden {
             give_name(journey, &view, stored.organisation());
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemas::disclosure::Audience;
 use schemas::hash::{Hash, sha256};
 use schemas::ids::DeviceAddress;
 use schemas::statement::Position;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::event::View;
 use super::{Item, Journey, JourneySource, Proof, Source, Standing, Witness, journey_of};
+use crate::disclosure::Rules;
 use crate::store::{Anchor, StoreError, StoredEvent};
 
 pub const LOT: &str = "https://id.gs1.org/01/09521001000017/10/QH-0711";
@@ -109,7 +111,13 @@ impl Memory {
     /// The journey of any item.
     pub fn journey_of(&self, key: &str) -> Option<Journey> {
         let item = Item::parse(key).unwrap();
-        ready(journey_of(self, &item)).unwrap()
+        let rules = Rules::default_for(Audience::Consumer);
+        self.journey_seen(&item, &rules)
+    }
+
+    /// The journey of an item under rules.
+    pub fn journey_seen(&self, item: &Item, rules: &Rules) -> Option<Journey> {
+        ready(journey_of(self, item, rules)).unwrap()
     }
 
     /// A proof in which everything anchored holds.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
@@ -6,8 +8,8 @@ use schemas::statement::Position;
 use sqlx::FromRow;
 
 use super::{PostgresStore, address, at, hash, signed, source, unsigned};
-use crate::store::Stored;
 use crate::store::search::{ChainPlace, FoundEvent, NamedPlace, SearchStore, Span};
+use crate::store::{BatchPlace, Stored};
 
 #[derive(FromRow)]
 struct FoundRow {
@@ -102,6 +104,13 @@ impl SearchStore for PostgresStore {
             })
         };
         rows.into_iter().map(place).collect()
+    }
+
+    async fn log_indices(&self, statements: &[Hash]) -> Stored<BTreeMap<Hash, u64>> {
+        let wanted: Vec<&[u8]> = statements.iter().map(|id| &id.0[..]).collect();
+        let places = self.places_of(&wanted).await?;
+        let index = |(id, place): (Hash, BatchPlace)| (id, place.log_index);
+        Ok(places.into_iter().map(index).collect())
     }
 
     async fn events_in(&self, statements: &[Hash]) -> Stored<Vec<FoundEvent>> {

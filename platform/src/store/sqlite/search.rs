@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
@@ -99,6 +101,23 @@ impl SearchStore for SqliteStore {
             })
         };
         rows.into_iter().map(place).collect()
+    }
+
+    async fn log_indices(&self, statements: &[Hash]) -> Stored<BTreeMap<Hash, u64>> {
+        let mut indices = BTreeMap::new();
+        for id in statements {
+            let (index,): (Option<i64>,) = sqlx::query_as(
+                "SELECT min(b.log_index) FROM batch_statements p
+                 JOIN batches b ON b.shard = p.shard AND b.seq = p.seq WHERE p.statement = $1",
+            )
+            .bind(id.0.to_vec())
+            .fetch_one(&self.reader)
+            .await?;
+            if let Some(index) = index {
+                indices.insert(*id, unsigned(index)?);
+            }
+        }
+        Ok(indices)
     }
 
     async fn events_in(&self, statements: &[Hash]) -> Stored<Vec<FoundEvent>> {

@@ -156,6 +156,16 @@ impl PostgresStore {
             .collect()
     }
 
+    /// Places of statements that are in a batch.
+    pub(in crate::store::postgres) async fn places_of(
+        &self,
+        statements: &[&[u8]],
+    ) -> Stored<BTreeMap<Hash, BatchPlace>> {
+        let standings = self.standings(statements).await?;
+        let place = |(id, standing): (Hash, Standing)| (id, standing.place);
+        Ok(standings.into_iter().map(place).collect())
+    }
+
     /// Where statements stand, those that are in a batch; of two batches the earlier.
     async fn standings(&self, statements: &[&[u8]]) -> Stored<BTreeMap<Hash, Standing>> {
         let places: Vec<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
