@@ -28,7 +28,10 @@ pub(super) async fn add_checkpoint(witness: &Asked, body: String) -> Result<Vec<
     let answer = witness.client.post(url).body(body).send().await;
     let answer = answer.map_err(|error| Refusal::Silent(words(&error)))?;
     let status = answer.status().as_u16();
-    read_answer(status, &text(answer, ANSWER_MAX).await.map_err(Refusal::Silent)?)
+    read_answer(
+        status,
+        &text(answer, ANSWER_MAX).await.map_err(Refusal::Silent)?,
+    )
 }
 
 /// An answer's text, if it is of at most so many bytes; no more is ever read.
