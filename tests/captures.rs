@@ -119,6 +119,7 @@ impl Stack {
             tls: false,
             names: vec!["127.0.0.1".into()],
             broker: BrokerSection::default(),
+            ingest: Default::default(),
             anchor: AnchorSection {
                 batch_ms: 50,
                 ..AnchorSection::default()

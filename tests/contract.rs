@@ -77,6 +77,8 @@ contract! { Engine:
         lease_is_given_to_one_of_many
         lease_that_was_given_back_is_free
         stale_ingest_adds_nothing
+        worker_stores_while_somebody_leads
+        batches_of_several_processes
         take_over_waits_for_ingest_or_ingest_fails
         stale_writer_fails_at_insert
         take_over_and_append_do_not_mix

@@ -20,6 +20,7 @@ mod monitor;
 mod old_backup;
 mod proofs;
 mod reports;
+mod scale_out;
 mod search;
 mod succession;
 mod sumdb;

@@ -33,17 +33,17 @@ async fn story(pair: &mut Pair) -> Result<()> {
     pair.start(0).await?;
     pair.becomes(0, Role::Leader).await?;
     pair.start(1).await?;
-    pair.becomes(1, Role::Standby).await?;
+    pair.becomes(1, Role::Worker).await?;
     pair.admit_organisation(0).await?;
     pair.say_through(0, 3).await?;
-    pair.stands_by_well(1).await?;
+    pair.works_well(1).await?;
 
     let killed = Instant::now();
     pair.kill(0)?;
     taken_over(pair, 1, killed, "killed").await?;
     pair.say_through(1, 3).await?;
     pair.start(0).await?;
-    pair.becomes(0, Role::Standby).await?;
+    pair.becomes(0, Role::Worker).await?;
 
     // Paused wherever it is while statements come in, and each time in another place.
     let (mut leader, mut other) = (1, 0);
@@ -54,8 +54,8 @@ async fn story(pair: &mut Pair) -> Result<()> {
         pair.admit_device(other).await?;
         pair.say_through(other, 3).await?;
         pair.signal(leader, "CONT")?;
-        pair.becomes(leader, Role::Standby).await?;
-        pair.stands_by_well(leader).await?;
+        pair.becomes(leader, Role::Worker).await?;
+        pair.works_well(leader).await?;
         pair.still(other, Role::Leader).await?;
         (leader, other) = (other, leader);
     }
@@ -65,7 +65,7 @@ async fn story(pair: &mut Pair) -> Result<()> {
     taken_over(pair, other, ended, "asked to end").await?;
     pair.say_through(other, 1).await?;
     pair.start(leader).await?;
-    pair.becomes(leader, Role::Standby).await?;
+    pair.becomes(leader, Role::Worker).await?;
     pair.one_log().await
 }
 

@@ -253,7 +253,7 @@ async fn no_active_organisation_is_left_without_a_registrar() {
         "{refused:?}"
     );
     let kid = key_of("qinghe").kid();
-    let record = world.gate.snapshot().await.key(&kid).unwrap().clone();
+    let record = world.gate.snapshot().key(&kid).unwrap().clone();
     let suspended = next_record(&key_of("association"), &record, State::Suspended);
     world.admit_record(suspended.bytes()).await.unwrap();
     world.anchor().await;

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform::anchor::tiles::Tiles;
-use platform::anchor::{Approval, Cosigner, Lease, Notary, NotaryError, SharedTree, Succession};
+use platform::anchor::{
+    Approval, Cosigner, LOG_LEASE, Lease, Notary, NotaryError, SharedTree, Succession,
+};
 use platform::bundle::{Bundler, Choice};
 use platform::command::fsck;
 use platform::follower::Follower;
@@ -177,7 +179,7 @@ impl World {
         let incoming = |payload: &&[u8]| Incoming {
             topic: sender.capture_topic(),
             sender: Some(sender.clone()),
-            payload: payload.to_vec(),
+            payload: payload.to_vec().into(),
         };
         let messages: Vec<_> = payloads.iter().map(incoming).collect();
         let processed = self.ingest.process(&messages).await.unwrap();
@@ -346,6 +348,7 @@ fn notary_of(
     let lease = Lease::new(
         Arc::clone(store) as _,
         Arc::clone(clock) as _,
+        LOG_LEASE,
         holder,
         Duration::from_secs(30),
     );
@@ -362,7 +365,6 @@ fn notary_of(
         tiles: Tiles::new(folder.join("log")),
         cosigner: Arc::new(Cosigner::new(witnesses.sections()).unwrap()),
         tree: SharedTree::default(),
-        link: None,
         lease: Arc::new(lease),
         standing: Standing::default(),
         documents: Vec::new(),
@@ -386,6 +388,7 @@ fn ingest_of(
         clock: Arc::clone(clock) as Arc<dyn schemas::time::Clock>,
         wake: Arc::new(Wake::default()),
         standing: standing.clone(),
+        shard: 0,
     }
 }
 

@@ -34,7 +34,6 @@ use schemas::tlog::LogTree;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ingest::Wake;
-use crate::link::Link;
 use crate::metrics::timed;
 use crate::registry::{AdmitError, Gate};
 use crate::standing::Standing;
@@ -42,10 +41,10 @@ use crate::store::{Append, NotaryStore, StoreError};
 
 pub use cosign::{Cosigner, CosignerError, Unfit, WitnessState};
 pub use document::Recorded;
-pub use lease::Lease;
 pub(crate) use lease::release as release_lease;
+pub use lease::{LOG as LOG_LEASE, Lease};
 pub use succession::{Approval, Succession, SuccessionError, check_registry, terms};
-pub use tell::inclusion_of;
+pub use tell::{Teller, inclusion_of};
 
 /// Type bytes of entries that are found again by their kind (`log.md` section 2).
 const POLICY: u8 = 2;
@@ -271,8 +270,6 @@ pub struct Notary {
     pub cosigner: Arc<Cosigner>,
     /// The tree, shared.
     pub tree: SharedTree,
-    /// Sends inclusions; none in tools.
-    pub link: Option<Link>,
     /// The lease on the log.
     pub lease: Arc<Lease>,
     /// What this process is to the log, for everybody else here.
@@ -285,17 +282,40 @@ pub struct Notary {
 }
 
 impl Notary {
-    /// One round: renews the lease, batches what waits, publishes, tells devices.
+    /// One round: renews the lease, batches what waits, publishes, wakes who tells devices.
     ///
     /// # Errors
     /// [`NotaryError`]; one of store or tiles can be mended by a later turn.
     pub async fn turn(&mut self) -> Result<(), NotaryError> {
         self.lease.renew().await?;
         self.settle().await?;
-        while self.anchor_batch().await? {}
+        self.make_batches().await?;
+        while self.place_batches().await? {}
         self.log_waiting().await?;
         self.publish().await?;
-        self.tell().await
+        self.wake.teller.notify_one();
+        Ok(())
+    }
+
+    /// Places what other processes have batched, between turns.
+    async fn place_others(&mut self) -> Result<(), NotaryError> {
+        self.lease.renew().await?;
+        self.settle().await?;
+        let mut placed = false;
+        while self.place_batches().await? {
+            placed = true;
+        }
+        if placed {
+            self.publish().await?;
+            self.wake.teller.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Batches everything that waits and is this process's to batch.
+    async fn make_batches(&self) -> Result<(), NotaryError> {
+        while self.make_batch().await? {}
+        Ok(())
     }
 
     /// Appends entries in one transaction, then to the tree.

@@ -18,6 +18,7 @@ mod read;
 mod sign;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemas::document::{Document, DocumentError, Limits};
 use schemas::hash::{Hash, sha256, sha256_parts};
@@ -47,6 +48,8 @@ pub const EVENTS_MAX: usize = 2_000;
 pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How often a capture is tried while others move the same chain.
 const TRIES: u32 = 8;
+/// How long a capture waits for the registry that is in force.
+const STALE_WAIT: Duration = Duration::from_millis(500);
 
 /// What happens to a document of which some events cannot be captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +156,8 @@ pub struct Captures {
     pub wake: Arc<Wake>,
     /// Whether this process may write.
     pub standing: Standing,
+    /// This process's own series of batches.
+    pub shard: u64,
     /// Who may call.
     pub callers: Vec<Caller>,
 }
@@ -186,8 +191,10 @@ impl Captures {
         caller: &Caller,
         sent: Sent<'_>,
     ) -> Result<KeptCapture, CaptureError> {
-        self.standing.fence().ok_or(StoreError::Fenced)?;
         let now = self.clock.now();
+        if !self.standing.is_led() {
+            return Err(StoreError::Fenced.into());
+        }
         if !caller.rate.take(now) {
             return Err(CaptureError::TooOften);
         }
@@ -213,13 +220,13 @@ impl Captures {
         document: &Document,
         now: Instant,
     ) -> Result<Option<KeptCapture>, CaptureError> {
-        let snapshot = self.gate.enter().await;
-        // Read behind the gate: the registry in force is the one of this fence.
-        let fence = self.standing.fence().ok_or(StoreError::Fenced)?;
+        let snapshot = self.gate.snapshot();
         let name = &caller.section.name;
         let hash = sha256(sent.bytes);
         let before = self.store.newest_capture(name, &hash).await?;
         let version = snapshot.head.map_or(0, |head| head.version);
+        let pass = self.standing.pass(version, now, self.shard);
+        let pass = pass.ok_or(StoreError::Fenced)?;
         if let Some(kept) = &before
             && is_final(kept, sent.behaviour, version)
         {
@@ -235,15 +242,22 @@ impl Captures {
         let attempt = before.map_or(0, |kept| kept.attempt + 1);
         let job = (hash, attempt, version);
         let mut capture = self.make(&ground, sent, document, job).await?;
-        capture.fence = Some(fence);
-        let kept = timed("capture", self.store.add_capture(&capture)).await;
-        if matches!(kept, Err(StoreError::Fenced)) {
-            self.standing.refused(fence);
-        }
-        let kept = kept?;
-        drop(snapshot);
-        if !kept {
-            return Ok(None);
+        capture.pass = Some(pass);
+        match timed("capture", self.store.add_capture(&capture)).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(StoreError::Stale) => {
+                self.wake.registry.notify_one();
+                let moved = self.gate.moved_from(version);
+                let _ = tokio::time::timeout(STALE_WAIT, moved).await;
+                return Ok(None);
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Fenced) {
+                    self.standing.refused(&pass);
+                }
+                return Err(error.into());
+            }
         }
         report(&capture);
         self.wake.notary.notify_one();
@@ -267,7 +281,7 @@ impl Captures {
         let chain = self.store.capture_chain(&ground.caller.address).await?;
         let signed = sign::sign(ground, chain, &fit)?;
         Ok(NewCapture {
-            fence: None,
+            pass: None,
             kept: KeptCapture {
                 id: capture_id(&section.name, &hash, attempt),
                 capturer: section.name.clone(),

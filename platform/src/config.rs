@@ -59,6 +59,9 @@ pub struct Config {
     /// Broker: embedded unless `url` is given.
     #[serde(default)]
     pub broker: BrokerSection,
+    /// What takes statements from the broker.
+    #[serde(default)]
+    pub ingest: IngestSection,
     /// Batches and deadlines.
     #[serde(default)]
     pub anchor: AnchorSection,
@@ -156,6 +159,30 @@ impl Default for BrokerSection {
             password,
             mosquitto: None,
         }
+    }
+}
+
+/// What takes statements from the broker.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestSection {
+    /// Groups of messages that are verified or stored at the same time; 0 for one more than the
+    /// machine has processors.
+    pub workers: usize,
+}
+
+/// Most groups on their way in one process; each holds up to a thousand messages.
+const WORKERS_MAX: usize = 64;
+
+impl IngestSection {
+    /// Groups on their way at the same time.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(2, |cores| cores.get() + 1),
+            workers => workers,
+        }
+        .min(WORKERS_MAX)
     }
 }
 

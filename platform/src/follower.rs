@@ -272,7 +272,7 @@ impl Follower {
 
     /// A device that has not spoken within its heartbeat.
     async fn find_silent(&self, now: Instant) -> Result<(), StoreError> {
-        let snapshot = self.gate.snapshot().await;
+        let snapshot = self.gate.snapshot();
         for signed in snapshot.records() {
             let record = &signed.record;
             let speaks = record.role == Role::Capture

@@ -2,7 +2,9 @@
 //!
 //! One path for MQTT and HTTPS. Nothing is acknowledged before its transaction is on disk, and a
 //! redelivery changes nothing: it is answered again. The path holds no state of its own, so any
-//! number of workers may run it.
+//! number of workers may run it, in one process and in several (decision 0013). Messages are decoded
+//! and verified on the threads for long work, many at once; the store makes them durable in
+//! transactions of at most a thousand events.
 
 pub mod check;
 mod worker;
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::key::SecretKey;
@@ -19,9 +22,9 @@ use schemas::time::{Clock, Instant};
 use tokio::sync::Notify;
 
 use crate::metrics::timed;
-use crate::registry::Gate;
+use crate::registry::{Gate, Snapshot};
 use crate::standing::Standing;
-use crate::store::{NewStatement, Store, StoreError};
+use crate::store::{NewQuarantine, NewStatement, Store, StoreError};
 
 pub use check::Rejection;
 pub use worker::run;
@@ -35,17 +38,21 @@ pub struct Wake {
     pub follower: Notify,
     /// Credentials or the registry have changed.
     pub credentials: Notify,
+    /// The registry has moved on in the database.
+    pub registry: Notify,
+    /// There is something to tell devices.
+    pub teller: Notify,
 }
 
 /// A message as it came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Incoming {
     /// Topic or route.
     pub topic: String,
     /// The address in the topic, where there is one.
     pub sender: Option<DeviceAddress>,
     /// The bytes.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
 }
 
 /// What became of a message.
@@ -82,6 +89,23 @@ pub struct Ingest {
     pub wake: Arc<Wake>,
     /// Whether this process may write.
     pub standing: Standing,
+    /// This process's own series of batches.
+    pub shard: u64,
+}
+
+/// Most events of one transaction, unless a single statement has more.
+const EVENTS_MOST: usize = 1_000;
+/// How often messages are checked again because the registry has moved on meanwhile.
+const STALE_TRIES: usize = 20;
+/// How long to wait for the registry that is in force.
+const STALE_WAIT: Duration = Duration::from_millis(500);
+
+/// Messages after their checks.
+#[derive(Debug, Default)]
+struct Checked {
+    outcomes: Vec<Outcome>,
+    statements: Vec<NewStatement>,
+    quarantine: Vec<NewQuarantine>,
 }
 
 /// Outcomes in the order of the messages, and replies for devices.
@@ -94,58 +118,84 @@ pub struct Processed {
 }
 
 impl Ingest {
-    /// Checks messages, makes them durable in one transaction, and makes the receipts.
+    /// Checks messages, makes them durable, and makes the receipts.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was stored, nothing may be acknowledged. [`StoreError::Fenced`]
-    /// where another process leads: the messages are that one's.
+    /// [`StoreError`]: nothing may be acknowledged; what was stored of it is found again when the
+    /// messages come again. [`StoreError::Fenced`] where nobody leads or another process does.
     pub async fn process(&self, messages: &[Incoming]) -> Result<Processed, StoreError> {
         let now = self.clock.now();
-        let snapshot = self.gate.enter().await;
-        // Read behind the gate: the registry in force is the one of this fence.
-        let fence = self.standing.fence().ok_or(StoreError::Fenced)?;
-        let mut statements = Vec::new();
-        let mut quarantine = Vec::new();
-        let mut outcomes = Vec::with_capacity(messages.len());
-        for message in messages {
-            let sender = message.sender.as_ref();
-            match check::check(&message.payload, sender, &self.log, &snapshot, now) {
-                Ok(statement) => {
-                    let (device, id) = (statement.device.clone(), statement.id);
-                    outcomes.push(Outcome::Stored {
-                        device,
-                        id,
-                        fresh: false,
+        for _ in 0..STALE_TRIES {
+            let snapshot = self.gate.snapshot();
+            let version = snapshot.head.map_or(0, |head| head.version);
+            let mut checked = self.check(messages, snapshot, now).await;
+            match self.commit(version, &checked, now).await {
+                Ok(fresh) => {
+                    self.wake.notary.notify_one();
+                    self.wake.follower.notify_one();
+                    mark_fresh(&mut checked.outcomes, &fresh);
+                    report(&checked.outcomes);
+                    report_events(&checked.statements, &fresh, now);
+                    return Ok(Processed {
+                        outcomes: checked.outcomes,
+                        replies: self.receipts(&checked.statements, now),
                     });
-                    statements.push(statement);
                 }
-                Err(rejection) => {
-                    quarantine.push(check::quarantined(
-                        &message.payload,
-                        &message.topic,
-                        &rejection,
-                        now,
-                    ));
-                    outcomes.push(Outcome::Quarantined(rejection));
-                }
+                Err(StoreError::Stale) => self.follow_registry(version).await,
+                Err(error) => return Err(error),
             }
         }
-        let commit = self.store.commit_under(fence, &statements, &quarantine);
-        let fresh = timed("commit", commit).await;
-        if matches!(fresh, Err(StoreError::Fenced)) {
-            self.standing.refused(fence);
+        Err(StoreError::Stale)
+    }
+
+    /// Decodes and verifies, beside the tasks that must not wait.
+    async fn check(&self, messages: &[Incoming], snapshot: Arc<Snapshot>, now: Instant) -> Checked {
+        let (messages, log) = (messages.to_vec(), self.log);
+        let check = move || {
+            let started = std::time::Instant::now();
+            let checked = check_all(&messages, &log, &snapshot, now);
+            metrics::histogram!("tracebond_check_seconds").record(started.elapsed().as_secs_f64());
+            checked
+        };
+        match tokio::task::spawn_blocking(check).await {
+            Ok(checked) => checked,
+            // Only a panic of the check itself; there is none at shutdown before the tasks' end.
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         }
-        let fresh = fresh?;
-        drop(snapshot);
-        self.wake.notary.notify_one();
-        self.wake.follower.notify_one();
-        mark_fresh(&mut outcomes, &fresh);
-        report(&outcomes);
-        report_events(&statements, &fresh, now);
-        Ok(Processed {
-            outcomes,
-            replies: self.receipts(&statements, now),
-        })
+    }
+
+    /// Makes what was checked durable, in as many transactions as it needs.
+    async fn commit(
+        &self,
+        version: u64,
+        checked: &Checked,
+        now: Instant,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut fresh = Vec::with_capacity(checked.statements.len());
+        let mut quarantine = checked.quarantine.as_slice();
+        let mut parts = parts(&checked.statements);
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        for part in parts {
+            let pass = self.standing.pass(version, now, self.shard);
+            let pass = pass.ok_or(StoreError::Fenced)?;
+            let commit = self.store.commit_behind(&pass, part, quarantine);
+            let committed = timed("commit", commit).await;
+            if matches!(committed, Err(StoreError::Fenced)) {
+                self.standing.refused(&pass);
+            }
+            fresh.extend(committed?);
+            quarantine = &[];
+        }
+        Ok(fresh)
+    }
+
+    /// Waits for another registry than that of this version, which was in force a moment ago.
+    async fn follow_registry(&self, version: u64) {
+        self.wake.registry.notify_one();
+        let moved = self.gate.moved_from(version);
+        let _ = tokio::time::timeout(STALE_WAIT, moved).await;
     }
 
     fn receipts(&self, statements: &[NewStatement], now: Instant) -> Vec<(DeviceAddress, Vec<u8>)> {
@@ -231,6 +281,50 @@ fn is_full(group: &BTreeMap<u64, &NewStatement>, next: &NewStatement) -> bool {
     let refused: usize = group.values().map(|statement| refusals(statement)).sum();
     !group.is_empty()
         && (group.len() == RECEIPT_STATEMENTS || refused + refusals(next) > RECEIPT_REFUSALS)
+}
+
+fn check_all(messages: &[Incoming], log: &Hash, snapshot: &Snapshot, now: Instant) -> Checked {
+    let mut checked = Checked::default();
+    for message in messages {
+        let (bytes, sender) = (&message.payload, message.sender.as_ref());
+        match check::check(bytes, sender, log, snapshot, now) {
+            Ok(statement) => {
+                let (device, id) = (statement.device.clone(), statement.id);
+                checked.outcomes.push(Outcome::Stored {
+                    device,
+                    id,
+                    fresh: false,
+                });
+                checked.statements.push(statement);
+            }
+            Err(rejection) => {
+                let kept = check::quarantined(bytes, &message.topic, &rejection, now);
+                checked.quarantine.push(kept);
+                checked.outcomes.push(Outcome::Quarantined(rejection));
+            }
+        }
+    }
+    checked
+}
+
+/// Statements in parts of at most [`EVENTS_MOST`] events.
+fn parts(statements: &[NewStatement]) -> Vec<&[NewStatement]> {
+    let mut events = 0;
+    let mut groups = Vec::new();
+    let mut from = 0;
+    for (place, statement) in statements.iter().enumerate() {
+        // A note has no events and is a row all the same.
+        let more = statement.events.len().max(1);
+        if events > 0 && events + more > EVENTS_MOST {
+            groups.push(&statements[from..place]);
+            (from, events) = (place, 0);
+        }
+        events += more;
+    }
+    if from < statements.len() {
+        groups.push(&statements[from..]);
+    }
+    groups
 }
 
 fn mark_fresh(outcomes: &mut [Outcome], flags: &[bool]) {

@@ -15,6 +15,7 @@ pub mod capture;
 pub mod command;
 pub mod config;
 pub mod disclosure;
+pub mod duty;
 pub mod erase;
 pub mod evidence;
 pub mod files;

@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::standing::Standing;
+use crate::duty::Duty;
 use crate::tls::{self, TlsError};
 use connection::{Connection, Ended};
 pub use login::{Login, USERNAME};
@@ -55,6 +55,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: u64 = 10;
 /// Pauses between attempts to connect: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Name of a shard's session at the broker.
+#[must_use]
+pub fn client_id(shard: u64) -> String {
+    format!("tracebond-ingest-{shard}")
+}
 
 /// How to reach the broker.
 #[derive(Clone)]
@@ -184,22 +190,22 @@ pub fn start(
     start_while(config, None, shutdown)
 }
 
-/// The same, connected only while this process leads: the broker keeps one session for the ingest
-/// of all, and whoever connects last has it, with all that was not acknowledged.
+/// The same, connected only while this process is on duty: the broker keeps one session for each
+/// shard, and whoever connects last has it, with all that was not acknowledged.
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_leading(
+pub fn start_on_duty(
     config: LinkConfig,
-    standing: Standing,
+    duty: Duty,
     shutdown: CancellationToken,
 ) -> Result<(Link, mpsc::Receiver<Delivery>), LinkError> {
-    start_while(config, Some(standing), shutdown)
+    start_while(config, Some(duty), shutdown)
 }
 
 fn start_while(
     config: LinkConfig,
-    standing: Option<Standing>,
+    duty: Option<Duty>,
     shutdown: CancellationToken,
 ) -> Result<(Link, mpsc::Receiver<Delivery>), LinkError> {
     let options = options(&config)?;
@@ -231,7 +237,7 @@ fn start_while(
         inflight,
         filter,
         ports,
-        standing,
+        duty,
         shutdown,
     };
     tokio::spawn(async move {
@@ -255,7 +261,7 @@ struct Keeper {
     inflight: u16,
     filter: String,
     ports: Ports,
-    standing: Option<Standing>,
+    duty: Option<Duty>,
     shutdown: CancellationToken,
 }
 
@@ -288,18 +294,12 @@ impl Keeper {
     /// Waits until it may connect; `None` after shutdown.
     async fn turn(&self) -> Option<Turn> {
         let ends = self.shutdown.child_token();
-        let Some(standing) = self.standing.clone() else {
-            return Some(Turn { ends, fence: None });
+        let Some(duty) = self.duty.clone() else {
+            return Some(Turn { ends, term: None });
         };
-        loop {
-            tokio::select! {
-                () = standing.leading() => {}
-                () = self.shutdown.cancelled() => return None,
-            }
-            if let Some(fence) = standing.fence() {
-                let fence = Some((fence, standing));
-                return Some(Turn { ends, fence });
-            }
+        tokio::select! {
+            term = duty.begun() => Some(Turn { ends, term: Some((term, duty.clone())) }),
+            () = self.shutdown.cancelled() => None,
         }
     }
 }
@@ -307,22 +307,22 @@ impl Keeper {
 /// The time in which this process may be connected.
 struct Turn {
     ends: CancellationToken,
-    fence: Option<(u64, Standing)>,
+    term: Option<(u64, Duty)>,
 }
 
 impl Turn {
-    /// Runs until its own end, which comes soon after this process leads no more.
+    /// Runs until its own end, which comes soon after this process is off duty.
     async fn bounds<T>(&self, running: impl Future<Output = T>) -> T {
-        let lost = async {
-            match &self.fence {
-                Some((fence, standing)) => standing.lost(*fence).await,
+        let over = async {
+            match &self.term {
+                Some((term, duty)) => duty.over(*term).await,
                 None => std::future::pending().await,
             }
         };
         tokio::pin!(running);
         tokio::select! {
             done = &mut running => return done,
-            () = lost => self.ends.cancel(),
+            () = over => self.ends.cancel(),
         }
         running.await
     }

@@ -50,7 +50,7 @@ const fn times(name: &'static str, labels: &'static [&'static str], help: &'stat
 }
 
 /// Every series.
-pub const ALL: [Series; 35] = [
+pub const ALL: [Series; 38] = [
     counter(
         "tracebond_statements_total",
         &[],
@@ -198,6 +198,21 @@ pub const ALL: [Series; 35] = [
         "tracebond_broker_receipts_dropped_total",
         &[],
         "Receipts that the embedded broker dropped; devices ask again",
+    ),
+    times(
+        "tracebond_check_seconds",
+        &[],
+        "Decoding and verifying one group of messages",
+    ),
+    times(
+        "tracebond_ingest_group_messages",
+        &[],
+        "Messages of one group that was taken from the broker",
+    ),
+    gauge(
+        "tracebond_adopted_sessions",
+        &[],
+        "Sessions at the broker taken over from processes that are gone",
     ),
     gauge("tracebond_stopping", &[], "1 while the platform drains"),
     HTTP[0],

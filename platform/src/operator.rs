@@ -85,7 +85,7 @@ impl Operator {
         gate: &Gate,
         registrar: &Registrar,
     ) -> Result<(), AdmitError> {
-        let snapshot = gate.snapshot().await;
+        let snapshot = gate.snapshot();
         let admitted = snapshot.key(&self.keys.organisation.kid());
         if admitted.is_none_or(|signed| signed.record.state != State::Active) {
             return Ok(());

@@ -1,9 +1,10 @@
 //! Keys and who answers for them, as ingest sees them.
 //!
-//! One [`Snapshot`] is in force at a time. Ingest holds [`Gate::enter`] from its first look at the
-//! snapshot until its commit; the notary closes the gate, appends the new head to the log, and only
+//! One [`Snapshot`] is in force at a time, and the database knows its version. Ingest checks against
+//! the snapshot and hands its version to the store, which compares it in the transaction that keeps
+//! the statements; the notary appends a new head in a transaction that waits for those, and only
 //! then swaps the snapshot. So every statement is checked against the very head that its batch
-//! header will carry, and versions never fall in log order.
+//! header will carry, and versions never fall in log order, whichever process took it.
 //!
 //! - `snapshot`: the registry at one version
 //! - `admit`: what a record must be before it comes in
@@ -13,34 +14,38 @@ mod snapshot;
 
 use std::sync::Arc;
 
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::watch;
 
 pub use admit::AdmitError;
 pub use snapshot::{Entry, Snapshot};
 
-/// The snapshot in force, and the gate that keeps ingest and a new head apart.
+/// The snapshot in force in this process.
 #[derive(Debug)]
-pub struct Gate(RwLock<Arc<Snapshot>>);
+pub struct Gate(watch::Sender<Arc<Snapshot>>);
 
 impl Gate {
     /// A gate with this snapshot in force.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(RwLock::new(Arc::new(snapshot)))
+        Self(watch::Sender::new(Arc::new(snapshot)))
     }
 
-    /// Held by ingest from its first look until its commit.
-    pub async fn enter(&self) -> RwLockReadGuard<'_, Arc<Snapshot>> {
-        self.0.read().await
+    /// The snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.borrow())
     }
 
-    /// The snapshot, for readers that write nothing.
-    pub async fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&*self.0.read().await)
+    /// Waits until another version than this is in force.
+    pub async fn moved_from(&self, version: u64) {
+        let mut seen = self.0.subscribe();
+        // The sender lives as long as `self`.
+        let _ = seen
+            .wait_for(|snapshot| snapshot.head.map_or(0, |head| head.version) != version)
+            .await;
     }
 
-    /// Waits until no ingest is inside and keeps it out.
-    pub(crate) async fn close(&self) -> RwLockWriteGuard<'_, Arc<Snapshot>> {
-        self.0.write().await
+    pub(crate) fn set(&self, snapshot: Arc<Snapshot>) {
+        self.0.send_replace(snapshot);
     }
 }

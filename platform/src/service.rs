@@ -16,15 +16,16 @@ use schemas::time::Clock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::anchor::{self, Notary, NotaryError, Registrar};
+use crate::anchor::{self, Lease, Notary, NotaryError, Registrar};
 use crate::broker::BrokerError;
 use crate::bundle::Bundler;
 use crate::config::Config;
+use crate::duty::{self, Duty};
 use crate::folder::{DataFolder, FolderError};
 use crate::http::{self, App};
 use crate::ingest::{self, Ingest};
 use crate::keys::KeyFileError;
-use crate::link::{self, LinkError};
+use crate::link::{self, Link, LinkError};
 use crate::operator::Operator;
 use crate::registry::{AdmitError, Gate};
 use crate::standing::Standing;
@@ -128,6 +129,7 @@ pub struct Handle {
     pub ca: Option<Hash>,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
     failed: CancellationToken,
+    duty_task: JoinHandle<()>,
     broker_task: Option<JoinHandle<()>>,
     broker_shutdown: CancellationToken,
     _folder: DataFolder,
@@ -147,6 +149,9 @@ impl Handle {
             }
         }
         self.broker_shutdown.cancel();
+        if tokio::time::timeout(DRAIN, self.duty_task).await.is_err() {
+            tracing::warn!("the link to the broker did not end in time");
+        }
         if let Some(task) = self.broker_task
             && tokio::time::timeout(DRAIN, task).await.is_err()
         {
@@ -167,7 +172,7 @@ pub async fn run(
     tls::install_provider();
     let mut core = Core::open(&config, clock).await?;
     crate::erase::settle(&config, &*core.store, &core.tiles).await?;
-    let mut notary = core.notary(&config).await?;
+    let notary = core.notary(&config).await?;
     let certificates = config.tls.then(|| certificates(&config)).transpose()?;
     let broker_shutdown = CancellationToken::new();
     let broker = open_broker(
@@ -177,9 +182,9 @@ pub async fn run(
         &broker_shutdown,
     )
     .await?;
-    let (standing, ends) = (core.standing.clone(), broker_shutdown.child_token());
-    let (link, deliveries) = link::start_leading(broker.link, standing, ends)?;
-    notary.link = Some(link.clone());
+    let (duty, ends) = (Duty::default(), broker_shutdown.child_token());
+    let link_config = broker.link.clone();
+    let (link, deliveries) = link::start_on_duty(broker.link, duty.clone(), ends)?;
     let ingest = core.ingest(&config);
     let (registrar, admissions) = anchor::admissions();
 
@@ -214,10 +219,31 @@ pub async fn run(
     }
     // The worker ends first, so that what it stored is still anchored; then the notary.
     let (after_worker, failed) = (CancellationToken::new(), CancellationToken::new());
-    let worker = ingest::run(ingest, link, deliveries, shutdown.clone());
+    if config.broker.url.is_some() {
+        let adoption = core.adoption(&config, link_config, Arc::clone(&ingest));
+        tasks.push(("adoption", tokio::spawn(adoption.run(shutdown.clone()))));
+    }
+    let worker = ingest::run(
+        ingest,
+        link.clone(),
+        duty.clone(),
+        deliveries,
+        config.ingest.workers(),
+        shutdown.clone(),
+    );
     let worker = tokio::spawn(then_cancel(worker, after_worker.clone()));
-    let notary = tokio::spawn(keep_log(notary, admissions, after_worker, failed.clone()));
+    let after_notary = CancellationToken::new();
+    let notary = keep_log(notary, admissions, after_worker, failed.clone());
+    let notary = tokio::spawn(then_cancel(notary, after_notary.clone()));
+    let teller = tokio::spawn(core.teller(link.clone()).run(after_notary));
     let follower = tokio::spawn(core.follower(&config).run(shutdown.clone()));
+    let on_duty = keep_duty(
+        duty,
+        core.shard_lease(&config),
+        core.standing.clone(),
+        link,
+        broker_shutdown.child_token(),
+    );
     let passwords = tokio::spawn(core.passwords(&config, shutdown.clone()));
     let own_keys = OwnKeys {
         operator: operator.clone(),
@@ -234,6 +260,7 @@ pub async fn run(
         ("http", http),
         ("ingest", worker),
         ("notary", notary),
+        ("teller", teller),
         ("follower", follower),
         ("passwords", passwords),
         ("own keys", own_keys),
@@ -251,6 +278,7 @@ pub async fn run(
         ca: certificates.map(|certificates| certificates.fingerprint),
         tasks,
         failed,
+        duty_task: tokio::spawn(on_duty),
         broker_task: broker.task,
         broker_shutdown,
         _folder: core.folder,
@@ -359,6 +387,20 @@ impl OwnKeys {
             () = keep => {}
         }
     }
+}
+
+/// On duty until the link has ended, which is after everything that uses it; only then another
+/// process may have the shard, and with it the session at the broker.
+async fn keep_duty(
+    duty: Duty,
+    lease: Arc<Lease>,
+    standing: Standing,
+    link: Link,
+    shutdown: CancellationToken,
+) {
+    duty::keep(duty, Arc::clone(&lease), standing, shutdown).await;
+    link.ended().await;
+    lease.release().await;
 }
 
 async fn then_cancel(work: impl Future<Output = ()>, next: CancellationToken) {

@@ -1,19 +1,25 @@
 //! What this process is to the log, as the parts that are not the notary see it: whether they may
-//! write. One process leads, under the fence of its lease; all others stand by.
+//! store statements. One process leads, under the fence of its lease; the others take statements and
+//! make batches as long as somebody leads (decision 0013).
 //!
-//! This is only what was last known here. Safety never rests on it: whoever writes hands its fence
-//! to the store, which compares it with the lease in the same transaction.
+//! This is only what was last known here. Safety never rests on it: whoever writes hands a [`Pass`]
+//! to the store, which compares it with lease and gate in the same transaction.
 
 use std::sync::Arc;
 
+use schemas::time::Instant;
 use tokio::sync::watch;
+
+use crate::store::Pass;
 
 /// Standby, leader, or in between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stand {
-    /// Another process leads, or this one has not asked yet.
+    /// This one has not asked yet, or nobody is known to lead.
     #[default]
     Standby,
+    /// Another process leads; this one takes statements and makes batches of them.
+    Worker,
     /// Nobody else leads, but too few witnesses have confirmed what the database says of the log.
     Unconfirmed {
         /// How many have.
@@ -34,6 +40,7 @@ impl Stand {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Standby => "standby",
+            Self::Worker => "worker",
             Self::Unconfirmed { .. } => "unconfirmed",
             Self::Leader { .. } => "leader",
         }
@@ -72,6 +79,34 @@ impl Standing {
         self.now().fence()
     }
 
+    /// The conditions for storing what was checked against a registry version; `None` while nobody
+    /// leads, as far as is known here.
+    #[must_use]
+    pub fn pass(&self, version: u64, now: Instant, shard: u64) -> Option<Pass> {
+        let fence = match self.now() {
+            Stand::Leader { fence } => Some(fence),
+            Stand::Worker => None,
+            Stand::Standby | Stand::Unconfirmed { .. } => return None,
+        };
+        Some(Pass {
+            version,
+            fence,
+            now,
+            shard,
+        })
+    }
+
+    /// True while somebody leads, as far as is known here.
+    #[must_use]
+    pub fn is_led(&self) -> bool {
+        matches!(self.now(), Stand::Leader { .. } | Stand::Worker)
+    }
+
+    /// Waits for a change.
+    pub async fn changed(&self, from: Stand) {
+        self.until(|stand| stand != from).await;
+    }
+
     /// Says what it is now; whoever waits for a change wakes.
     pub(crate) fn set(&self, stand: Stand) {
         let leads = f64::from(u8::from(stand.fence().is_some()));
@@ -82,9 +117,9 @@ impl Standing {
         }
     }
 
-    /// The store has refused this fence: whoever led under it leads no more.
-    pub(crate) fn refused(&self, fence: u64) {
-        if self.fence() == Some(fence) {
+    /// The store has refused this pass: whoever led under its fence leads no more.
+    pub(crate) fn refused(&self, pass: &Pass) {
+        if pass.fence.is_some() && self.fence() == pass.fence {
             self.set(Stand::Standby);
         }
     }

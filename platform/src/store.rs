@@ -24,6 +24,8 @@ pub use readers::ReaderStore;
 pub use rows::*;
 pub use schema::{Schema, schema};
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use captures::CaptureStore;
 use erasure::ErasureStore;
@@ -86,12 +88,12 @@ pub trait IngestStore: Send + Sync {
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>>;
-    /// The same for one of several processes: only while the lease on the log has this fence
-    /// ([`StoreError::Fenced`]), which nobody changes until the commit. So a process that was
-    /// paused adds nothing that it checked against a registry of before.
-    async fn commit_under(
+    /// The same for one of several processes: only while a leader has the lease on the log
+    /// ([`StoreError::Fenced`]) and the registry version is the one that the statements were checked
+    /// against ([`StoreError::Stale`]), which nobody changes until the commit.
+    async fn commit_behind(
         &self,
-        fence: u64,
+        pass: &Pass,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>>;
@@ -110,8 +112,26 @@ pub trait LogStore: Send + Sync {
     ) -> Stored<Option<u64>>;
     /// Ends the lease of a holder; nothing where another holds it.
     async fn release_lease(&self, name: &str, holder: &str) -> Stored<()>;
-    /// Statements of the oldest registry version that wait for a batch, in order of arrival.
-    async fn queued(&self, limit: u32) -> Stored<Vec<Queued>>;
+    /// Ends every lease of a holder that is known to be gone.
+    async fn release_leases(&self, holder: &str) -> Stored<()>;
+    /// Names and ends of all leases.
+    async fn leases(&self) -> Stored<Vec<(String, Instant)>>;
+    /// True while a leader that has confirmed its log has the lease at `now`.
+    async fn is_led(&self, now: Instant) -> Stored<bool>;
+    /// Lets statements in that were checked against this registry version, as the leader with this
+    /// fence ([`StoreError::Fenced`]); waits for whoever is committing.
+    async fn open_gate(&self, fence: u64, version: u64) -> Stored<()>;
+    /// Statements that wait for a batch and are this process's to make, of the oldest registry
+    /// version among them, in order of arrival.
+    async fn queued(&self, whose: &Whose, limit: u32) -> Stored<Vec<Queued>>;
+    /// Keeps a batch whose statements leave the queue; false, and nothing changed, if another process
+    /// has batched one of them or has made a batch of this number.
+    async fn make_batch(&self, batch: &MadeBatch) -> Stored<bool>;
+    /// Number and header of the newest batch that a shard has made.
+    async fn last_made(&self, shard: u64) -> Stored<Option<(u64, Vec<u8>)>>;
+    /// Batches that wait for their place in the log, without their statements, in the order in which
+    /// they may have it: none of a registry version above that of a statement that waits.
+    async fn made_batches(&self, limit: u32) -> Stored<Vec<MadeBatch>>;
     /// Appends entries and what they anchor.
     async fn append(&self, append: &Append) -> Stored<()>;
     /// Entries from a position.
@@ -147,6 +167,8 @@ pub trait TraceStore: Send + Sync {
     async fn events_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<StoredEvent>>;
     /// A statement.
     async fn statement(&self, id: &Hash) -> Stored<Option<KeptStatement>>;
+    /// Whose statements are; unknown ones are left out.
+    async fn devices_of(&self, statements: &[Hash]) -> Stored<BTreeMap<Hash, DeviceAddress>>;
     /// Leaves of a statement in order.
     async fn events_of_statement(&self, id: &Hash) -> Stored<Vec<KeptEvent>>;
     /// Ids of a device's statements by (epoch, seq).

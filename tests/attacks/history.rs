@@ -40,7 +40,7 @@ async fn smuggle(world: &World, message: &Message, snapshot: &platform::registry
 async fn an_operator_who_rolls_the_registry_back_to_revive_a_key_is_caught() {
     let mut world = World::with_line_1().await;
     world.enrol("qinghe/line-2").await;
-    let before = world.gate.snapshot().await;
+    let before = world.gate.snapshot();
     world.set_state("qinghe/line-1", REVOKED).await;
     let honest = world.send("qinghe/line-2", &[inspected(1)]).await;
     world.anchor().await;
@@ -63,7 +63,7 @@ async fn an_operator_who_rolls_the_registry_back_to_revive_a_key_is_caught() {
 #[tokio::test]
 async fn an_operator_who_sits_on_a_revocation_is_caught() {
     let mut world = World::with_line_1().await;
-    let before = world.gate.snapshot().await;
+    let before = world.gate.snapshot();
     world.set_state("qinghe/line-1", REVOKED).await;
     world.clock.advance(Duration::from_secs(601));
     let message = world.device("qinghe/line-1").say(&[commissioned()]);
@@ -196,7 +196,7 @@ async fn an_operator_who_backdates_a_revocation_is_caught() {
     let sent = world.send("qinghe/line-1", &[commissioned()]).await;
     world.anchor().await;
     let honest = world.bundle(&[sent.id()]).await;
-    let anchored = world.gate.snapshot().await.head.unwrap();
+    let anchored = world.gate.snapshot().head.unwrap();
     world.set_state("qinghe/line-1", REVOKED).await;
     world.anchor().await;
 

@@ -122,7 +122,7 @@ async fn batch_of_very_many_refused_events_can_still_be_proven() {
     for message in &messages {
         let sender = Some(address.clone());
         let topic = address.capture_topic();
-        let payload = message.clone();
+        let payload = message.clone().into();
         let incoming = Incoming {
             topic,
             sender,

@@ -137,7 +137,7 @@ async fn a_chain_that_has_moved_keeps_nothing() {
     let device: schemas::ids::DeviceAddress = "operator/qinghe-erp".parse().unwrap();
     let (position, last) = store.capture_chain(&device).await.unwrap().unwrap();
     let mut stale = platform::store::captures::NewCapture {
-        fence: None,
+        pass: None,
         kept: platform::store::captures::KeptCapture {
             id: "0".repeat(32),
             attempt: 1,

@@ -4,7 +4,7 @@ use platform::store::captures::{CapturedEvent, ChainMove, KeptCapture, NewCaptur
 use schemas::hash::Hash;
 
 use super::engine::Engine;
-use super::made::{at, device, hash, statement};
+use super::made::{OWN, at, device, hash, statement};
 use crate::world::events::LOT;
 use crate::world::people::Device;
 
@@ -17,7 +17,7 @@ fn job(signer: &mut Device, id: &str, before: Option<Hash>) -> NewCapture {
         position,
     };
     NewCapture {
-        fence: None,
+        pass: None,
         kept: KeptCapture {
             id: id.to_owned(),
             capturer: "erp".parse().unwrap(),
@@ -76,7 +76,7 @@ pub async fn capture_is_kept_whole(engine: &Engine) {
     let chain = store.capture_chain(&last.device).await.unwrap();
     assert_eq!(chain, Some((last.position, last.id)));
     // The statement is one like any other, and is known to be somebody else's words.
-    assert_eq!(store.queued(10).await.unwrap().len(), 1);
+    assert_eq!(store.queued(&OWN, 10).await.unwrap().len(), 1);
     let events = store.events_of_items(&[LOT.into()], 10).await.unwrap();
     assert_eq!(events.len(), 2);
     for event in events {

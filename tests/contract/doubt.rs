@@ -54,7 +54,7 @@ async fn record_admitted_unnoticed_counts() {
     let record = device_record(log, address, &key_of(address), |_| ());
     let signed = SignedRecord::sign(&key_of("qinghe"), record);
     // What admitting would have appended, made by a notary on the same state.
-    let mut next = (*world.gate.snapshot().await).clone();
+    let mut next = (*world.gate.snapshot()).clone();
     let kept = next.admit(signed.bytes().to_vec(), &world.policy).unwrap();
     let head = next.next_head().unwrap();
     let made = world.clock.now();
@@ -72,7 +72,7 @@ async fn record_admitted_unnoticed_counts() {
     // Then what was committed is in force: the same record changes nothing more.
     let version = world.admit_record(signed.bytes()).await.unwrap();
     assert_eq!(version, head.version);
-    let snapshot = world.gate.snapshot().await;
+    let snapshot = world.gate.snapshot();
     assert_eq!(snapshot.head, Some(head));
     assert!(snapshot.active_capture(&address.parse().unwrap()).is_some());
     world.anchor().await;

@@ -130,7 +130,7 @@ fn capture(document: &str, statement: &NewStatement) -> NewCapture {
         kept,
         document: document.as_bytes().to_vec(),
         chain: None,
-        fence: None,
+        pass: None,
         statements: vec![statement.clone()],
         places: vec![place],
     }

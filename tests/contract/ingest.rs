@@ -8,7 +8,7 @@ use platform::store::{NewStatement, QUARANTINE_ROWS, Store};
 use schemas::hash::Hash;
 
 use super::engine::Engine;
-use super::made::{at, device, kept, rival, single, statement, unreadable};
+use super::made::{OWN, at, device, kept, rival, single, statement, unreadable};
 use crate::world::events::LOT;
 
 pub async fn statement_is_stored_once(engine: &Engine) {
@@ -22,7 +22,7 @@ pub async fn statement_is_stored_once(engine: &Engine) {
     assert_eq!(fresh, [false, true]);
     let totals = store.totals().await.unwrap();
     assert_eq!((totals.statements, totals.events), (2, 3));
-    assert_eq!(store.queued(10).await.unwrap().len(), 2);
+    assert_eq!(store.queued(&OWN, 10).await.unwrap().len(), 2);
     let found = store.statement(&one.id).await.unwrap().unwrap();
     assert_eq!(
         (found.id, found.kid, found.bytes),
@@ -74,7 +74,7 @@ pub async fn refused_events_keep_their_leaf_and_name_nothing(engine: &Engine) {
     assert!(found[2].content.is_some());
     let named = store.events_of_items(&[LOT.into()], 10).await.unwrap();
     assert_eq!(named.len(), 1);
-    let queued = store.queued(10).await.unwrap();
+    let queued = store.queued(&OWN, 10).await.unwrap();
     assert_eq!((queued[0].accepted, queued[0].refused), (1, 2));
     let totals = store.totals().await.unwrap();
     assert_eq!((totals.events, totals.refused), (1, 2));
@@ -130,7 +130,7 @@ pub async fn same_statements_by_many_writers_are_each_new_once(engine: &Engine) 
     assert!(new.values().all(|times| *times == 1), "{new:?}");
     let totals = engine.store.totals().await.unwrap();
     assert_eq!((totals.statements, totals.events), (40, 80));
-    assert_eq!(engine.store.queued(100).await.unwrap().len(), 40);
+    assert_eq!(engine.store.queued(&OWN, 100).await.unwrap().len(), 40);
     assert_eq!(engine.store.chain_events(None).await.unwrap(), []);
 }
 
@@ -171,7 +171,7 @@ pub async fn two_statements_in_one_place_are_a_fork(engine: &Engine) {
     let mut both = vec![one.id, other.id];
     both.sort();
     assert_eq!(store.ids_at(&one.device, one.position).await.unwrap(), both);
-    assert_eq!(store.queued(10).await.unwrap().len(), 3);
+    assert_eq!(store.queued(&OWN, 10).await.unwrap().len(), 3);
 }
 
 pub async fn forks_by_two_writers_at_once_are_all_seen(engine: &Engine) {

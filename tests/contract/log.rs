@@ -3,14 +3,14 @@
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use platform::store::{KeptCheckpoint, Store, StoreError};
+use platform::store::{KeptCheckpoint, Pass, Store, StoreError, Whose};
 use schemas::hash::Hash;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::engine::Engine;
 use super::ingest::join_all;
-use super::made::{append, at, batch, device, hash, head, record, single};
+use super::made::{OWN, anchor, append, at, device, hash, head, made, placed, record, single};
 use crate::kill::process::DEADLINE;
 
 const LOG: &str = "log";
@@ -73,18 +73,179 @@ pub async fn stale_ingest_adds_nothing(engine: &Engine) {
     let mut line = device("qinghe/line-1");
     let (first, second) = (single(&mut line, 1, 0), single(&mut line, 2, 0));
     let bad = super::made::unreadable("bad", "cbor");
-    let no_lease = old.commit_under(1, from_ref(&first), &[]).await;
+    let no_lease = old.commit_behind(&pass(1, 1), from_ref(&first), &[]).await;
     assert!(matches!(no_lease, Err(StoreError::Fenced)), "{no_lease:?}");
     let fence = take(old, "old", 0).await.unwrap();
-    let fresh = old.commit_under(fence, from_ref(&first), &[]).await;
+    let closed = old
+        .commit_behind(&pass(fence, 1), from_ref(&first), &[])
+        .await;
+    assert!(matches!(closed, Err(StoreError::Fenced)), "{closed:?}");
+    old.open_gate(fence, 1).await.unwrap();
+    let fresh = old
+        .commit_behind(&pass(fence, 1), from_ref(&first), &[])
+        .await;
     assert_eq!(fresh.unwrap(), [true]);
     let next = take(&*new, "new", 100).await.unwrap();
-    let stale = old.commit_under(fence, from_ref(&second), &[bad]).await;
+    assert!(matches!(
+        old.open_gate(fence, 1).await,
+        Err(StoreError::Fenced)
+    ));
+    let stale = old
+        .commit_behind(&pass(fence, 1), from_ref(&second), &[bad])
+        .await;
     assert!(matches!(stale, Err(StoreError::Fenced)), "{stale:?}");
     let totals = new.totals().await.unwrap();
     assert_eq!((totals.statements, totals.quarantined), (1, 0));
-    let fresh = new.commit_under(next, &[first, second], &[]).await;
+    new.open_gate(next, 1).await.unwrap();
+    let fresh = new
+        .commit_behind(&pass(next, 1), &[first, second], &[])
+        .await;
     assert_eq!(fresh.unwrap(), [false, true]);
+}
+
+/// A leader's, for what was checked against a registry version.
+fn pass(fence: u64, version: u64) -> Pass {
+    Pass {
+        version,
+        fence: Some(fence),
+        now: at(0),
+        shard: 0,
+    }
+}
+
+/// A process that does not lead stores while somebody does, at the registry version in force.
+pub async fn worker_stores_while_somebody_leads(engine: &Engine) {
+    let (leader, worker) = (&*engine.store, engine.second().await);
+    let mut line = device("qinghe/line-1");
+    let mut one = |second| single(&mut line, second, 0);
+    let beside = |version, second| Pass {
+        version,
+        fence: None,
+        now: at(second),
+        shard: 1,
+    };
+    let alone = worker.commit_behind(&beside(1, 0), &[one(1)], &[]).await;
+    assert!(matches!(alone, Err(StoreError::Fenced)), "{alone:?}");
+    let fence = take(leader, "leader", 0).await.unwrap();
+    assert!(
+        !worker.is_led(at(1)).await.unwrap(),
+        "it has confirmed nothing yet"
+    );
+    leader.open_gate(fence, 1).await.unwrap();
+    assert!(worker.is_led(at(1)).await.unwrap());
+    let stored = worker.commit_behind(&beside(1, 1), &[one(2)], &[]).await;
+    assert_eq!(stored.unwrap(), [true]);
+    let old = worker.commit_behind(&beside(0, 1), &[one(3)], &[]).await;
+    assert!(matches!(old, Err(StoreError::Stale)), "{old:?}");
+    let mut moved = append(fence, 0, &["head 2"]);
+    moved.registry = Some((vec![record("a", "qinghe", 1, 2)], head(2, 1), at(0)));
+    leader.append(&moved).await.unwrap();
+    let before = worker.commit_behind(&beside(1, 1), &[one(4)], &[]).await;
+    assert!(matches!(before, Err(StoreError::Stale)), "{before:?}");
+    let stored = worker.commit_behind(&beside(2, 1), &[one(5)], &[]).await;
+    assert_eq!(stored.unwrap(), [true]);
+    assert!(!worker.is_led(at(31)).await.unwrap());
+    let over = worker.commit_behind(&beside(2, 31), &[one(6)], &[]).await;
+    assert!(matches!(over, Err(StoreError::Fenced)), "{over:?}");
+    assert_eq!(leader.totals().await.unwrap().statements, 2);
+}
+
+/// Each process batches its own; a leader also what is left by others. A statement is in one batch,
+/// and no header of a newer registry version goes before one of an older.
+pub async fn batches_of_several_processes(engine: &Engine) {
+    let (store, other) = (&*engine.store, engine.second().await);
+    let fence = take(store, "a", 0).await.unwrap();
+    store.open_gate(fence, 1).await.unwrap();
+    let mut line = device("qinghe/line-1");
+    let all: Vec<_> = (0..4).map(|n| single(&mut line, n, n.into())).collect();
+    let (own, theirs) = all.split_at(2);
+    store
+        .commit_behind(&pass(fence, 1), own, &[])
+        .await
+        .unwrap();
+    let beside = Pass {
+        fence: None,
+        shard: 1,
+        ..pass(fence, 1)
+    };
+    other.commit_behind(&beside, theirs, &[]).await.unwrap();
+    let ids = async |whose: Whose| -> Vec<Hash> {
+        let queued = store.queued(&whose, 10).await.unwrap();
+        queued.into_iter().map(|one| one.id).collect()
+    };
+    assert_eq!(ids(OWN).await, [all[0].id, all[1].id]);
+    assert_eq!(ids(Whose { shard: 1, ..OWN }).await, [all[2].id, all[3].id]);
+    let old = Whose {
+        before: at(3),
+        ..OWN
+    };
+    assert_eq!(ids(old).await, [all[0].id, all[1].id, all[2].id]);
+    assert_eq!(ids(Whose { below: 2, ..OWN }).await.len(), 4);
+
+    let first = made(0, &[all[0].id, all[2].id]);
+    assert!(store.make_batch(&first).await.unwrap());
+    let mut late = made(0, &[all[2].id, all[3].id]);
+    late.shard = 1;
+    assert!(
+        !other.make_batch(&late).await.unwrap(),
+        "one of them is taken"
+    );
+    assert_eq!(ids(Whose { shard: 1, ..OWN }).await, [all[3].id]);
+    assert!(
+        !store.make_batch(&made(0, &[all[1].id])).await.unwrap(),
+        "the number is taken"
+    );
+    late.statements = vec![all[3].id];
+    late.registry_version = 2;
+    assert!(other.make_batch(&late).await.unwrap());
+    let waiting = async || -> Vec<(u64, u64)> {
+        let made = store.made_batches(10).await.unwrap();
+        made.iter().map(|one| (one.shard, one.seq)).collect()
+    };
+    assert_eq!(
+        waiting().await,
+        [(0, 0)],
+        "a statement of version 1 still waits"
+    );
+    assert!(store.make_batch(&made(1, &[all[1].id])).await.unwrap());
+    assert_eq!(waiting().await, [(0, 0), (0, 1), (1, 0)]);
+    assert_eq!(
+        store.last_made(0).await.unwrap(),
+        Some((1, b"header 1".to_vec()))
+    );
+    assert!(
+        store
+            .statement(&all[0].id)
+            .await
+            .unwrap()
+            .unwrap()
+            .batch
+            .is_none()
+    );
+    store.append(&placed(fence, 0, &first)).await.unwrap();
+    assert_eq!(waiting().await, [(0, 1), (1, 0)]);
+    let place = store
+        .statement(&all[2].id)
+        .await
+        .unwrap()
+        .unwrap()
+        .batch
+        .unwrap();
+    assert_eq!(
+        (place.log_index, place.shard, place.seq, place.position),
+        (0, 0, 0, 1)
+    );
+    assert_eq!(
+        store.last_made(1).await.unwrap(),
+        Some((0, b"header 0".to_vec()))
+    );
+    assert_eq!(store.last_made(2).await.unwrap(), None);
+    let five = single(&mut line, 5, 5);
+    store.commit(from_ref(&five), &[]).await.unwrap();
+    assert!(
+        !store.make_batch(&made(0, &[five.id])).await.unwrap(),
+        "the number is in the log"
+    );
 }
 
 /// Waits until a writer has come so far, which it must before it ends.
@@ -109,11 +270,15 @@ async fn ended(writer: JoinHandle<u64>) -> u64 {
 pub async fn take_over_waits_for_ingest_or_ingest_fails(engine: &Engine) {
     let (old, new) = (Arc::clone(&engine.store), engine.second().await);
     let fence = take(&*old, "old", 0).await.unwrap();
+    old.open_gate(fence, 1).await.unwrap();
     let writing = tokio::spawn(async move {
         let mut line = device("qinghe/line-1");
         for written in 0_u64.. {
             let one = single(&mut line, 1, 0);
-            match old.commit_under(fence, from_ref(&one), &[]).await {
+            match old
+                .commit_behind(&pass(fence, 1), from_ref(&one), &[])
+                .await
+            {
                 Ok(_) => {}
                 Err(StoreError::Fenced) => return written,
                 Err(error) => panic!("{error:?}"),
@@ -124,6 +289,7 @@ pub async fn take_over_waits_for_ingest_or_ingest_fails(engine: &Engine) {
     let statements = async || new.totals().await.unwrap().statements;
     until_written(&writing, async || statements().await >= 10).await;
     assert_eq!(take(&*new, "new", 100).await, Some(2));
+    new.open_gate(2, 1).await.unwrap();
     let then = statements().await;
     assert_eq!(ended(writing).await, then);
     assert_eq!(statements().await, then);
@@ -203,14 +369,16 @@ pub async fn failed_append_leaves_nothing(engine: &Engine) {
     let one = single(&mut device("qinghe/line-1"), 1, 0);
     store.commit(from_ref(&one), &[]).await.unwrap();
     // The registry version is taken, so neither the entry nor the batch may stay.
-    let mut again = batch(fence, 1, 0, &[one.id]);
+    let waiting = made(0, &[one.id]);
+    assert!(store.make_batch(&waiting).await.unwrap());
+    let mut again = placed(fence, 1, &waiting);
     again.registry = first.registry.clone();
     let failed = store.append(&again).await;
     assert!(matches!(failed, Err(StoreError::Database(_))), "{failed:?}");
     assert_eq!(store.entries(0, 10).await.unwrap().len(), 1);
     assert_eq!(store.log_head().await.unwrap().unwrap().0, 1);
     assert!(store.last_batch(0).await.unwrap().is_none());
-    assert_eq!(store.queued(10).await.unwrap().len(), 1);
+    assert_eq!(store.made_batches(10).await.unwrap().len(), 1);
     assert!(store.inclusions_due(10, 10).await.unwrap().is_empty());
 }
 
@@ -255,14 +423,14 @@ pub async fn queue_gives_the_oldest_registry_version_in_order(engine: &Engine) {
     let mut expected = vec![same_time[0].id, same_time[1].id];
     expected.sort();
     expected.push(late.id);
-    let queued = store.queued(10).await.unwrap();
+    let queued = store.queued(&OWN, 10).await.unwrap();
     let ids: Vec<Hash> = queued.iter().map(|queued| queued.id).collect();
     assert_eq!(ids, expected);
     assert_eq!((queued[2].received, queued[2].registry_version), (at(9), 1));
-    assert_eq!(store.queued(2).await.unwrap().len(), 2);
+    assert_eq!(store.queued(&OWN, 2).await.unwrap().len(), 2);
     let fence = take(store, "a", 0).await.unwrap();
-    store.append(&batch(fence, 0, 0, &ids)).await.unwrap();
-    let next = store.queued(10).await.unwrap();
+    anchor(store, fence, 0, 0, &ids).await;
+    let next = store.queued(&OWN, 10).await.unwrap();
     let next: Vec<Hash> = next.iter().map(|queued| queued.id).collect();
     assert_eq!(next, [newer.id]);
 }
@@ -275,14 +443,12 @@ pub async fn batch_takes_its_statements_from_the_queue(engine: &Engine) {
     assert!(store.last_batch(0).await.unwrap().is_none());
     let fence = take(store, "a", 0).await.unwrap();
     let order = [all[2].id, all[0].id];
-    let mut first = batch(fence, 0, 0, &order);
-    first.batches[0].refused = Some(b"refused".to_vec());
-    store.append(&first).await.unwrap();
-    store
-        .append(&batch(fence, 1, 1, &[all[1].id]))
-        .await
-        .unwrap();
-    assert!(store.queued(10).await.unwrap().is_empty());
+    let mut first = made(0, &order);
+    first.refused = Some(b"refused".to_vec());
+    assert!(store.make_batch(&first).await.unwrap());
+    store.append(&placed(fence, 0, &first)).await.unwrap();
+    anchor(store, fence, 1, 1, &[all[1].id]).await;
+    assert!(store.queued(&OWN, 10).await.unwrap().is_empty());
     let found = store.batch(0, 0).await.unwrap().unwrap();
     assert_eq!((found.shard, found.seq, found.log_index), (0, 0, 0));
     assert_eq!(

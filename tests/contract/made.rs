@@ -1,6 +1,8 @@
 //! Rows for stores: validly signed statements over events of which only what is stored matters.
 
-use platform::store::{Append, KeptRecord, NewBatch, NewEvent, NewQuarantine, NewStatement};
+use platform::store::{
+    Append, KeptRecord, MadeBatch, NewBatch, NewEvent, NewQuarantine, NewStatement, Store, Whose,
+};
 use schemas::event::{Salt, Source};
 use schemas::hash::{Hash, sha256};
 use schemas::registry::{Head, SignedRecord};
@@ -96,20 +98,45 @@ pub fn append(fence: u64, first: u64, entries: &[&str]) -> Append {
     }
 }
 
-/// One entry that anchors a batch of statements.
-pub fn batch(fence: u64, index: u64, seq: u64, statements: &[Hash]) -> Append {
-    let batch = NewBatch {
+/// A batch of statements that wait.
+pub fn made(seq: u64, statements: &[Hash]) -> MadeBatch {
+    MadeBatch {
         shard: 0,
         seq,
-        log_index: index,
+        registry_version: 1,
+        header: format!("header {seq}").into_bytes(),
         refused: None,
         statements: statements.to_vec(),
+    }
+}
+
+/// One entry that gives a made batch its place.
+pub fn placed(fence: u64, index: u64, batch: &MadeBatch) -> Append {
+    let placed = NewBatch {
+        shard: batch.shard,
+        seq: batch.seq,
+        log_index: index,
+        refused: batch.refused.clone(),
     };
     Append {
-        batches: vec![batch],
+        batches: vec![placed],
         ..append(fence, index, &[&format!("header {index}")])
     }
 }
+
+/// Makes a batch of statements that wait and gives it its place.
+pub async fn anchor(store: &dyn Store, fence: u64, index: u64, seq: u64, statements: &[Hash]) {
+    let batch = made(seq, statements);
+    assert!(store.make_batch(&batch).await.unwrap());
+    store.append(&placed(fence, index, &batch)).await.unwrap();
+}
+
+/// Everything that waits in shard 0.
+pub const OWN: Whose = Whose {
+    shard: 0,
+    before: Instant::from_seconds(0),
+    below: 0,
+};
 
 /// A version of the record of a key, counting from a registry version.
 pub fn record(key: &str, organisation: &str, version: u64, head: u64) -> KeptRecord {

@@ -45,7 +45,7 @@ fn document(world: &World, name: &str, lists: [&[&str]; 4], shipping: &[&str]) -
 }
 
 async fn hand_in(world: &World, signed: &SignedDisclosure) -> Result<(), RefusedDisclosure> {
-    let registry = world.gate.snapshot().await;
+    let registry = world.gate.snapshot();
     let bytes = signed.bytes().to_vec();
     let now = world.clock.now();
     accept(&*world.store, &registry, &world.policy.log, bytes, now)
@@ -225,7 +225,7 @@ async fn only_the_organisations_own_key_and_the_next_version_count() {
         .unwrap();
     assert_eq!(kept.version, 2);
     // A key that was taken back decides nothing more.
-    let registry = world.gate.snapshot().await;
+    let registry = world.gate.snapshot();
     let own = registry.key(&key_of("qinghe").kid()).unwrap().clone();
     let gone = next_record(&key_of("association"), &own, State::Suspended);
     world.admit_record(gone.bytes()).await.unwrap();

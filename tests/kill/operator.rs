@@ -211,6 +211,11 @@ organisations = [\"{reader_of}\"]
         format!("{scheme}://{}", self.address)
     }
 
+    /// Where the platform listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Everything that the platform keeps in files.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")

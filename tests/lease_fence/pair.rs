@@ -38,14 +38,14 @@ const NAMES: [&str; 2] = ["a", "b"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Leader,
-    Standby,
+    Worker,
 }
 
 impl Role {
     const fn word(self) -> &'static str {
         match self {
             Self::Leader => "leader",
-            Self::Standby => "standby",
+            Self::Worker => "worker",
         }
     }
 }
@@ -238,17 +238,16 @@ impl Pair {
         Ok(())
     }
 
-    /// It takes nothing and says when to try again, shows pages, and has what the leader has.
-    pub async fn stands_by_well(&mut self, place: usize) -> Result<()> {
-        let message = self.device.clone().say(&[inspected(1)]).encode();
-        let answer = self.http.post(self.url(place, "/v1/statements"));
-        let answer = answer.body(message).send().await?;
+    /// It takes statements, admits nobody and says when to try again, shows pages, and has what the
+    /// leader has.
+    pub async fn works_well(&mut self, place: usize) -> Result<()> {
+        // It stores what it is given, and the leader knows it.
+        self.say_through(place, 1).await?;
+        let record = self.http.post(self.url(place, "/v1/registry/records"));
+        let answer = record.body(vec![0xa0]).send().await?;
         let again = answer.headers().get("retry-after").cloned();
-        ensure!(
-            answer.status() == StatusCode::SERVICE_UNAVAILABLE,
-            "{}",
-            answer.status()
-        );
+        let status = answer.status();
+        ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}");
         ensure!(again.is_some_and(|again| again == "10"), "no Retry-After");
         let ready = self
             .http
@@ -259,7 +258,7 @@ impl Pair {
         let page = self.http.get(self.url(place, "/")).send().await?;
         ensure!(page.status() == StatusCode::OK, "{}", page.status());
         until(
-            "the standby serves the newest checkpoint",
+            "the worker serves the newest checkpoint",
             DEADLINE,
             async || {
                 let mut sizes = Vec::new();

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use platform::store::erasure::{ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, Unlogged};
 use platform::store::{
     Append, ChainEvent, ChainLink, Enrolment, KeptBatch, KeptCheckpoint, KeptEvent, KeptRecord,
-    KeptStatement, LogStore, Quarantined, Queued, RegistryStore, ScanCount, Store, StoreError,
-    Stored, StoredEvent, Totals, TraceStore, Waiting,
+    KeptStatement, LogStore, MadeBatch, Quarantined, Queued, RegistryStore, ScanCount, Store,
+    StoreError, Stored, StoredEvent, Totals, TraceStore, Waiting, Whose,
 };
 use schemas::enrol::Verifier;
 use schemas::hash::Hash;
@@ -103,8 +103,32 @@ impl LogStore for Faulty {
         let released = self.store.release_lease(name, holder);
         self.call("release_lease", released).await
     }
-    async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
-        self.call("queued", self.store.queued(limit)).await
+    async fn release_leases(&self, holder: &str) -> Stored<()> {
+        let released = self.store.release_leases(holder);
+        self.call("release_leases", released).await
+    }
+    async fn leases(&self) -> Stored<Vec<(String, Instant)>> {
+        self.call("leases", self.store.leases()).await
+    }
+    async fn is_led(&self, now: Instant) -> Stored<bool> {
+        self.call("is_led", self.store.is_led(now)).await
+    }
+    async fn open_gate(&self, fence: u64, version: u64) -> Stored<()> {
+        let opened = self.store.open_gate(fence, version);
+        self.call("open_gate", opened).await
+    }
+    async fn queued(&self, whose: &Whose, limit: u32) -> Stored<Vec<Queued>> {
+        self.call("queued", self.store.queued(whose, limit)).await
+    }
+    async fn make_batch(&self, batch: &MadeBatch) -> Stored<bool> {
+        self.call("make_batch", self.store.make_batch(batch)).await
+    }
+    async fn last_made(&self, shard: u64) -> Stored<Option<(u64, Vec<u8>)>> {
+        self.call("last_made", self.store.last_made(shard)).await
+    }
+    async fn made_batches(&self, limit: u32) -> Stored<Vec<MadeBatch>> {
+        let made = self.store.made_batches(limit);
+        self.call("made_batches", made).await
     }
     async fn append(&self, append: &Append) -> Stored<()> {
         self.call("append", self.store.append(append)).await
@@ -158,6 +182,7 @@ impl LogStore for Faulty {
 forwarded! { TraceStore {
     fn events_of_items(items: &[String], limit: u32) -> Vec<StoredEvent>;
     fn statement(id: &Hash) -> Option<KeptStatement>;
+    fn devices_of(statements: &[Hash]) -> BTreeMap<Hash, DeviceAddress>;
     fn events_of_statement(id: &Hash) -> Vec<KeptEvent>;
     fn chain(device: &DeviceAddress) -> Vec<Hash>;
     fn devices(organisation: Option<&Slug>) -> Vec<DeviceAddress>;

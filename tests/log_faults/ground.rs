@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform::anchor::tiles::Tiles;
-use platform::anchor::{Cosigner, Lease, Notary, NotaryError, SharedTree, Succession};
+use platform::anchor::{Cosigner, LOG_LEASE, Lease, Notary, NotaryError, SharedTree, Succession};
 use platform::command::fsck;
 use platform::ingest::Wake;
 use platform::registry::{Gate, Snapshot};
@@ -155,7 +155,13 @@ impl Ground {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let holder = format!("start {}", self.starts);
         let time = Duration::from_secs(30);
-        let lease = Lease::new(Arc::clone(&store), Arc::clone(&clock), holder, time);
+        let lease = Lease::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            LOG_LEASE,
+            holder,
+            time,
+        );
         Notary {
             store,
             gate: Arc::new(Gate::new(snapshot.unwrap())),
@@ -169,7 +175,6 @@ impl Ground {
             tiles: self.tiles(plan),
             cosigner: Arc::new(Cosigner::new(self.doors.sections.clone()).unwrap()),
             tree: SharedTree::default(),
-            link: None,
             lease: Arc::new(lease),
             standing: Standing::default(),
             documents: Vec::new(),
@@ -229,8 +234,10 @@ impl Ground {
         notary.turn().await.unwrap();
         let size = notary.tree.read(LogTree::size);
         assert_eq!(notary.tiles.published().unwrap(), size);
-        let queued = self.store.queued(10).await.unwrap();
-        assert!(queued.is_empty(), "{queued:?}");
+        let waiting = self.store.waiting().await.unwrap();
+        assert_eq!(waiting.statements, 0);
+        let made = self.store.made_batches(10).await.unwrap();
+        assert!(made.is_empty(), "{made:?}");
         let seen = notary.tree.read(|tree| self.seen.are_all_of(tree));
         assert!(seen > 0, "no checkpoint was seen");
         let findings = fsck::check(&*self.store, &notary.tiles).await.unwrap();

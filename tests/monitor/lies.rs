@@ -137,7 +137,7 @@ async fn monitor_rebuilds_the_registry() {
     world.anchor().await;
     let served = world.serve().await;
     let proxy = Proxy::start(&served.url).await;
-    let version = world.gate.snapshot().await.head.unwrap().version;
+    let version = world.gate.snapshot().head.unwrap().version;
     let path = format!("/v1/registry/list/{version}");
     let list: serde_json::Value = reqwest::get(format!("{}{path}", served.url))
         .await

@@ -111,6 +111,7 @@ impl World {
                 clock: Arc::clone(&self.clock) as Arc<dyn schemas::time::Clock>,
                 wake: Arc::default(),
                 standing: self.notary.standing.clone(),
+                shard: 0,
                 callers: Vec::new(),
             },
             bundler: self.bundler(),

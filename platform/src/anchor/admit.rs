@@ -10,7 +10,8 @@ use crate::registry::{AdmitError, Snapshot};
 use crate::store::Append;
 
 impl Notary {
-    /// Admits records under one new head; ingest is kept out meanwhile. Each is answered.
+    /// Admits records under one new head, which ingest checks against from the commit on. Each is
+    /// answered.
     ///
     /// # Errors
     /// [`NotaryError`] when the lease is lost.
@@ -21,8 +22,7 @@ impl Notary {
         if let Err(error) = self.settle().await {
             return kept_going("records were not admitted", error);
         }
-        let mut gate = self.gate.close().await;
-        let mut next: Snapshot = (**gate).clone();
+        let mut next: Snapshot = (*self.gate.snapshot()).clone();
         let mut records = BTreeMap::new();
         let in_force = self.in_force();
         let mut answers = Vec::new();
@@ -49,10 +49,9 @@ impl Notary {
                 return kept_going("records were not admitted", error);
             }
             next.head = Some(head);
-            *gate = Arc::new(next);
+            self.gate.set(Arc::new(next));
             head.version
         };
-        drop(gate);
         for (reply, outcome) in answers {
             let _ = reply.send(outcome.map(|()| version));
         }

@@ -1,13 +1,25 @@
 //! Batches: the header that anchors what ingest stored.
+//!
+//! Every process makes batches of what it has taken, and the leader gives their headers their places
+//! in the log (decision 0013).
+
+use std::time::Duration;
 
 use schemas::hash::Hash;
 use schemas::log::{
     BatchHeader, Entry, REFUSED_MAX, Refused, encode_refused, entry_hash, hash_of_refused,
 };
 use schemas::merkle;
+use schemas::time::Instant;
 
 use super::{Notary, NotaryError};
-use crate::store::{Append, NewBatch, Queued};
+use crate::store::{Append, MadeBatch, NewBatch, Queued, Whose};
+
+/// Most batches that get their places in one append.
+const PLACED_AT_ONCE: u32 = 64;
+/// A leader batches what another process has taken and not batched for this long, beside two times
+/// the time between batches: that process is gone or cannot go on.
+const ORPHANED: Duration = Duration::from_secs(5);
 
 /// Longest row of a list of refused events: head, two indices, the longest code.
 const REFUSED_ROW_MAX: u64 = 32;
@@ -24,33 +36,36 @@ fn fitting(queued: &[Queued]) -> usize {
     queued.iter().take_while(fits).count()
 }
 
-/// One line for each statement: where its id, which ingest wrote down, stands in the log.
-fn write_way(ids: &[Hash], (shard, batch, log_index): (u64, u64, u64)) {
-    for (position, statement) in ids.iter().enumerate() {
+/// One line for each statement: in which batch its id, which ingest wrote down, stands.
+fn write_way(batch: &MadeBatch) {
+    let (shard, seq) = (batch.shard, batch.seq);
+    for (position, statement) in batch.statements.iter().enumerate() {
         tracing::debug!(
             target: "tracebond::way",
             %statement,
             shard,
-            batch,
+            batch = seq,
             position,
-            log_index,
-            "statement anchored"
+            "statement batched"
         );
     }
 }
 
 impl Notary {
-    /// Anchors one batch; false when nothing waits.
-    pub(super) async fn anchor_batch(&self) -> Result<bool, NotaryError> {
-        let mut queued = self.store.queued(self.most).await?;
+    /// Makes one batch of what this process has taken, a leader also of what is left by processes
+    /// that are gone; false when nothing waits.
+    pub(super) async fn make_batch(&self) -> Result<bool, NotaryError> {
+        let mut queued = self.store.queued(&self.whose(), self.most).await?;
         queued.truncate(fitting(&queued));
         let Some(first) = queued.first() else {
             return Ok(false);
         };
+        let registry_version = first.registry_version;
         let refused = self.refused_events(&queued).await?;
-        let head = self.store.head_at(first.registry_version).await?;
+        let head = self.store.head_at(registry_version).await?;
         let (seq, prev) = self.previous().await?;
         let ids: Vec<Hash> = queued.iter().map(|statement| statement.id).collect();
+        let times = || queued.iter().map(|statement| statement.received);
         let header = BatchHeader {
             log: self.policy.log,
             shard: self.shard,
@@ -60,39 +75,74 @@ impl Notary {
             root: merkle::root(&ids).ok_or(NotaryError::Broken("empty batch"))?,
             refused: hash_of_refused(&refused),
             registry: head.ok_or(NotaryError::Broken("a registry head is missing"))?,
-            first: queued
-                .iter()
-                .map(|statement| statement.received)
-                .min()
-                .unwrap_or_default(),
-            last: queued
-                .iter()
-                .map(|statement| statement.received)
-                .max()
-                .unwrap_or_default(),
+            first: times().min().unwrap_or_default(),
+            last: times().max().unwrap_or_default(),
             prev,
         };
         let events = header.events;
-        let anchored = ids.clone();
-        let log_index = self.tree.read(schemas::tlog::LogTree::size);
-        let refused = (!refused.is_empty()).then(|| encode_refused(&refused));
-        let batch = NewBatch {
+        let batch = MadeBatch {
             shard: self.shard,
             seq,
-            log_index,
-            refused,
+            registry_version,
+            header: Entry::Header(header).encode(),
+            refused: (!refused.is_empty()).then(|| encode_refused(&refused)),
             statements: ids,
         };
-        let entries = vec![Entry::Header(header).encode()];
+        if self.store.make_batch(&batch).await? {
+            metrics::counter!("tracebond_batches_total").increment(1);
+            metrics::counter!("tracebond_events_anchored_total").increment(events);
+            write_way(&batch);
+        } else {
+            tracing::debug!(seq, "another process has batched these");
+        }
+        Ok(true)
+    }
+
+    fn whose(&self) -> Whose {
+        let orphaned = self.every * 2 + ORPHANED;
+        let leads = self.standing.fence().is_some();
+        let version = self.gate.snapshot().head.map_or(0, |head| head.version);
+        Whose {
+            shard: self.shard,
+            before: if leads {
+                self.clock.now() - orphaned
+            } else {
+                Instant::default()
+            },
+            below: if leads { version } else { 0 },
+        }
+    }
+
+    /// Gives made batches their places in the log; false when none waits.
+    pub(super) async fn place_batches(&self) -> Result<bool, NotaryError> {
+        let made = self.store.made_batches(PLACED_AT_ONCE).await?;
+        if made.is_empty() {
+            return Ok(false);
+        }
+        let first = self.tree.read(schemas::tlog::LogTree::size);
+        let (mut entries, mut batches) = (Vec::new(), Vec::new());
+        for (log_index, batch) in (first..).zip(made) {
+            entries.push(batch.header);
+            batches.push(NewBatch {
+                shard: batch.shard,
+                seq: batch.seq,
+                log_index,
+                refused: batch.refused,
+            });
+        }
+        let places: Vec<_> = batches
+            .iter()
+            .map(|one| (one.shard, one.seq, one.log_index))
+            .collect();
         self.append(Append {
             entries,
-            batches: vec![batch],
+            batches,
             ..Append::default()
         })
         .await?;
-        metrics::counter!("tracebond_batches_total").increment(1);
-        write_way(&anchored, (self.shard, seq, log_index));
-        metrics::counter!("tracebond_events_anchored_total").increment(events);
+        for (shard, batch, log_index) in places {
+            tracing::debug!(target: "tracebond::way", shard, batch, log_index, "batch in the log");
+        }
         Ok(true)
     }
 
@@ -118,9 +168,9 @@ impl Notary {
 
     /// Number of the next batch of this shard and the hash of the header before it.
     async fn previous(&self) -> Result<(u64, Hash), NotaryError> {
-        Ok(match self.store.last_batch(self.shard).await? {
+        Ok(match self.store.last_made(self.shard).await? {
             None => (0, Hash::ZERO),
-            Some(batch) => (batch.seq + 1, entry_hash(&batch.header)),
+            Some((seq, header)) => (seq + 1, entry_hash(&header)),
         })
     }
 }

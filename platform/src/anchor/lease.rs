@@ -13,8 +13,8 @@ use schemas::time::{Clock, Instant};
 use super::NotaryError;
 use crate::store::NotaryStore;
 
-/// Name of the lease.
-const NAME: &str = "log";
+/// Name of the lease on the log.
+pub const LOG: &str = "log";
 /// Longest wait before a renewal that the store did not answer is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -22,6 +22,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub struct Lease {
     store: Arc<dyn NotaryStore>,
     clock: Arc<dyn Clock>,
+    name: String,
     holder: String,
     time: Duration,
     held: Mutex<Held>,
@@ -40,13 +41,15 @@ impl Lease {
     pub fn new(
         store: Arc<dyn NotaryStore>,
         clock: Arc<dyn Clock>,
+        name: &str,
         holder: String,
         time: Duration,
     ) -> Self {
-        let held = Mutex::default();
+        let (name, held) = (name.to_owned(), Mutex::default());
         Self {
             store,
             clock,
+            name,
             holder,
             time,
             held,
@@ -72,7 +75,7 @@ impl Lease {
     pub async fn take(&self) -> Result<(), NotaryError> {
         let now = self.clock.now();
         let until = now + self.time;
-        let taken = self.store.take_lease(NAME, &self.holder, now, until);
+        let taken = self.store.take_lease(&self.name, &self.holder, now, until);
         let fence = taken.await?.ok_or(NotaryError::Leased)?;
         *self.held() = Held { fence, until };
         Ok(())
@@ -118,9 +121,15 @@ impl Lease {
 
     /// Gives it back, so that another process need not wait for its end. Says so if that fails:
     /// then it ends by itself.
-    pub(super) async fn release(&self) {
+    pub(crate) async fn release(&self) {
         *self.held() = Held::default();
-        release(&*self.store, &self.holder).await;
+        if let Err(error) = self.store.release_lease(&self.name, &self.holder).await {
+            tracing::warn!(
+                error = causes(&error),
+                lease = self.name,
+                "the lease was not given back"
+            );
+        }
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Held> {
@@ -128,9 +137,9 @@ impl Lease {
     }
 }
 
-/// Ends the lease of a holder that is known to be gone.
+/// Ends the leases of a holder that is known to be gone.
 pub(crate) async fn release(store: &dyn NotaryStore, holder: &str) {
-    if let Err(error) = store.release_lease(NAME, holder).await {
-        tracing::warn!(error = causes(&error), "the lease was not given back");
+    if let Err(error) = store.release_leases(holder).await {
+        tracing::warn!(error = causes(&error), "leases were not given back");
     }
 }

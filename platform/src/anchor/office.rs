@@ -24,7 +24,7 @@ impl Notary {
     pub async fn open(&mut self) -> Result<(), NotaryError> {
         match self.lease.take().await {
             Err(NotaryError::Leased) => {
-                self.standing.set(Stand::Standby);
+                self.standing.set(self.stand_beside().await);
                 return Err(NotaryError::Leased);
             }
             taken => taken?,
@@ -46,6 +46,20 @@ impl Notary {
         opened
     }
 
+    /// What this process is while another has the lease.
+    async fn stand_beside(&self) -> Stand {
+        match self.store.is_led(self.clock.now()).await {
+            Ok(true) => Stand::Worker,
+            // It may be asking the witnesses still.
+            Ok(false) => Stand::Standby,
+            // Nothing can be stored anyway; what it was it goes on with.
+            Err(_) => match self.standing.now() {
+                Stand::Worker => Stand::Worker,
+                _ => Stand::Standby,
+            },
+        }
+    }
+
     async fn prepare(&self) -> Result<(), NotaryError> {
         self.doubtful.store(true, Ordering::Relaxed);
         self.settle().await?;
@@ -58,7 +72,9 @@ impl Notary {
         }
         self.publish_kept().await?;
         self.agree().await?;
-        self.record_documents().await
+        self.record_documents().await?;
+        let version = self.gate.snapshot().head.map_or(0, |head| head.version);
+        Ok(self.store.open_gate(self.lease.fence(), version).await?)
     }
 
     /// The first entry of a log that no witness knows.
@@ -138,9 +154,8 @@ impl Notary {
     /// After an append whose outcome is unknown: what was committed counts.
     pub(super) async fn settle(&self) -> Result<(), NotaryError> {
         if self.doubtful.load(Ordering::Relaxed) {
-            let mut gate = self.gate.close().await;
             self.rebuild().await?;
-            *gate = Arc::new(self.load_registry().await?);
+            self.gate.set(Arc::new(self.load_registry().await?));
             self.doubtful.store(false, Ordering::Relaxed);
         }
         Ok(())
@@ -166,11 +181,10 @@ impl Notary {
 
     async fn follow_registry(&self) -> Result<(), NotaryError> {
         let newest = self.store.registry_head().await?;
-        if newest == self.gate.snapshot().await.head {
+        if newest == self.gate.snapshot().head {
             return Ok(());
         }
-        let mut gate = self.gate.close().await;
-        *gate = Arc::new(self.load_registry().await?);
+        self.gate.set(Arc::new(self.load_registry().await?));
         self.wake.credentials.notify_one();
         Ok(())
     }

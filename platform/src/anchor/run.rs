@@ -82,11 +82,20 @@ impl Notary {
     ) -> Result<(), NotaryError> {
         let mut batch_time = tokio::time::interval(self.every);
         batch_time.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What other processes have batched has waited for its place already.
+        let mut look_time = tokio::time::interval(LOOK.min(self.every));
+        look_time.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut waiting = Vec::new();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = batch_time.tick() => {}
+                _ = look_time.tick() => {
+                    if let Err(error) = self.place_others().await {
+                        kept_going("nothing is lost, trying again", error)?;
+                    }
+                    continue;
+                }
                 count = admissions.recv_many(&mut waiting, ADMIT_MOST) => if count == 0 { break },
             }
             self.admit(waiting).await?;
@@ -103,12 +112,18 @@ impl Notary {
         admissions: &mut Admissions,
         shutdown: &CancellationToken,
     ) -> Result<Ended, NotaryError> {
-        let mut next = Instant::now();
+        let wake = Arc::clone(&self.wake);
+        let (mut next, mut batch_at) = (Instant::now(), Instant::now());
         loop {
             let mut waiting = Vec::new();
             tokio::select! {
-                () = shutdown.cancelled() => return Ok(Ended::Shutdown),
+                () = shutdown.cancelled() => {
+                    // What it has taken another process would batch later.
+                    self.work(&mut Instant::now()).await?;
+                    return Ok(Ended::Shutdown);
+                }
                 () = tokio::time::sleep_until(next) => {}
+                () = wake.registry.notified() => {}
                 count = admissions.recv_many(&mut waiting, ADMIT_MOST) => {
                     if count == 0 {
                         return Ok(Ended::Shutdown);
@@ -121,6 +136,7 @@ impl Notary {
                 () = shutdown.cancelled() => return Ok(Ended::Shutdown),
                 opened = self.try_to_lead() => opened,
             };
+            self.work(&mut batch_at).await?;
             next = Instant::now()
                 + match opened {
                     Ok(()) => return Ok(Ended::Changed),
@@ -135,6 +151,16 @@ impl Notary {
                     }
                 };
         }
+    }
+
+    /// Beside a leader: batches what this process has taken, when it is time.
+    async fn work(&self, batch_at: &mut Instant) -> Result<(), NotaryError> {
+        if self.standing.now() != Stand::Worker || Instant::now() < *batch_at {
+            return Ok(());
+        }
+        *batch_at = Instant::now() + self.every;
+        let made = self.make_batches().await;
+        made.or_else(|error| kept_going("no batch was made; trying again", error))
     }
 
     /// Asks for the lease; while another holds it, reads what is new.

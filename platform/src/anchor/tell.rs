@@ -1,39 +1,83 @@
 //! Telling devices that a witnessed checkpoint covers their statements.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
 use schemas::merkle::Tree;
 use schemas::receipt::{IDS_MAX, Included, Inclusion, Reply};
 
-use super::{Notary, NotaryError, SharedTree};
+use tokio_util::sync::CancellationToken;
+
+use super::{NotaryError, SharedTree};
+use crate::ingest::Wake;
+use crate::link::Link;
+use crate::standing::Standing;
 use crate::store::{KeptBatch, KeptCheckpoint, NotaryStore};
+
+/// How often it looks without being woken: after a broker that was away.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Batches told of at once.
 const MOST: u32 = 64;
 /// Bytes of paths in one message; a message has at most 256 KiB.
 const ROWS_MOST: usize = if IDS_MAX < 256 { IDS_MAX } else { 256 };
 
-impl Notary {
-    pub(super) async fn tell(&self) -> Result<(), NotaryError> {
-        let Some(link) = &self.link else {
-            return Ok(());
-        };
+/// Tells devices what is witnessed, beside the log: a slow broker does not hold up the next batch.
+pub struct Teller {
+    /// Store.
+    pub store: Arc<dyn NotaryStore>,
+    /// The tree.
+    pub tree: SharedTree,
+    /// To the devices.
+    pub link: Link,
+    /// Devices are told by the process that leads.
+    pub standing: Standing,
+    /// Woken by the notary.
+    pub wake: Arc<Wake>,
+}
+
+impl Teller {
+    /// Runs until `shutdown`, and once more then: the notary has ended before.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            let ends = tokio::select! {
+                () = shutdown.cancelled() => true,
+                () = self.wake.teller.notified() => false,
+                () = tokio::time::sleep(EVERY) => false,
+            };
+            // At the end the lease has been given back already; to be told twice harms nobody.
+            if (self.standing.fence().is_some() || ends)
+                && let Err(error) = self.tell().await
+            {
+                tracing::error!(error = causes(&error), "devices are not told; trying again");
+            }
+            if ends {
+                return;
+            }
+        }
+    }
+
+    async fn tell(&self) -> Result<(), NotaryError> {
         loop {
             let Some(newest) = self.store.newest_checkpoint().await? else {
                 return Ok(());
             };
             let due = self.store.inclusions_due(newest.size, MOST).await?;
-            if due.is_empty() || !*link.connected().borrow() {
+            if due.is_empty() || !*self.link.connected().borrow() {
                 return Ok(());
             }
             for (shard, seq) in due {
                 let batch = self.store.batch(shard, seq).await?;
                 let batch = batch.ok_or(NotaryError::Broken("a batch is missing"))?;
+                // Behind the database where this process has just begun to lead.
+                self.tree.reached(newest.size).await;
                 for (device, reply) in self.inclusions(&batch).await? {
                     metrics::counter!("tracebond_inclusions_total").increment(1);
-                    if let Err(error) = link.publish(device.receipt_topic(), reply).await {
+                    if let Err(error) = self.link.publish(device.receipt_topic(), reply).await {
                         tracing::warn!(%device, %error, "an inclusion was not sent; trying later");
                         return Ok(());
                     }
@@ -51,12 +95,11 @@ impl Notary {
         let covering = self.store.checkpoint_covering(batch.log_index).await?;
         let covering = covering.ok_or(NotaryError::Broken("no checkpoint covers a batch"))?;
         let tree = Tree::new(&batch.statements).ok_or(NotaryError::Broken("empty batch"))?;
+        let devices = self.store.devices_of(&batch.statements).await?;
         let mut rows: BTreeMap<DeviceAddress, Vec<Included>> = BTreeMap::new();
         for (index, id) in batch.statements.iter().enumerate() {
-            let statement = self.store.statement(id).await?;
-            let device = statement
-                .ok_or(NotaryError::Broken("a statement is missing"))?
-                .device;
+            let device = devices.get(id).cloned();
+            let device = device.ok_or(NotaryError::Broken("a statement is missing"))?;
             let path = tree.path(index).unwrap_or_default();
             rows.entry(device).or_default().push(Included {
                 id: *id,

@@ -18,7 +18,7 @@ pub(super) async fn statement(State(app): State<Shared>, body: Bytes) -> Result<
     let message = Incoming {
         topic: "https".into(),
         sender: None,
-        payload: body.to_vec(),
+        payload: body,
     };
     let processed = app
         .ingest

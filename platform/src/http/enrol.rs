@@ -109,7 +109,7 @@ pub(super) async fn state(
 
 /// What an admitted device needs to begin; its broker credential becomes valid with it.
 async fn answer(app: &Shared, request: &Request) -> Result<Option<Value>, Problem> {
-    let snapshot = app.gate.snapshot().await;
+    let snapshot = app.gate.snapshot();
     let Some(device) = snapshot.key(&request.key.kid()) else {
         return Ok(None);
     };

@@ -42,7 +42,7 @@ pub(super) async fn disclose(
     State(app): State<Shared>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let registry = app.gate.snapshot().await;
+    let registry = app.gate.snapshot();
     let now = app.clock.now();
     let taken = accept(&*app.store, &registry, &app.policy.log, body.to_vec(), now).await;
     let signed = taken.map_err(refused)?;

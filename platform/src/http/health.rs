@@ -16,7 +16,7 @@ pub(super) async fn live() -> Json<Value> {
 }
 
 /// `GET /health`, `GET /health/ready`: 200 while the store answers, nothing is ending, and the log
-/// has its quorum or another process leads (then this one shows pages and takes nothing), else 503,
+/// has its quorum or another process leads (then this one shows pages and takes statements), else 503,
 /// with reasons. Send it no requests while this fails.
 pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let store = app.store.log_head().await.is_ok();
@@ -30,7 +30,7 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
     let stand = app.standing.now();
     let log = match stand {
         Stand::Leader { .. } => answering >= quorum,
-        Stand::Standby => true,
+        Stand::Worker | Stand::Standby => true,
         Stand::Unconfirmed { .. } => false,
     };
     let ready = store && !stopping && log;

@@ -64,7 +64,7 @@ async fn page(State(app): State<Shared>, person: Person, uri: Uri, headers: Head
 async fn view(app: &Shared, person: &Person) -> Result<OrganisationView, StoreError> {
     let organisation = &person.role;
     let mut devices = Vec::new();
-    for signed in app.gate.snapshot().await.records() {
+    for signed in app.gate.snapshot().records() {
         let record = &signed.record;
         if record.role != Role::Capture || record.organisation != *organisation {
             continue;

@@ -36,7 +36,7 @@ pub(super) async fn admit(
 
 /// `GET /v1/registry`: the newest head.
 pub(super) async fn head(State(app): State<Shared>) -> Json<Value> {
-    let snapshot = app.gate.snapshot().await;
+    let snapshot = app.gate.snapshot();
     Json(match snapshot.head {
         None => json!({ "version": 0, "count": 0 }),
         Some(head) => json!({ "version": head.version, "count": head.count, "root": head.root }),
@@ -64,7 +64,7 @@ pub(super) async fn list(
 /// `GET /v1/registry/organisations`: the newest record of every organisation's own key, with the
 /// salt that leads to its leaf, so that anybody sees who was admitted and by whom.
 pub(super) async fn organisations(State(app): State<Shared>) -> Json<Shown> {
-    let snapshot = app.gate.snapshot().await;
+    let snapshot = app.gate.snapshot();
     Json(shown(&snapshot, |entry| {
         entry.signed.record.role == Role::Organisation
     }))
@@ -78,7 +78,7 @@ pub(super) async fn records(
     headers: HeaderMap,
 ) -> Result<Json<Shown>, Problem> {
     evidence::check_reader(&app, &organisation, &headers)?;
-    let snapshot = app.gate.snapshot().await;
+    let snapshot = app.gate.snapshot();
     Ok(Json(shown(&snapshot, |entry| {
         entry.signed.record.organisation == organisation
     })))

@@ -1,4 +1,8 @@
-//! A worker: deliveries from the broker in, acknowledgements and receipts out.
+//! Workers: deliveries from the broker in, acknowledgements and receipts out.
+//!
+//! Groups of messages are on their way at the same time: while the store makes one durable, others
+//! are verified. As many are taken from the link as groups may be on their way, no more; the broker
+//! holds the rest back, so memory stays flat when the store is slow.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,103 +10,146 @@ use std::time::Duration;
 use schemas::causes::causes;
 use schemas::ids::DeviceAddress;
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Incoming, Ingest, Processed};
-use crate::link::{Delivery, Link};
+use crate::duty::Duty;
+use crate::link::{AckTag, Delivery, Link};
 use crate::store::StoreError;
 
-/// Most messages of one transaction.
+/// Most messages of one group.
 const MOST: usize = 1_000;
-/// How long a transaction waits for more.
+/// A group is closed at this many bytes: about what one transaction holds.
+const BYTES: usize = 786_432;
+/// How long a group waits for more.
 const WINDOW: Duration = Duration::from_millis(20);
 /// Wait before a failed transaction is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Runs until `shutdown`; what was taken from the broker is finished first or, if the store is
-/// gone, left unacknowledged for redelivery.
+/// Takes deliveries in groups, at most `workers` on their way, until `shutdown`; what was taken from
+/// the broker is finished first or, if the store is gone, left unacknowledged for redelivery.
 pub async fn run(
     ingest: Arc<Ingest>,
     link: Link,
+    duty: Duty,
     mut deliveries: Receiver<Delivery>,
+    workers: usize,
     shutdown: CancellationToken,
 ) {
+    let mut groups = JoinSet::new();
     loop {
-        let mut taken = Vec::new();
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            count = deliveries.recv_many(&mut taken, MOST) => if count == 0 { return },
+        while groups.len() >= workers.max(1) {
+            groups.join_next().await;
         }
-        gather(&mut deliveries, &mut taken).await;
-        let (tags, messages): (Vec<_>, Vec<_>) = taken.into_iter().map(incoming).unzip();
-        let processed = match commit(&ingest, &messages, &shutdown).await {
-            Committed::Yes(processed) => processed,
-            Committed::NotOurs => continue,
-            Committed::Stopping => return,
+        let Some(group) = gather(&mut deliveries, &shutdown).await else {
+            break;
         };
-        for tag in tags {
-            link.ack(tag);
-        }
-        answer(&link, processed).await;
+        metrics::histogram!("tracebond_ingest_group_messages").record(group.len() as f64);
+        let term = duty.term();
+        let worker = Worker {
+            ingest: Arc::clone(&ingest),
+            link: link.clone(),
+            duty: duty.clone(),
+            term,
+            shutdown: shutdown.clone(),
+        };
+        groups.spawn(worker.finish(group));
     }
+    while groups.join_next().await.is_some() {}
 }
 
-/// Waits a moment for more to share the transaction.
-async fn gather(deliveries: &mut Receiver<Delivery>, taken: &mut Vec<Delivery>) {
+/// The next group; `None` at the end.
+async fn gather(
+    deliveries: &mut Receiver<Delivery>,
+    shutdown: &CancellationToken,
+) -> Option<Vec<Delivery>> {
+    let first = tokio::select! {
+        () = shutdown.cancelled() => return None,
+        first = deliveries.recv() => first?,
+    };
     let deadline = tokio::time::Instant::now() + WINDOW;
-    while taken.len() < MOST {
+    let mut bytes = first.payload.len();
+    let mut taken = vec![first];
+    while taken.len() < MOST && bytes < BYTES {
         match tokio::time::timeout_at(deadline, deliveries.recv()).await {
-            Ok(Some(delivery)) => taken.push(delivery),
-            Ok(None) | Err(_) => return,
+            Ok(Some(delivery)) => {
+                bytes += delivery.payload.len();
+                taken.push(delivery);
+            }
+            Ok(None) | Err(_) => break,
         }
     }
+    Some(taken)
 }
 
-fn incoming(delivery: Delivery) -> (crate::link::AckTag, Incoming) {
+fn incoming(delivery: Delivery) -> (AckTag, Incoming) {
     let sender = DeviceAddress::of_capture_topic(&delivery.topic);
     let message = Incoming {
         topic: delivery.topic,
         sender,
-        payload: delivery.payload.to_vec(),
+        payload: delivery.payload,
     };
     (delivery.tag, message)
 }
 
-/// What became of a transaction.
-enum Committed {
-    /// It is durable.
-    Yes(Processed),
-    /// Another process leads; the broker delivers to that one, since nothing is acknowledged here
-    /// and the link is closed while this one stands by.
-    NotOurs,
-    /// The platform stops.
-    Stopping,
+/// One group's way.
+struct Worker {
+    ingest: Arc<Ingest>,
+    link: Link,
+    duty: Duty,
+    /// Term in which the group was taken: after it, the broker delivers its messages again.
+    term: Option<u64>,
+    shutdown: CancellationToken,
 }
 
-/// Tries until it is durable.
-async fn commit(ingest: &Ingest, messages: &[Incoming], shutdown: &CancellationToken) -> Committed {
-    loop {
-        match ingest.process(messages).await {
-            Ok(processed) => return Committed::Yes(processed),
-            Err(StoreError::Fenced) => return Committed::NotOurs,
-            Err(error) => tracing::error!(
-                error = causes(&error),
-                "the store refused a transaction; trying again"
-            ),
+impl Worker {
+    async fn finish(self, group: Vec<Delivery>) {
+        let (tags, messages): (Vec<_>, Vec<_>) = group.into_iter().map(incoming).unzip();
+        let Some(processed) = self.commit(&messages).await else {
+            return;
+        };
+        for tag in tags {
+            self.link.ack(tag);
         }
-        tokio::select! {
-            () = shutdown.cancelled() => return Committed::Stopping,
-            () = tokio::time::sleep(RETRY) => {}
+        self.answer(processed).await;
+    }
+
+    /// Tries until it is durable; `None` where the messages are left for redelivery, since the
+    /// platform stops or this process is off duty.
+    async fn commit(&self, messages: &[Incoming]) -> Option<Processed> {
+        loop {
+            match self.ingest.process(messages).await {
+                Ok(processed) => return Some(processed),
+                Err(StoreError::Fenced | StoreError::Stale) => {
+                    tracing::debug!("nobody leads, or the registry moves; trying again");
+                }
+                Err(error) => tracing::error!(
+                    error = causes(&error),
+                    "the store refused a transaction; trying again"
+                ),
+            }
+            let over = async {
+                match self.term {
+                    Some(term) => self.duty.over(term).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.shutdown.cancelled() => return None,
+                () = over => return None,
+                () = tokio::time::sleep(RETRY) => {}
+            }
         }
     }
-}
 
-/// A receipt that is lost here is asked for again by the device's redelivery.
-async fn answer(link: &Link, processed: Processed) {
-    for (device, reply) in processed.replies {
-        metrics::counter!("tracebond_receipts_total").increment(1);
-        if let Err(error) = link.publish(device.receipt_topic(), reply).await {
-            tracing::warn!(%device, %error, "a receipt was not sent");
+    /// A receipt that is lost here is asked for again by the device's redelivery.
+    async fn answer(&self, processed: Processed) {
+        for (device, reply) in processed.replies {
+            metrics::counter!("tracebond_receipts_total").increment(1);
+            if let Err(error) = self.link.publish(device.receipt_topic(), reply).await {
+                tracing::warn!(%device, %error, "a receipt was not sent");
+            }
         }
     }
 }

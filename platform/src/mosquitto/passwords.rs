@@ -91,7 +91,7 @@ impl Passwords {
     }
 
     async fn wanted(&self) -> Result<String, StoreError> {
-        let snapshot = self.gate.snapshot().await;
+        let snapshot = self.gate.snapshot();
         let active: BTreeSet<String> = snapshot
             .records()
             .map(|signed| &signed.record)

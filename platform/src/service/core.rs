@@ -10,14 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, policy};
 use crate::anchor::tiles::Tiles;
-use crate::anchor::{self, Cosigner, Lease, Notary, NotaryError, Recorded, SharedTree, Succession};
+use crate::anchor::{
+    self, Cosigner, Lease, Notary, NotaryError, Recorded, SharedTree, Succession, Teller,
+};
 use crate::bundle::Bundler;
 use crate::capture::{Caller, Captures};
 use crate::config::{CapturerSection, Config};
+use crate::duty::{self, Adoption};
 use crate::folder::DataFolder;
 use crate::follower::Follower;
 use crate::ingest::{Ingest, Wake};
 use crate::keys::{self, KeyFileError, Keys};
+use crate::link::{Link, LinkConfig};
 use crate::metrics::Sampler;
 use crate::mosquitto::Passwords;
 use crate::operator::{CaptureDevice, Operator};
@@ -106,7 +110,13 @@ impl Core {
     fn closed_notary(&self, config: &Config) -> Notary {
         let store = Arc::clone(&self.store) as Arc<dyn NotaryStore>;
         let (clock, holder) = (Arc::clone(&self.clock), self.folder.name().to_owned());
-        let lease = Lease::new(Arc::clone(&store), clock, holder, config.anchor.lease());
+        let lease = Lease::new(
+            Arc::clone(&store),
+            clock,
+            anchor::LOG_LEASE,
+            holder,
+            config.anchor.lease(),
+        );
         Notary {
             store,
             gate: Arc::clone(&self.gate),
@@ -120,7 +130,6 @@ impl Core {
             tiles: self.tiles.clone(),
             cosigner: Arc::clone(&self.cosigner),
             tree: self.tree.clone(),
-            link: None,
             lease: Arc::new(lease),
             standing: self.standing.clone(),
             documents: vec![self.verifier.clone()],
@@ -139,7 +148,47 @@ impl Core {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             standing: self.standing.clone(),
+            shard: config.anchor.shard,
         })
+    }
+
+    /// Who tells devices what is witnessed.
+    pub(super) fn teller(&self, link: Link) -> Teller {
+        Teller {
+            store: Arc::clone(&self.store) as Arc<dyn NotaryStore>,
+            tree: self.tree.clone(),
+            link,
+            standing: self.standing.clone(),
+            wake: Arc::clone(&self.wake),
+        }
+    }
+
+    /// Who takes the messages of processes that are gone.
+    pub(super) fn adoption(
+        &self,
+        config: &Config,
+        link: LinkConfig,
+        ingest: Arc<Ingest>,
+    ) -> Adoption {
+        Adoption {
+            store: Arc::clone(&self.store) as Arc<dyn NotaryStore>,
+            clock: Arc::clone(&self.clock),
+            standing: self.standing.clone(),
+            shard: config.anchor.shard,
+            link,
+            ingest,
+        }
+    }
+
+    /// The lease on this process's shard.
+    pub(super) fn shard_lease(&self, config: &Config) -> Arc<Lease> {
+        Arc::new(Lease::new(
+            Arc::clone(&self.store) as Arc<dyn NotaryStore>,
+            Arc::clone(&self.clock),
+            &duty::lease_name(config.anchor.shard),
+            self.folder.name().to_owned(),
+            config.anchor.lease(),
+        ))
     }
 
     /// The reader of chains.
@@ -206,6 +255,7 @@ impl Core {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             standing: self.standing.clone(),
+            shard: config.anchor.shard,
             callers: sections.map(caller).collect(),
         }
     }

@@ -130,7 +130,7 @@ pub(super) async fn open_broker(
         address,
         username,
         password,
-        client_id: format!("tracebond-ingest-{}", config.anchor.shard),
+        client_id: link::client_id(config.anchor.shard),
         share: Some(share),
         ca_pem: certificates.map(|certificates| certificates.ca_pem.clone()),
         inflight: INFLIGHT,

@@ -42,9 +42,9 @@ pub struct KeptCapture {
 /// A capture on its way into the store, all in one transaction.
 #[derive(Debug)]
 pub struct NewCapture {
-    /// Fence of the lease on the log, which must be held until the commit ([`super::IngestStore`]'s
-    /// `commit_under`); none where there is one process only.
-    pub fence: Option<u64>,
+    /// Conditions that must hold until the commit ([`super::IngestStore`]'s `commit_behind`); none
+    /// where there is one process only.
+    pub pass: Option<super::Pass>,
     /// The job.
     pub kept: KeptCapture,
     /// The document as sent.

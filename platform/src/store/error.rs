@@ -22,9 +22,12 @@ pub enum StoreError {
     /// The schema is not this program's, or cannot be made so.
     #[error(transparent)]
     Schema(SchemaError),
-    /// Another process has taken over the log.
+    /// Another process has taken over the log, or nobody leads.
     #[error("the lease on the log is lost")]
     Fenced,
+    /// Another registry version is in force than the one that the statements were checked against.
+    #[error("the registry has moved on")]
+    Stale,
 }
 
 /// Result of a store call.

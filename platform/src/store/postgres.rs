@@ -6,7 +6,9 @@
 //! server's clock, sequences, triggers or advisory locks. Where two transactions may wait for each
 //! other or cannot be put into one order, they are tried again.
 
+mod batches;
 mod captures;
+mod copy;
 mod erasure;
 mod ingest;
 mod log;

@@ -7,6 +7,8 @@ use schemas::registry::Head;
 use schemas::statement::Position;
 use schemas::time::Instant;
 
+use super::{StoreError, Stored};
+
 /// A record of the registry as kept.
 #[derive(Clone, Debug)]
 pub struct KeptRecord {
@@ -60,7 +62,7 @@ pub struct NewLogged {
     pub log_index: u64,
 }
 
-/// A batch that is being anchored.
+/// A made batch that is being anchored.
 #[derive(Debug)]
 pub struct NewBatch {
     /// Shard.
@@ -71,8 +73,66 @@ pub struct NewBatch {
     pub log_index: u64,
     /// Encoded list of refused events.
     pub refused: Option<Vec<u8>>,
+}
+
+/// A batch that waits for its place in the log.
+#[derive(Clone, Debug)]
+pub struct MadeBatch {
+    /// Shard of the process that has made it.
+    pub shard: u64,
+    /// Number in the shard.
+    pub seq: u64,
+    /// Registry version of its header.
+    pub registry_version: u64,
+    /// Log entry of the header.
+    pub header: Vec<u8>,
+    /// Encoded list of refused events.
+    pub refused: Option<Vec<u8>>,
     /// Statement ids in order.
     pub statements: Vec<Hash>,
+}
+
+/// Under which conditions statements may be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// Registry version that they were checked against.
+    pub version: u64,
+    /// Fence of this process where it leads; a worker stores as long as somebody leads.
+    pub fence: Option<u64>,
+    /// Now, for the end of the leader's lease.
+    pub now: Instant,
+    /// Shard of this process, which will batch them.
+    pub shard: u64,
+}
+
+impl Pass {
+    /// Whether it holds where the gate says this version and the lease this fence and end.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] where nobody leads, or another one than this process thinks;
+    /// [`StoreError::Stale`] at another version.
+    pub fn check(&self, version: u64, fence: u64, until: Instant) -> Stored<()> {
+        let led = match self.fence {
+            Some(own) => own == fence,
+            None => self.now < until,
+        };
+        match led {
+            false => Err(StoreError::Fenced),
+            true if version == self.version => Ok(()),
+            true => Err(StoreError::Stale),
+        }
+    }
+}
+
+/// Which of the waiting statements a process may batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose {
+    /// Those of its own shard,
+    pub shard: u64,
+    /// those that came before this, whose process seems to be gone,
+    pub before: Instant,
+    /// and those below this registry version, for which newer ones wait.
+    pub below: u64,
 }
 
 /// A batch as kept.

@@ -1,5 +1,6 @@
 //! The embedded engine: one SQLite file, one writer, a pool of readers, WAL, synchronous FULL.
 
+mod batches;
 mod captures;
 mod erasure;
 mod ingest;

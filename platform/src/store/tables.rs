@@ -36,12 +36,14 @@ pub const APPEND_ONLY: [&str; 26] = [
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 12] = [
+pub const CHANGEABLE: [(&str, &[&str]); 14] = [
     ("credentials", &["UPDATE"]),
     ("enrolments", &["UPDATE"]),
     ("batch_queue", &["DELETE"]),
     ("inclusions_due", &["DELETE"]),
     ("leases", &["UPDATE"]),
+    ("ingest_gate", &["UPDATE"]),
+    ("made_batches", &["DELETE"]),
     ("chain_heads", &["UPDATE"]),
     ("capture_chains", &["UPDATE"]),
     ("people", &["UPDATE"]),

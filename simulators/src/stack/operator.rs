@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use credit::evidence::{EvidenceError, EvidencePack, InProcess};
 use platform::bundle::{BundleError, Bundler};
-use platform::config::{AnchorSection, BrokerSection, Config, NameSection, PartySection};
+use platform::config::{
+    AnchorSection, BrokerSection, Config, IngestSection, NameSection, PartySection,
+};
 use platform::keys::Keys;
 use platform::service::{self, Handle};
 use reqwest::Client;
@@ -289,6 +291,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
             listen_tls: setup.door.beside(),
             ..BrokerSection::default()
         },
+        ingest: IngestSection::default(),
         anchor,
         witness_policy: None,
         quorum: QUORUM,

@@ -25,7 +25,9 @@ const RANGE: (i64, i64) = (-211_813_488_000_000_000, 9_223_371_331_199_999_999);
 pub struct Timestamp(pub Instant);
 
 impl Timestamp {
-    fn since_2000(self) -> i64 {
+    /// Microseconds since 2000, as the binary formats of the protocol and of COPY have it.
+    #[must_use]
+    pub fn since_2000(self) -> i64 {
         let micros = self.0.as_micros().saturating_sub(EPOCH);
         micros.clamp(RANGE.0, RANGE.1)
     }

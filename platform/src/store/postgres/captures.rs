@@ -8,7 +8,7 @@ use schemas::statement::Position;
 use sqlx::FromRow;
 
 use super::ingest::{Writing, insert_all};
-use super::log::share_fence;
+use super::log::share_gate;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed, unsigned};
 use crate::store::Stored;
 use crate::store::captures::{CaptureStore, CapturedEvent, ChainMove, KeptCapture, NewCapture};
@@ -139,9 +139,10 @@ impl CaptureStore for PostgresStore {
 impl PostgresStore {
     async fn add_once(&self, capture: &NewCapture) -> Stored<bool> {
         let mut transaction = self.pool.begin().await?;
-        if let Some(fence) = capture.fence {
-            share_fence(&mut transaction, fence).await?;
+        if let Some(pass) = &capture.pass {
+            share_gate(&mut transaction, pass).await?;
         }
+        let shard = capture.pass.map_or(0, |pass| pass.shard);
         if !insert_job(&mut transaction, capture).await? {
             return Ok(false);
         }
@@ -151,7 +152,8 @@ impl PostgresStore {
             return Ok(false);
         }
         insert_document(&mut transaction, capture).await?;
-        insert_all(&mut transaction, &capture.statements, &BTreeSet::new()).await?;
+        let statements = &capture.statements;
+        insert_all(&mut transaction, statements, &BTreeSet::new(), shard).await?;
         insert_declarers(&mut transaction, capture).await?;
         for part in capture.places.chunks(ROWS) {
             insert_places(&mut transaction, &capture.kept, part).await?;

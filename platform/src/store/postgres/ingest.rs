@@ -5,11 +5,12 @@ use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
 use sqlx::{Postgres, Transaction};
 
+use super::copy::Copy;
 use super::erasure::erased_among;
-use super::log::share_fence;
+use super::log::share_gate;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed};
 use crate::store::{
-    ChainEvent, IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored,
+    ChainEvent, IngestStore, NewEvent, NewQuarantine, NewStatement, Pass, QUARANTINE_ROWS, Stored,
 };
 
 pub(super) type Writing<'t> = Transaction<'t, Postgres>;
@@ -24,41 +25,42 @@ impl IngestStore for PostgresStore {
         self.commit_in(None, statements, quarantine).await
     }
 
-    async fn commit_under(
+    async fn commit_behind(
         &self,
-        fence: u64,
+        pass: &Pass,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
-        self.commit_in(Some(fence), statements, quarantine).await
+        self.commit_in(Some(pass), statements, quarantine).await
     }
 }
 
 impl PostgresStore {
     async fn commit_in(
         &self,
-        fence: Option<u64>,
+        pass: Option<&Pass>,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
-        let fresh = retried(|| self.commit_once(fence, statements, quarantine)).await?;
+        let fresh = retried(|| self.commit_once(pass, statements, quarantine)).await?;
         retried(|| self.record_forks(statements)).await?;
         Ok(fresh)
     }
 
     async fn commit_once(
         &self,
-        fence: Option<u64>,
+        pass: Option<&Pass>,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
         let mut erased = BTreeSet::new();
         loop {
             let mut transaction = self.pool.begin().await?;
-            if let Some(fence) = fence {
-                share_fence(&mut transaction, fence).await?;
+            if let Some(pass) = pass {
+                share_gate(&mut transaction, pass).await?;
             }
-            let fresh = insert_all(&mut transaction, statements, &erased).await?;
+            let shard = pass.map_or(0, |pass| pass.shard);
+            let fresh = insert_all(&mut transaction, statements, &erased, shard).await?;
             let found = erased_among(&mut transaction, statements).await?;
             if !found.is_subset(&erased) {
                 // Dropped, so nothing of it stays; the next one leaves their content out.
@@ -120,11 +122,13 @@ impl PostgresStore {
 }
 
 /// Statements with their events, in the queue for their batches; true for each that was not there.
-/// Of erased events only the leaf is kept.
+/// Of erased events only the leaf is kept. What hangs on a new statement is new, so it is copied in;
+/// only the statements themselves can be there already.
 pub(super) async fn insert_all(
     transaction: &mut Writing<'_>,
     statements: &[NewStatement],
     erased: &BTreeSet<Hash>,
+    shard: u64,
 ) -> Stored<Vec<bool>> {
     let mut new = BTreeSet::new();
     for part in in_order(statements).chunks(ROWS) {
@@ -135,21 +139,14 @@ pub(super) async fn insert_all(
     let kept = statements.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
     let kept: Vec<&NewStatement> = kept.map(|(statement, _)| statement).collect();
     for part in kept.chunks(ROWS) {
-        queue(transaction, part).await?;
+        queue(transaction, part, shard).await?;
     }
     let places: Vec<Place> = kept.iter().copied().flat_map(places).collect();
-    for part in places.chunks(ROWS) {
-        insert_leaves(transaction, part).await?;
-    }
+    insert_leaves(transaction, &places).await?;
     let is_erased = |place: &Place<'_>| erased.contains(&place.event.leaf);
     let places: Vec<Place> = places.into_iter().filter(|one| !is_erased(one)).collect();
-    for part in places.chunks(ROWS) {
-        insert_contents(transaction, part).await?;
-    }
-    let items: Vec<Item> = places.iter().flat_map(items).collect();
-    for part in items.chunks(ROWS) {
-        insert_items(transaction, part).await?;
-    }
+    insert_contents(transaction, &places).await?;
+    insert_items(transaction, &places).await?;
     Ok(fresh)
 }
 
@@ -190,21 +187,22 @@ async fn insert_statements(
     new.iter().map(|(id,)| hash(id)).collect()
 }
 
-async fn queue(transaction: &mut Writing<'_>, rows: &[&NewStatement]) -> Stored<()> {
+async fn queue(transaction: &mut Writing<'_>, rows: &[&NewStatement], shard: u64) -> Stored<()> {
     let count = |statement: &NewStatement, refused: bool| {
         let events = statement.events.iter();
         signed(events.filter(|e| e.refused.is_some() == refused).count() as u64)
     };
     sqlx::query(
-        "INSERT INTO batch_queue (registry_version, received, statement, accepted, refused)
-         SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bytea[], $4::bigint[],
-                              $5::bigint[])",
+        "INSERT INTO batch_queue (registry_version, received, statement, accepted, refused, shard)
+         SELECT n.*, $6::bigint FROM unnest($1::bigint[], $2::timestamptz[], $3::bytea[],
+                                            $4::bigint[], $5::bigint[]) AS n",
     )
     .bind(column(rows, |s| signed(s.registry_version)))
     .bind(column(rows, |s| at(s.received)))
     .bind(column(rows, |s| &s.id.0[..]))
     .bind(column(rows, |s| count(s, false)))
     .bind(column(rows, |s| count(s, true)))
+    .bind(signed(shard))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -227,80 +225,63 @@ fn places(statement: &NewStatement) -> impl Iterator<Item = Place<'_>> {
 }
 
 async fn insert_leaves(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> Stored<()> {
-    sqlx::query(
-        "INSERT INTO event_leaves (statement, position, leaf, source, refused)
-         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bigint[], $5::text[])",
-    )
-    .bind(column(rows, |p| &p.statement.id.0[..]))
-    .bind(column(rows, |p| p.position))
-    .bind(column(rows, |p| &p.event.leaf.0[..]))
-    .bind(column(rows, |p| i64::from(p.event.source.number())))
-    .bind(column(rows, |p| p.event.refused.as_deref().map(text)))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    let mut copy = Copy::with_room(rows.len() * 112);
+    for place in rows {
+        let refused = place.event.refused.as_deref().map(text);
+        copy.row(5)
+            .value(&place.statement.id.0)
+            .number(place.position)
+            .value(&place.event.leaf.0)
+            .number(i64::from(place.event.source.number()))
+            .optional(refused.as_deref().map(str::as_bytes));
+    }
+    let table = "event_leaves (statement, position, leaf, source, refused)";
+    copy.into(table, transaction).await
 }
 
 async fn insert_contents(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> Stored<()> {
-    sqlx::query(
-        "INSERT INTO event_contents (statement, position, bytes, salt, event_time, step)
-         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[],
-                              $5::timestamptz[], $6::text[])",
-    )
-    .bind(column(rows, |p| &p.statement.id.0[..]))
-    .bind(column(rows, |p| p.position))
-    .bind(column(rows, |p| &p.event.bytes[..]))
-    .bind(column(rows, |p| &p.event.salt.0[..]))
-    .bind(column(rows, |p| p.event.event_time.map(at)))
-    .bind(column(rows, |p| p.event.step.as_deref().map(text)))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    let bytes: usize = rows.iter().map(|place| place.event.bytes.len() + 128).sum();
+    let mut copy = Copy::with_room(bytes);
+    for place in rows {
+        let event = place.event;
+        let time = event.event_time.map(|time| Timestamp(time).since_2000());
+        let step = event.step.as_deref().map(text);
+        copy.row(6)
+            .value(&place.statement.id.0)
+            .number(place.position)
+            .value(&event.bytes)
+            .value(&event.salt.0)
+            .optional(time.map(i64::to_be_bytes).as_ref().map(|time| &time[..]))
+            .optional(step.as_deref().map(str::as_bytes));
+    }
+    let table = "event_contents (statement, position, bytes, salt, event_time, step)";
+    copy.into(table, transaction).await
 }
 
-/// A thing that an accepted event names.
-struct Item<'s> {
-    place: &'s Place<'s>,
-    time: Timestamp,
-    item: &'s str,
-    role: &'s str,
-}
-
-fn items<'s>(place: &'s Place<'s>) -> Vec<Item<'s>> {
-    let Some(time) = place
-        .event
-        .event_time
-        .filter(|_| place.event.refused.is_none())
-    else {
-        return Vec::new();
-    };
-    let item = |(item, role): &'s (String, &'static str)| Item {
-        place,
-        time: at(time),
-        item,
-        role,
-    };
-    place.event.items.iter().map(item).collect()
-}
-
-async fn insert_items(transaction: &mut Writing<'_>, rows: &[Item<'_>]) -> Stored<()> {
-    let organisation = |row: &Item| row.place.statement.device.organisation.to_string();
-    sqlx::query(
-        "INSERT INTO event_items (item, event_time, statement, position, role, organisation, step)
-         SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bytea[], $4::bigint[], $5::text[],
-                              $6::text[], $7::text[])
-         ON CONFLICT (item, event_time, statement, position, role) DO NOTHING",
-    )
-    .bind(column(rows, |i| text(i.item)))
-    .bind(column(rows, |i| i.time))
-    .bind(column(rows, |i| &i.place.statement.id.0[..]))
-    .bind(column(rows, |i| i.place.position))
-    .bind(column(rows, |i| i.role))
-    .bind(column(rows, organisation))
-    .bind(column(rows, |i| i.place.event.step.as_deref().map(text)))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+/// The things that accepted events name, each once for each event and role.
+async fn insert_items(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> Stored<()> {
+    let mut copy = Copy::with_room(rows.len() * 256);
+    for place in rows {
+        let event = place.event;
+        let Some(time) = event.event_time.filter(|_| event.refused.is_none()) else {
+            continue;
+        };
+        let step = event.step.as_deref().map(text);
+        let item = |(item, role): &'_ (String, &'static str)| (text(item).into_owned(), *role);
+        let named: BTreeSet<(String, &str)> = event.items.iter().map(item).collect();
+        for (item, role) in named {
+            copy.row(7)
+                .value(item.as_bytes())
+                .time(time)
+                .value(&place.statement.id.0)
+                .number(place.position)
+                .value(role.as_bytes())
+                .value(place.statement.device.organisation.as_str().as_bytes())
+                .optional(step.as_deref().map(str::as_bytes));
+        }
+    }
+    let table = "event_items (item, event_time, statement, position, role, organisation, step)";
+    copy.into(table, transaction).await
 }
 
 /// Within the limit; transactions at the same time may each fill it up once.

@@ -5,9 +5,11 @@ use schemas::registry::Head;
 use schemas::time::Instant;
 use sqlx::{FromRow, Postgres, Transaction};
 
+use super::batches;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed, unsigned};
 use crate::store::{
-    Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, NewBatch, Queued, StoreError, Stored,
+    Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, MadeBatch, Pass, Queued, StoreError,
+    Stored, Whose,
 };
 
 type Writing<'t> = Transaction<'t, Postgres>;
@@ -38,27 +40,6 @@ impl CheckpointRow {
     }
 }
 
-#[derive(FromRow)]
-struct QueuedRow {
-    registry_version: i64,
-    received: Timestamp,
-    statement: Vec<u8>,
-    accepted: i64,
-    refused: i64,
-}
-
-impl QueuedRow {
-    fn queued(self) -> Stored<Queued> {
-        Ok(Queued {
-            id: hash(&self.statement)?,
-            received: self.received.0,
-            registry_version: unsigned(self.registry_version)?,
-            accepted: unsigned(self.accepted)?,
-            refused: unsigned(self.refused)?,
-        })
-    }
-}
-
 impl PostgresStore {
     async fn with_statements(&self, row: Option<BatchRow>) -> Stored<Option<KeptBatch>> {
         let Some(row) = row else { return Ok(None) };
@@ -82,6 +63,9 @@ impl PostgresStore {
     async fn append_once(&self, append: &Append) -> Stored<()> {
         let mut transaction = self.pool.begin().await?;
         share_fence(&mut transaction, append.fence).await?;
+        if let Some((_, head, _)) = &append.registry {
+            move_gate(&mut transaction, append.fence, head.version).await?;
+        }
         insert_entries(&mut transaction, append).await?;
         if let Some((records, head, made)) = &append.registry {
             insert_head(&mut transaction, head, *made).await?;
@@ -90,7 +74,7 @@ impl PostgresStore {
             }
         }
         for batch in &append.batches {
-            insert_batch(&mut transaction, batch).await?;
+            batches::place(&mut transaction, batch).await?;
         }
         super::erasure::insert_logged(&mut transaction, append).await?;
         Ok(transaction.commit().await?)
@@ -140,16 +124,62 @@ impl LogStore for PostgresStore {
         .await
     }
 
-    async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
-        let rows: Vec<QueuedRow> = sqlx::query_as(
-            "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
-             WHERE registry_version = (SELECT min(registry_version) FROM batch_queue)
-             ORDER BY registry_version, received, statement LIMIT $1",
+    async fn release_leases(&self, holder: &str) -> Stored<()> {
+        retried(|| async {
+            sqlx::query("UPDATE leases SET until = $2 WHERE holder = $1")
+                .bind(holder)
+                .bind(at(Instant::default()))
+                .execute(&self.pool)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn leases(&self) -> Stored<Vec<(String, Instant)>> {
+        let rows: Vec<(String, Timestamp)> = sqlx::query_as("SELECT name, until FROM leases")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(name, until)| (name, until.0))
+            .collect())
+    }
+
+    async fn is_led(&self, now: Instant) -> Stored<bool> {
+        let until: Option<(Timestamp,)> = sqlx::query_as(
+            "SELECT l.until FROM ingest_gate g
+             JOIN leases l ON l.name = 'log' AND l.fence = g.fence WHERE g.name = 'registry'",
         )
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        rows.into_iter().map(QueuedRow::queued).collect()
+        Ok(until.is_some_and(|(until,)| now < until.0))
+    }
+
+    async fn open_gate(&self, fence: u64, version: u64) -> Stored<()> {
+        retried(|| async {
+            let mut transaction = self.pool.begin().await?;
+            share_fence(&mut transaction, fence).await?;
+            move_gate(&mut transaction, fence, version).await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
+    async fn queued(&self, whose: &Whose, limit: u32) -> Stored<Vec<Queued>> {
+        batches::queued(&self.pool, whose, limit).await
+    }
+
+    async fn make_batch(&self, batch: &MadeBatch) -> Stored<bool> {
+        retried(|| batches::make(&self.pool, batch)).await
+    }
+
+    async fn last_made(&self, shard: u64) -> Stored<Option<(u64, Vec<u8>)>> {
+        batches::last(&self.pool, shard).await
+    }
+
+    async fn made_batches(&self, limit: u32) -> Stored<Vec<MadeBatch>> {
+        batches::made(&self.pool, limit).await
     }
 
     async fn append(&self, append: &Append) -> Stored<()> {
@@ -301,6 +331,34 @@ pub(super) async fn share_fence(transaction: &mut Writing<'_>, fence: u64) -> St
     }
 }
 
+/// The registry version that statements are let in with, said by this leader. It waits for every
+/// transaction that shares the row.
+async fn move_gate(transaction: &mut Writing<'_>, fence: u64, version: u64) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO ingest_gate (name, version, fence) VALUES ('registry', $1, $2)
+         ON CONFLICT (name) DO UPDATE SET version = excluded.version, fence = excluded.fence",
+    )
+    .bind(signed(version))
+    .bind(signed(fence))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// What is stored after this is committed before the registry moves on: the gate is shared until
+/// the commit. Sessions of a paused process are ended as those of a writer of the log.
+pub(super) async fn share_gate(transaction: &mut Writing<'_>, pass: &Pass) -> Stored<()> {
+    let row: Option<(i64, i64, Timestamp)> = sqlx::query_as(
+        "SELECT g.version, l.fence, l.until FROM ingest_gate g
+         JOIN leases l ON l.name = 'log' AND l.fence = g.fence
+         WHERE g.name = 'registry' FOR SHARE OF g",
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let (version, fence, until) = row.ok_or(StoreError::Fenced)?;
+    pass.check(unsigned(version)?, unsigned(fence)?, until.0)
+}
+
 async fn insert_entries(transaction: &mut Writing<'_>, append: &Append) -> Stored<()> {
     let entries: Vec<(i64, &[u8])> = (append.first..)
         .map(signed)
@@ -355,47 +413,5 @@ async fn insert_records(transaction: &mut Writing<'_>, rows: &[KeptRecord]) -> S
     .bind(column(rows, |r| signed(r.head)))
     .execute(&mut **transaction)
     .await?;
-    Ok(())
-}
-
-async fn insert_batch(transaction: &mut Writing<'_>, batch: &NewBatch) -> Stored<()> {
-    let (shard, seq) = (signed(batch.shard), signed(batch.seq));
-    sqlx::query("INSERT INTO batches (shard, seq, log_index, refused) VALUES ($1, $2, $3, $4)")
-        .bind(shard)
-        .bind(seq)
-        .bind(signed(batch.log_index))
-        .bind(&batch.refused)
-        .execute(&mut **transaction)
-        .await?;
-    sqlx::query("INSERT INTO inclusions_due (log_index, shard, seq) VALUES ($1, $2, $3)")
-        .bind(signed(batch.log_index))
-        .bind(shard)
-        .bind(seq)
-        .execute(&mut **transaction)
-        .await?;
-    let places: Vec<(&[u8], i64)> = batch
-        .statements
-        .iter()
-        .map(|id| &id.0[..])
-        .zip(0..)
-        .collect();
-    for part in places.chunks(ROWS) {
-        let ids: Vec<&[u8]> = part.iter().map(|(id, _)| *id).collect();
-        sqlx::query(
-            "INSERT INTO batch_statements (statement, shard, seq, position)
-             SELECT statement, $2, $3, position
-             FROM unnest($1::bytea[], $4::bigint[]) AS n (statement, position)",
-        )
-        .bind(&ids)
-        .bind(shard)
-        .bind(seq)
-        .bind(column(part, |(_, position)| *position))
-        .execute(&mut **transaction)
-        .await?;
-        sqlx::query("DELETE FROM batch_queue WHERE statement = ANY($1)")
-            .bind(&ids)
-            .execute(&mut **transaction)
-            .await?;
-    }
     Ok(())
 }

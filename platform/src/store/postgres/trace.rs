@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
@@ -6,7 +8,9 @@ use schemas::statement::Position;
 use schemas::time::Instant;
 use sqlx::FromRow;
 
-use super::{PostgresStore, address, at, hash, retried, salt, signed, source, texts, unsigned};
+use super::{
+    PostgresStore, ROWS, address, at, column, hash, retried, salt, signed, source, texts, unsigned,
+};
 use crate::store::{
     ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, Stored, StoredEvent,
     Totals, TraceStore, Waiting,
@@ -108,6 +112,21 @@ impl TraceStore for PostgresStore {
 
     async fn statement(&self, id: &Hash) -> Stored<Option<KeptStatement>> {
         self.statement_with_place(id).await
+    }
+
+    async fn devices_of(&self, statements: &[Hash]) -> Stored<BTreeMap<Hash, DeviceAddress>> {
+        let mut devices = BTreeMap::new();
+        for part in statements.chunks(ROWS) {
+            let rows: Vec<(Vec<u8>, String)> =
+                sqlx::query_as("SELECT id, device FROM statements WHERE id = ANY($1)")
+                    .bind(column(part, |id| &id.0[..]))
+                    .fetch_all(&self.pool)
+                    .await?;
+            for (id, device) in rows {
+                devices.insert(hash(&id)?, address(&device)?);
+            }
+        }
+        Ok(devices)
     }
 
     async fn events_of_statement(&self, id: &Hash) -> Stored<Vec<KeptEvent>> {
@@ -344,7 +363,8 @@ impl TraceStore for PostgresStore {
                     (SELECT count(*) FROM event_leaves WHERE refused IS NULL),
                     (SELECT count(*) FROM event_leaves WHERE refused IS NOT NULL),
                     (SELECT count(*) FROM event_leaves l WHERE l.refused IS NULL AND EXISTS
-                       (SELECT 1 FROM batch_statements p WHERE p.statement = l.statement)),
+                       (SELECT 1 FROM batch_statements p JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
+                        WHERE p.statement = l.statement)),
                     (SELECT count(*) FROM quarantine),
                     (SELECT count(*) FROM chain_events WHERE kind = 'gap-opened'),
                     (SELECT coalesce(max(size), 0) FROM log_heads)",

@@ -5,7 +5,7 @@ use schemas::statement::Position;
 use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::ingest::insert_statement;
-use super::log::check_fence;
+use super::log::check_pass;
 use super::{BEGIN, SqliteStore, hash, instant, signed, unsigned};
 use crate::store::captures::{CaptureStore, CapturedEvent, ChainMove, KeptCapture, NewCapture};
 use crate::store::{StoreError, Stored};
@@ -52,9 +52,10 @@ impl CaptureRow {
 impl CaptureStore for SqliteStore {
     async fn add_capture(&self, capture: &NewCapture) -> Stored<bool> {
         let mut transaction = self.writer.begin_with(BEGIN).await?;
-        if let Some(fence) = capture.fence {
-            check_fence(&mut transaction, fence).await?;
+        if let Some(pass) = &capture.pass {
+            check_pass(&mut transaction, pass).await?;
         }
+        let shard = capture.pass.map_or(0, |pass| pass.shard);
         if !insert_job(&mut transaction, capture).await? {
             return Ok(false);
         }
@@ -65,7 +66,7 @@ impl CaptureStore for SqliteStore {
         }
         insert_document(&mut transaction, capture).await?;
         for statement in &capture.statements {
-            insert_statement(&mut transaction, statement).await?;
+            insert_statement(&mut transaction, statement, shard).await?;
             sqlx::query(
                 "INSERT INTO capture_statements (statement, capturer, organisation)
                  VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -1,9 +1,11 @@
 use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
-use super::log::check_fence;
+use super::log::check_pass;
 use super::{BEGIN, SqliteStore, signed};
-use crate::store::{IngestStore, NewEvent, NewQuarantine, NewStatement, QUARANTINE_ROWS, Stored};
+use crate::store::{
+    IngestStore, NewEvent, NewQuarantine, NewStatement, Pass, QUARANTINE_ROWS, Stored,
+};
 
 #[async_trait]
 impl IngestStore for SqliteStore {
@@ -15,30 +17,31 @@ impl IngestStore for SqliteStore {
         self.commit_in(None, statements, quarantine).await
     }
 
-    async fn commit_under(
+    async fn commit_behind(
         &self,
-        fence: u64,
+        pass: &Pass,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
-        self.commit_in(Some(fence), statements, quarantine).await
+        self.commit_in(Some(pass), statements, quarantine).await
     }
 }
 
 impl SqliteStore {
     async fn commit_in(
         &self,
-        fence: Option<u64>,
+        pass: Option<&Pass>,
         statements: &[NewStatement],
         quarantine: &[NewQuarantine],
     ) -> Stored<Vec<bool>> {
         let mut transaction = self.writer.begin_with(BEGIN).await?;
-        if let Some(fence) = fence {
-            check_fence(&mut transaction, fence).await?;
+        if let Some(pass) = pass {
+            check_pass(&mut transaction, pass).await?;
         }
+        let shard = pass.map_or(0, |pass| pass.shard);
         let mut fresh = Vec::with_capacity(statements.len());
         for statement in statements {
-            fresh.push(insert_statement(&mut transaction, statement).await?);
+            fresh.push(insert_statement(&mut transaction, statement, shard).await?);
         }
         for message in quarantine {
             insert_quarantine(&mut transaction, message).await?;
@@ -52,6 +55,7 @@ impl SqliteStore {
 pub(super) async fn insert_statement(
     transaction: &mut Transaction<'_, Sqlite>,
     statement: &NewStatement,
+    shard: u64,
 ) -> Stored<bool> {
     let new: Option<(i64,)> = sqlx::query_as(
         "INSERT INTO statements (device, epoch, seq, id, organisation, kid, prev, events, bytes,
@@ -83,14 +87,15 @@ pub(super) async fn insert_statement(
         .filter(|event| event.refused.is_some())
         .count();
     sqlx::query(
-        "INSERT INTO batch_queue (registry_version, received, statement, accepted, refused)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO batch_queue (registry_version, received, statement, accepted, refused, shard)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(signed(statement.registry_version))
     .bind(statement.received.to_rfc3339())
     .bind(statement.id.0.to_vec())
     .bind(signed((statement.events.len() - refused) as u64))
     .bind(signed(refused as u64))
+    .bind(signed(shard))
     .execute(&mut **transaction)
     .await?;
     Ok(true)

@@ -3,9 +3,10 @@ use schemas::hash::Hash;
 use schemas::time::Instant;
 use sqlx::{FromRow, Sqlite, Transaction};
 
-use super::{BEGIN, SqliteStore, hash, instant, signed, unsigned};
+use super::{BEGIN, SqliteStore, batches, hash, instant, signed, unsigned};
 use crate::store::{
-    Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, NewBatch, Queued, StoreError, Stored,
+    Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, MadeBatch, Pass, Queued, StoreError,
+    Stored, Whose,
 };
 
 #[derive(FromRow)]
@@ -92,30 +93,63 @@ impl LogStore for SqliteStore {
         Ok(())
     }
 
-    async fn queued(&self, limit: u32) -> Stored<Vec<Queued>> {
-        let rows: Vec<(i64, String, Vec<u8>, i64, i64)> = sqlx::query_as(
-            "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
-             WHERE registry_version = (SELECT min(registry_version) FROM batch_queue)
-             ORDER BY registry_version, received, statement LIMIT $1",
+    async fn release_leases(&self, holder: &str) -> Stored<()> {
+        sqlx::query("UPDATE leases SET until = $2 WHERE holder = $1")
+            .bind(holder)
+            .bind(Instant::default().to_rfc3339())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn leases(&self) -> Stored<Vec<(String, Instant)>> {
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT name, until FROM leases")
+            .fetch_all(&self.reader)
+            .await?;
+        let lease = |(name, until): (String, String)| Ok((name, instant(&until)?));
+        rows.into_iter().map(lease).collect()
+    }
+
+    async fn is_led(&self, now: Instant) -> Stored<bool> {
+        let until: Option<(String,)> = sqlx::query_as(
+            "SELECT l.until FROM ingest_gate g
+             JOIN leases l ON l.name = 'log' AND l.fence = g.fence WHERE g.name = 'registry'",
         )
-        .bind(limit)
-        .fetch_all(&self.reader)
+        .fetch_optional(&self.reader)
         .await?;
-        let queued = |(version, received, id, accepted, refused): (_, String, Vec<u8>, _, _)| {
-            Ok(Queued {
-                id: hash(&id)?,
-                received: instant(&received)?,
-                registry_version: unsigned(version)?,
-                accepted: unsigned(accepted)?,
-                refused: unsigned(refused)?,
-            })
-        };
-        rows.into_iter().map(queued).collect()
+        until.map_or(Ok(false), |(until,)| Ok(now < instant(&until)?))
+    }
+
+    async fn open_gate(&self, fence: u64, version: u64) -> Stored<()> {
+        let mut transaction = self.writer.begin_with(BEGIN).await?;
+        check_fence(&mut transaction, fence).await?;
+        move_gate(&mut transaction, fence, version).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn queued(&self, whose: &Whose, limit: u32) -> Stored<Vec<Queued>> {
+        batches::queued(&self.reader, whose, limit).await
+    }
+
+    async fn make_batch(&self, batch: &MadeBatch) -> Stored<bool> {
+        batches::make(&self.writer, batch).await
+    }
+
+    async fn last_made(&self, shard: u64) -> Stored<Option<(u64, Vec<u8>)>> {
+        batches::last(&self.reader, shard).await
+    }
+
+    async fn made_batches(&self, limit: u32) -> Stored<Vec<MadeBatch>> {
+        batches::made(&self.reader, limit).await
     }
 
     async fn append(&self, append: &Append) -> Stored<()> {
         let mut transaction = self.writer.begin_with(BEGIN).await?;
         check_fence(&mut transaction, append.fence).await?;
+        if let Some((_, head, _)) = &append.registry {
+            move_gate(&mut transaction, append.fence, head.version).await?;
+        }
         for (position, bytes) in (append.first..).zip(&append.entries) {
             sqlx::query("INSERT INTO log_entries (position, fence, bytes) VALUES ($1, $2, $3)")
                 .bind(signed(position))
@@ -137,7 +171,7 @@ impl LogStore for SqliteStore {
             }
         }
         for batch in &append.batches {
-            insert_batch(&mut transaction, batch).await?;
+            batches::place(&mut transaction, batch).await?;
         }
         super::erasure::insert_logged(&mut transaction, append).await?;
         transaction.commit().await?;
@@ -287,6 +321,38 @@ pub(super) async fn check_fence(
     }
 }
 
+/// The registry version that statements are let in with, said by this leader.
+async fn move_gate(
+    transaction: &mut Transaction<'_, Sqlite>,
+    fence: u64,
+    version: u64,
+) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO ingest_gate (name, version, fence) VALUES ('registry', $1, $2)
+         ON CONFLICT (name) DO UPDATE SET version = excluded.version, fence = excluded.fence",
+    )
+    .bind(signed(version))
+    .bind(signed(fence))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// What is stored in this transaction was checked against the registry version in force.
+pub(super) async fn check_pass(
+    transaction: &mut Transaction<'_, Sqlite>,
+    pass: &Pass,
+) -> Stored<()> {
+    let row: Option<(i64, i64, String)> = sqlx::query_as(
+        "SELECT g.version, l.fence, l.until FROM ingest_gate g
+         JOIN leases l ON l.name = 'log' AND l.fence = g.fence WHERE g.name = 'registry'",
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let (version, fence, until) = row.ok_or(StoreError::Fenced)?;
+    pass.check(unsigned(version)?, unsigned(fence)?, instant(&until)?)
+}
+
 async fn insert_head(
     transaction: &mut Transaction<'_, Sqlite>,
     head: &schemas::registry::Head,
@@ -321,37 +387,5 @@ async fn insert_record(
     .bind(signed(record.head))
     .execute(&mut **transaction)
     .await?;
-    Ok(())
-}
-
-async fn insert_batch(transaction: &mut Transaction<'_, Sqlite>, batch: &NewBatch) -> Stored<()> {
-    sqlx::query("INSERT INTO batches (shard, seq, log_index, refused) VALUES ($1, $2, $3, $4)")
-        .bind(signed(batch.shard))
-        .bind(signed(batch.seq))
-        .bind(signed(batch.log_index))
-        .bind(&batch.refused)
-        .execute(&mut **transaction)
-        .await?;
-    sqlx::query("INSERT INTO inclusions_due (log_index, shard, seq) VALUES ($1, $2, $3)")
-        .bind(signed(batch.log_index))
-        .bind(signed(batch.shard))
-        .bind(signed(batch.seq))
-        .execute(&mut **transaction)
-        .await?;
-    for (position, id) in batch.statements.iter().enumerate() {
-        sqlx::query(
-            "INSERT INTO batch_statements (statement, shard, seq, position) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(id.0.to_vec())
-        .bind(signed(batch.shard))
-        .bind(signed(batch.seq))
-        .bind(signed(position as u64))
-        .execute(&mut **transaction)
-        .await?;
-        sqlx::query("DELETE FROM batch_queue WHERE statement = $1")
-            .bind(id.0.to_vec())
-            .execute(&mut **transaction)
-            .await?;
-    }
     Ok(())
 }

@@ -1,5 +1,7 @@
 mod rows;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
@@ -34,7 +36,7 @@ impl TraceStore for SqliteStore {
              LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
              LEFT JOIN log_checkpoints k
                ON k.size = (SELECT min(size) FROM log_checkpoints WHERE size > b.log_index)
-             ORDER BY n.event_time, n.statement, n.position, b.log_index",
+             ORDER BY n.event_time, n.statement, n.position, b.log_index IS NULL, b.log_index",
         )
         .bind(json_list(items))
         .bind(limit)
@@ -52,12 +54,27 @@ impl TraceStore for SqliteStore {
              FROM statements s
              LEFT JOIN batch_statements p ON p.statement = s.id
              LEFT JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
-             WHERE s.id = $1 ORDER BY b.log_index LIMIT 1",
+             WHERE s.id = $1 ORDER BY b.log_index IS NULL, b.log_index LIMIT 1",
         )
         .bind(id.0.to_vec())
         .fetch_optional(&self.reader)
         .await?;
         row.map(StatementRow::kept).transpose()
+    }
+
+    async fn devices_of(&self, statements: &[Hash]) -> Stored<BTreeMap<Hash, DeviceAddress>> {
+        let mut devices = BTreeMap::new();
+        for id in statements {
+            let row: Option<(String,)> =
+                sqlx::query_as("SELECT device FROM statements WHERE id = $1")
+                    .bind(id.0.to_vec())
+                    .fetch_optional(&self.reader)
+                    .await?;
+            if let Some((device,)) = row {
+                devices.insert(*id, address(&device)?);
+            }
+        }
+        Ok(devices)
     }
 
     async fn events_of_statement(&self, id: &Hash) -> Stored<Vec<KeptEvent>> {
@@ -315,7 +332,8 @@ impl TraceStore for SqliteStore {
                     (SELECT count(*) FROM event_leaves WHERE refused IS NULL),
                     (SELECT count(*) FROM event_leaves WHERE refused IS NOT NULL),
                     (SELECT count(*) FROM event_leaves l WHERE l.refused IS NULL AND EXISTS
-                       (SELECT 1 FROM batch_statements p WHERE p.statement = l.statement)),
+                       (SELECT 1 FROM batch_statements p JOIN batches b ON b.shard = p.shard AND b.seq = p.seq
+                        WHERE p.statement = l.statement)),
                     (SELECT count(*) FROM quarantine),
                     (SELECT count(*) FROM chain_events WHERE kind = 'gap-opened'),
                     (SELECT coalesce(max(size), 0) FROM log_heads)",

@@ -178,8 +178,10 @@ impl PostgresStore {
         let batches = self.batches_of(&places).await?;
         let mut standings: BTreeMap<Hash, Standing> = BTreeMap::new();
         for (statement, shard, seq, position) in places {
-            let batch = batches.get(&(shard, seq));
-            let batch = batch.ok_or(StoreError::Corrupt("batch"))?;
+            // A batch that waits for its place in the log is none yet.
+            let Some(batch) = batches.get(&(shard, seq)) else {
+                continue;
+            };
             let standing = batch.standing(position)?;
             let kept = standings.entry(hash(&statement)?).or_insert(standing);
             if standing.place < kept.place {
