@@ -76,6 +76,7 @@ contract! { Engine:
         lease_is_held_renewed_and_taken_over
         lease_is_given_to_one_of_many
         lease_that_was_given_back_is_free
+        leases_are_listed_and_end_with_their_holder
         stale_ingest_adds_nothing
         worker_stores_while_somebody_leads
         batches_of_several_processes

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use platform::store::{KeptCheckpoint, Pass, Store, StoreError, Whose};
 use schemas::hash::Hash;
+use schemas::time::Instant;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -66,6 +67,23 @@ pub async fn lease_that_was_given_back_is_free(engine: &Engine) {
     assert_eq!(take(store, "b", 1).await, Some(2));
     store.release_lease(LOG, "a").await.unwrap();
     assert_eq!(take(store, "a", 2).await, None, "it is not a's any more");
+}
+
+pub async fn leases_are_listed_and_end_with_their_holder(engine: &Engine) {
+    let store = &*engine.store;
+    for (name, holder) in [("log", "a"), ("shard-0", "a"), ("shard-1", "b")] {
+        let taken = store.take_lease(name, holder, at(0), at(30)).await;
+        assert_eq!(taken.unwrap(), Some(1));
+    }
+    store.release_leases("a").await.unwrap();
+    let mut leases = store.leases().await.unwrap();
+    leases.sort();
+    let over = Instant::default();
+    let expected = [("log", over), ("shard-0", over), ("shard-1", at(30))];
+    assert_eq!(
+        leases,
+        expected.map(|(name, until)| (name.to_owned(), until))
+    );
 }
 
 pub async fn stale_ingest_adds_nothing(engine: &Engine) {
