@@ -188,7 +188,7 @@ impl Notary {
         if self.succession.approved != Some(approval) {
             return Err(SuccessionError::NotApproved.into());
         }
-        check_registry(&*self.gate.snapshot(), &self.policy)?;
+        check_registry(&self.gate.snapshot(), &self.policy)?;
         let prev = self.witnessed_end(&newest).await?;
         let next = Policy {
             log: newest.policy.log,
