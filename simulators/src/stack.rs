@@ -86,6 +86,7 @@ impl Stack {
             door,
             world: script.organisations(),
             batch_milliseconds,
+            gap_grace: script.rhythm().gap_grace(),
             database: database.as_deref(),
             broker: &engines.broker,
         };

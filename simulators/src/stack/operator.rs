@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use credit::evidence::{EvidenceError, EvidencePack, InProcess};
@@ -47,6 +48,8 @@ pub struct Setup<'a> {
     pub world: &'a [scenario::Organisation],
     /// Time between batches in milliseconds of real time.
     pub batch_milliseconds: u64,
+    /// A missing statement is a gap after this.
+    pub gap_grace: Duration,
     /// Address of its database; a file of its own if there is none.
     pub database: Option<&'a str>,
     /// Which broker.
@@ -272,6 +275,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
     let anchor = AnchorSection {
         batch_ms: setup.batch_milliseconds,
         deadline_s: DEADLINE_SECONDS,
+        gap_grace_s: setup.gap_grace.as_secs(),
         ..AnchorSection::default()
     };
     Ok(Config {

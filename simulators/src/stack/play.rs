@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
+use platform::config::AnchorSection;
 use schemas::ids::DeviceAddress;
 use schemas::time::{Clock, Instant};
 
@@ -29,6 +30,17 @@ pub enum Rhythm {
     Every(Duration),
     /// Whoever has something, after every action.
     AfterActions,
+}
+
+impl Rhythm {
+    /// How long a missing statement is waited for: hours pass here while one commit waits for
+    /// another, and what was sent is stored for certain only when everybody has handed over.
+    pub fn gap_grace(self) -> Duration {
+        match self {
+            Rhythm::Every(step) => step,
+            Rhythm::AfterActions => Duration::from_secs(AnchorSection::default().gap_grace_s),
+        }
+    }
 }
 
 /// A world that is being played.
