@@ -2,8 +2,10 @@
 //! happens when something is sent twice or by several at once, and what is refused.
 
 mod checked;
+mod keytool;
 mod people;
 mod refused;
+mod rotation;
 mod story;
 mod together;
 
@@ -11,7 +13,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use platform::config::{AnchorSection, BrokerSection, CapturerSection, Config, PartySection};
+use platform::config::{
+    AnchorSection, BrokerSection, CapturerSection, Config, PartySection, ReaderSection,
+};
 use platform::service::{self, Handle};
 use reqwest::{Client, RequestBuilder, Response};
 use schemas::hash::{Hash, sha256};
@@ -106,6 +110,7 @@ impl Stack {
             steps: self.allowed.1.clone(),
         };
         Config {
+            retention: Default::default(),
             origin: origin(),
             data: self.folder.path().join("data"),
             database: None,
@@ -132,7 +137,12 @@ impl Stack {
                 name: "association".into(),
                 key: Hash(party("association").key.ed25519_bytes().unwrap()),
             }],
-            readers: Vec::new(),
+            readers: vec![ReaderSection {
+                name: "bank".into(),
+                token_sha256: sha256(TOKEN.as_bytes()),
+                organisations: vec!["qinghe".parse().unwrap()],
+                audience: schemas::disclosure::Audience::Bank,
+            }],
             capturers: vec![
                 capturer("qinghe-erp", "qinghe", TOKEN),
                 capturer("other-erp", "other", OTHER),

@@ -28,7 +28,9 @@ macro_rules! contract {
     };
 }
 
+mod batches;
 mod captures;
+mod chains;
 mod credit;
 mod doubt;
 pub mod engine;
@@ -38,6 +40,7 @@ mod lint;
 mod log;
 pub mod made;
 mod operation;
+mod partitions;
 mod readers;
 mod registry;
 mod roles;
@@ -47,16 +50,25 @@ mod trace;
 use engine::Engine;
 
 contract! { Engine:
+    batches:
+        batches_of_several_processes
+        queue_gives_the_oldest_registry_version_in_order
+        batch_takes_its_statements_from_the_queue;
     captures:
         capture_is_kept_whole
         capture_that_came_second_keeps_nothing
         captures_at_once_have_one_winner
         newest_attempt_counts;
+    chains:
+        chain_heads_move_and_say_who_is_silent
+        links_are_read_in_the_order_of_the_log
+        open_gaps_are_found;
     erasure:
         erased_event_is_gone_and_the_others_stay
         captured_document_goes_with_its_event
         erased_event_does_not_come_back
         what_a_backup_brings_back_is_noticed_and_goes_again
+        archived_event_is_said_until_it_is_erased
         writers_and_eraser_at_once_leave_nothing
         lists_and_documents_wait_for_the_log
         disclosure_documents_are_kept_by_version;
@@ -79,15 +91,12 @@ contract! { Engine:
         leases_are_listed_and_end_with_their_holder
         stale_ingest_adds_nothing
         worker_stores_while_somebody_leads
-        batches_of_several_processes
         take_over_waits_for_ingest_or_ingest_fails
         stale_writer_fails_at_insert
         take_over_and_append_do_not_mix
         one_of_two_appends_at_one_position_wins
         failed_append_leaves_nothing
         entries_heads_and_roots
-        queue_gives_the_oldest_registry_version_in_order
-        batch_takes_its_statements_from_the_queue
         checkpoints_first_note_of_a_size_stays
         handover_is_kept_once;
     operation:
@@ -115,7 +124,6 @@ contract! { Engine:
         text_sorts_by_bytes
         chain_is_read_in_order
         chain_events_are_kept_once
-        chain_head_moves
         scans_are_counted_one_by_one
         times_are_kept_to_the_microsecond
         totals_count_everything;

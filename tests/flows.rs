@@ -2,7 +2,7 @@
 //! PostgreSQL and Mosquitto from Debian, plain and over TLS; and what these parts may do to a run
 //! by dying.
 
-mod doors;
+pub mod doors;
 mod peer;
 mod same;
 
@@ -73,6 +73,7 @@ async fn through_mosquitto_into_postgresql() {
         mosquitto: true,
         postgres: true,
         tls: false,
+        ..On::default()
     };
     whole_way(on, 20).await;
 }

@@ -4,10 +4,14 @@
     reason = "every function here serves tests; clippy only excuses those that are tests themselves"
 )]
 
+mod archive;
 mod attacks;
+mod backup;
 mod bad_input;
+mod brokers;
 mod browser;
 mod captures;
+mod catch_up;
 mod contract;
 mod erasure;
 mod flows;
@@ -15,9 +19,11 @@ mod forge;
 mod fsck;
 mod kill;
 mod lease_fence;
+mod load;
 mod log_faults;
 mod monitor;
 mod old_backup;
+mod operation;
 mod proofs;
 mod reports;
 mod scale_out;
@@ -25,5 +31,6 @@ mod search;
 mod succession;
 mod sumdb;
 mod threats;
+mod upgrade;
 mod witnesses;
 mod world;

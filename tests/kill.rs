@@ -4,13 +4,7 @@
 //! Where a process is killed is drawn from a seed, in terms of what has been scanned or stored by
 //! then, so that a point means the same on a slow machine as on a fast one.
 
-pub mod gateway;
-pub mod operator;
-pub mod process;
-pub mod scanner;
-pub mod site;
-mod verdict;
-pub mod world;
+pub use simulators::processes::{gateway, operator, process, scanner, site, world};
 
 use std::time::Duration;
 
@@ -25,6 +19,9 @@ use world::World;
 const LINES: u32 = 120;
 /// How long a process may take to end when it is asked to.
 pub const END: Duration = Duration::from_secs(10);
+
+/// How long a disk stays full: some rounds of the notary.
+const NO_ROOM: Duration = Duration::from_millis(300);
 
 /// A point in the middle of a round.
 fn point(world: &mut World, round: u32) -> u32 {
@@ -135,6 +132,51 @@ async fn platform_log_survives_kill() {
         world.check(ROUNDS * LINES).await
     };
     World::tell(3, ROUNDS * LINES, story).await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_disk_was_full_goes_on() {
+    const ROUNDS: u32 = 6;
+    let story = async |world: &mut World| {
+        world.gateway.start()?;
+        for round in 1..=ROUNDS {
+            let half = round * LINES - LINES / 2;
+            world.scanner.allow(half);
+            world.stored(half).await?;
+            // SQLite rolls back by itself what it cannot write.
+            let log = world.gateway.database().with_extension("db-wal");
+            let length = std::fs::metadata(log).map_or(0, |file| file.len());
+            world.gateway.limit_files(Some(length + 4_096))?;
+            world.scanner.allow(round * LINES);
+            world.scanner.written(round * LINES).await?;
+            tokio::time::sleep(NO_ROOM).await;
+            world.gateway.limit_files(None)?;
+        }
+        world.settled(ROUNDS * LINES).await?;
+        world.gateway.stop(END).await?;
+        world.check(ROUNDS * LINES).await
+    };
+    World::tell(9, ROUNDS * LINES, story).await;
+}
+
+#[tokio::test]
+async fn a_platform_whose_log_lines_have_no_room_goes_on() {
+    let story = async |world: &mut World| {
+        world.gateway.start()?;
+        world.scanner.allow(LINES);
+        let at = point(world, 1);
+        world.stored(at).await?;
+        // Neither tiles nor rows nor what it has to say about that.
+        world.operator.limit_files(Some(128))?;
+        world.scanner.allow(2 * LINES);
+        world.scanner.written(2 * LINES).await?;
+        tokio::time::sleep(NO_ROOM).await;
+        world.operator.limit_files(None)?;
+        world.settled(2 * LINES).await?;
+        world.gateway.stop(END).await?;
+        world.check(2 * LINES).await
+    };
+    World::tell(8, 2 * LINES, story).await;
 }
 
 #[tokio::test]

@@ -51,6 +51,11 @@ macro_rules! matrix {
     )*};
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn round_ends_while_statements_keep_coming() {
+    Ground::new(Engine::Sqlite).await.turn_under_load().await;
+}
+
 matrix! {
     database_call_fails: Sqlite Store Before Everything 1;
     database_call_fails_after_it_was_committed: Sqlite Store After Everything 1;

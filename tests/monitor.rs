@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use platform::monitor::own::Own;
 use platform::monitor::trust::Trust;
-use platform::monitor::{Code, Monitor, MonitorConfig, Round};
+use platform::monitor::{AT_ONCE, Code, Monitor, MonitorConfig, Round};
 use schemas::hash::Hash;
 use schemas::log::{Entry, entry_hash};
 use schemas::note::{Checkpoint, Note};
@@ -35,6 +35,7 @@ fn config(world: &World, url: &str, state: &Path) -> MonitorConfig {
         token: Some(READER_TOKEN.to_owned()),
         witnesses: Vec::new(),
         stale: Duration::from_secs(86_400),
+        at_once: AT_ONCE,
     }
 }
 

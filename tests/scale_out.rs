@@ -2,15 +2,12 @@
 //! making batches, one writing the log. Either is killed; what the broker had for it the other one
 //! takes, nothing is lost or doubled, and there is one log.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result};
+use simulators::processes::second::{Second, becomes};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::kill::operator::{Operator, copy, free_address};
-use crate::kill::process::{DEADLINE, Process, until};
+use crate::kill::operator::Operator;
+use crate::kill::process::{DEADLINE, until};
 use crate::kill::site::On;
 use crate::kill::world::World;
 
@@ -21,68 +18,8 @@ const ON: On = On {
     postgres: true,
     mosquitto: true,
     tls: false,
+    watched: false,
 };
-
-/// A second platform beside the operator's, with its keys and a shard of its own.
-struct Second {
-    folder: PathBuf,
-    logs: PathBuf,
-    address: SocketAddr,
-    process: Option<Process>,
-}
-
-impl Second {
-    fn prepare(world: &World) -> Result<Self> {
-        let (folder, address) = (world.folder.join("second"), free_address()?);
-        let (data, own) = (world.operator.data(), folder.join("data"));
-        copy(&data.join("keys"), &own.join("keys"))?;
-        let file = world.folder.join("operator/platform.toml");
-        let first = std::fs::read_to_string(&file)?;
-        let listen = format!("listen = \"{}\"", world.operator.address());
-        let text = first
-            .replace(&data.display().to_string(), &own.display().to_string())
-            .replace(&listen, &format!("listen = \"{address}\""))
-            .replace("[anchor]\n", "[anchor]\nshard = 1\n");
-        ensure!(
-            text.contains("shard = 1") && text.contains(&address.to_string()),
-            "{text}"
-        );
-        std::fs::write(folder.join("platform.toml"), text)?;
-        Ok(Self {
-            folder,
-            logs: world.folder.join("logs"),
-            address,
-            process: None,
-        })
-    }
-
-    async fn start(&mut self) -> Result<()> {
-        let config = self.folder.join("platform.toml").display().to_string();
-        let arguments = ["serve", "--config", &config];
-        let mut process = Process::start(&self.logs, "second", "platform", &arguments)?;
-        process.first_line().await?;
-        self.process = Some(process);
-        Ok(())
-    }
-
-    fn kill(&mut self) -> Result<()> {
-        self.process.take().context("no second platform")?.kill()
-    }
-
-    async fn becomes(&self, operator: &Operator, role: &str) -> Result<()> {
-        becomes(operator, self.address, role).await
-    }
-}
-
-async fn becomes(operator: &Operator, address: SocketAddr, role: &str) -> Result<()> {
-    let url = format!("http://{address}/health");
-    until(&format!("{address} is {role}"), DEADLINE, async || {
-        let answer = operator.http().get(&url).send().await?;
-        let health: Value = serde_json::from_slice(&answer.bytes().await?)?;
-        Ok((health["role"] == role).then_some(()))
-    })
-    .await
-}
 
 /// How many batches of each shard are in the log.
 async fn batches(operator: &Operator) -> Result<[i64; 2]> {

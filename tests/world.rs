@@ -19,10 +19,12 @@ use platform::anchor::{
 };
 use platform::bundle::{Bundler, Choice};
 use platform::command::fsck;
+use platform::config::Config;
+use platform::erase::SqliteEraser;
 use platform::follower::Follower;
 use platform::ingest::{Incoming, Ingest, Outcome, Wake};
 use platform::policies::Policies;
-use platform::registry::{AdmitError, Gate, Snapshot};
+use platform::registry::{AdmitError, Gate, Registries, Snapshot};
 use platform::standing::Standing;
 use platform::store::sqlite::SqliteStore;
 use platform::store::{ChainEvent, LogStore as _, RegistryStore, Store, TraceStore as _};
@@ -256,6 +258,7 @@ impl World {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             tree: self.notary.tree.clone(),
             policies: self.notary.succession.policies.clone(),
+            registries: Registries::new(Arc::clone(&self.gate)),
         }
     }
 
@@ -278,6 +281,24 @@ impl World {
     /// Verifies under the policy that readers trust.
     pub fn verify(&self, bundle: &[u8]) -> Result<Report, proof::Refusal> {
         proof::verify(bundle, Some(&self.policy_entry()))
+    }
+
+    /// A configuration of which only the data folder counts.
+    pub fn config(&self) -> Config {
+        let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        let text = format!(
+            "origin = \"log.example.org/tracebond\"\ndata = \"{}\"\norganisation = \"operator\"\n\
+             quorum = 1\n[[witness]]\nname = \"w\"\nurl = \"http://127.0.0.1:1\"\n\
+             key = \"{key}\"\n[[registrar]]\nname = \"r\"\nkey = \"{key}\"\n",
+            self.folder().display()
+        );
+        Config::parse("platform.toml", &text).unwrap()
+    }
+
+    /// An eraser of the database.
+    pub async fn eraser(&self) -> SqliteEraser {
+        let file = self.folder().join("platform.db");
+        SqliteEraser::open(&file, "operator").await.unwrap()
     }
 
     /// What a monitor finds that reads the log, its lists and its checkpoint.

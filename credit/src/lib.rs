@@ -9,13 +9,17 @@ pub mod evidence;
 pub mod facts;
 pub mod http;
 pub mod lateness;
+pub mod law;
 pub mod loan;
 pub mod metrics;
 pub mod money;
+pub mod product;
 mod rfc3339;
 mod run;
 pub mod sandbox;
+pub mod schedule;
 pub mod score;
+pub mod scorecard;
 pub mod service;
 pub mod store;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use kit::metrics::{HTTP, Kind, Series};
 
 /// Every series.
-pub const ALL: [Series; 3] = [
+pub const ALL: [Series; 4] = [
     Series {
         name: "tracebond_decisions_total",
         kind: Kind::Counter,
@@ -12,6 +12,7 @@ pub const ALL: [Series; 3] = [
     },
     HTTP[0],
     HTTP[1],
+    HTTP[2],
 ];
 
 #[cfg(test)]

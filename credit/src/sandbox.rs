@@ -1,7 +1,23 @@
-//! The two limits that a trial runs under: the size of one loan, and what may be outstanding.
+//! The sandbox that a trial runs in.
 //!
-//! They are declared with a version and live in the database; the store counts what is used and is
-//! the only place that enforces them, in one guarded statement.
+//! [`Limits`] and [`Sandbox`] here are the two limits that offers are made under today: the size of
+//! one loan, and what may be outstanding. They are declared with a version and live in the database;
+//! the store counts what is used and is the only place that enforces them, in one guarded statement.
+//!
+//! The modules are the pure core of the whole sandbox, without clock and I/O: the [`declaration`] as
+//! a checked file with versions, the [`stage`] of a trial and who may move it, all [`limits`] with
+//! their counting, the automatic [`stop_loss`], and the monthly [`report`] from the rows of
+//! [`indicators`]. [`codes`] reads the identifiers of institutions and regions. What the authorities'
+//! own standards of the sandbox ask for is known here from public descriptions only: nothing here
+//! claims to conform to them.
+
+pub mod codes;
+pub mod declaration;
+pub mod indicators;
+pub mod limits;
+pub mod report;
+pub mod stage;
+pub mod stop_loss;
 
 use schemas::ids::Slug;
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@ use schemas::log::{BatchHeader, Entry, Party, Policy, PolicyFile, entry_hash};
 use schemas::merkle;
 use schemas::note::{Checkpoint, Note};
 use schemas::proof::{Bundle, Bytes, CheckpointRow, Fixed, HeaderRow, KeyRow, PolicyRow, Version};
-use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
+use schemas::registry::{Head, Record, Registry, Role, SignedRecord};
 use schemas::statement::{self, ClockState, Payload, Position, Statement, WireEvent};
 use schemas::time::{Clock, Instant, Sleep};
 use schemas::tlog::LogTree;
@@ -461,25 +461,13 @@ fn record(
         "shipping",
         "storing",
     ];
-    let mut record = Record {
-        log: policy.log,
-        version: 1,
-        organisation: organisation.clone(),
+    let role = device.map_or(Role::Organisation, |_| Role::Capture);
+    let record = Record {
         device: device.map(|address| address.device.clone()),
-        key: key.public(),
-        role: if device.is_some() {
-            Role::Capture
-        } else {
-            Role::Organisation
-        },
-        places: Vec::new(),
         steps: device.map_or_else(Vec::new, |_| steps.map(str::to_owned).to_vec()),
         sources: device.map_or_else(Vec::new, |_| vec![0, 1, 2, 3]),
         heartbeat,
-        state: State::Active,
-        prev: Hash::ZERO,
-        consent: None,
+        ..Record::first(policy.log, organisation.clone(), role, key.public())
     };
-    record.consent = Some(record.consent_by(key));
-    record
+    record.consented(key)
 }

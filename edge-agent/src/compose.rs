@@ -3,11 +3,16 @@
 //!
 //! Every event is self-contained (it carries its `@context`) and is parsed and validated again by
 //! [`schemas`] before it goes on, so that what this crate writes is what the platform accepts.
-//! Pure: no clock, no disk.
+//! Pure: no clock, no disk. What has to outlive a restart (readings that wait, an open window, a
+//! half-packed case) is a value that the outbox stores with the events made of it.
 
+mod code;
+pub mod desk;
+mod figures;
 pub mod line;
 pub mod presence;
 pub mod sensor;
+pub mod series;
 
 use schemas::event::Event;
 use schemas::time::Instant;
@@ -33,6 +38,24 @@ pub enum ComposeError {
     /// It breaks a rule of EPCIS.
     #[error("{0}")]
     Rule(String),
+}
+
+/// What an event is worth when room runs out: the outbox never drops what is of a thing's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Something happened to goods, or a reading was beyond its limits: kept at any cost.
+    LifeCycle,
+    /// Readings that say nothing but that all is as before: old ones may be thinned.
+    Telemetry,
+}
+
+/// An event to be signed and what it is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// To be signed.
+    pub event: Event,
+    /// Whether it may be thinned.
+    pub weight: Weight,
 }
 
 /// The members that every event begins with.

@@ -4,24 +4,28 @@
 //! learns the public key and the password's hash. A run that breaks off is repeated with the same
 //! claim and goes on where it was.
 
+mod answer;
 mod http;
+pub mod rotate;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schemas::enrol::{Claim, EnrolError as ClaimError, Request};
+use schemas::enrol::{CLAIM_MAX, Claim, EnrolError as ClaimError, Request};
 use schemas::hash::Hash;
 use schemas::ids::Slug;
-use schemas::key::SecretKey;
-use schemas::registry::{Record, RecordError, Role, SignedRecord};
+use schemas::key::{Signer, SignerError};
+use schemas::registry::{Record, RecordError, Role};
 use serde::{Deserialize, Serialize};
 
+use self::answer::accept;
 use self::http::{Answer, Platform};
-use crate::identity::{self, IdentityError, write_private};
+use crate::identity::{self, Algorithm, IdentityError, write_private};
 use crate::trust::{Enrolment, TrustError};
 
 /// What is kept while an enrolment is under way, mode 0600: it holds the broker password.
-const PENDING_FILE: &str = "enrolment.pending.json";
+pub(crate) const PENDING_FILE: &str = "enrolment.pending.json";
 /// First and longest wait between questions to the platform.
 const POLL_MIN: Duration = Duration::from_millis(50);
 const POLL_MAX: Duration = Duration::from_secs(2);
@@ -35,6 +39,21 @@ pub enum EnrolError {
     /// The claim, or a proof of its secret.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// Somebody has asked with this claim before, under another key.
+    #[error(
+        "claim {0} has been used by another key: ask the organisation for a new one, and whether it \
+         knows that key"
+    )]
+    Used(String),
+    /// No enrolment to rotate the key of.
+    #[error("{0} is not enrolled: a key that is not there cannot be rotated")]
+    NotEnrolled(PathBuf),
+    /// The claim is of another log, platform or organisation than the enrolment.
+    #[error("the claim is for another {0} than this device's enrolment")]
+    Foreign(&'static str),
+    /// The new key.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
     /// The key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -82,44 +101,98 @@ struct Pending {
     consented: Vec<u8>,
 }
 
-/// Reads a claim from a file, or from the JSON text itself where the argument begins with `{`.
+impl Pending {
+    /// A new password for a claim.
+    fn begin(claim: &Claim) -> Result<Self, IdentityError> {
+        Ok(Self {
+            claim: claim.claim.clone(),
+            password: Hash(schemas::random::bytes()?),
+            consented: Vec::new(),
+        })
+    }
+}
+
+/// Reads a claim: from the JSON text itself where the argument begins with `{` (what a QR code of
+/// the organisation's tool holds), from standard input for `-`, else from a file.
 ///
 /// # Errors
 /// [`EnrolError`] if it is no claim.
-pub fn read_claim(file_or_json: &str) -> Result<Claim, EnrolError> {
-    if file_or_json.trim_start().starts_with('{') {
-        return Ok(Claim::parse(file_or_json)?);
+pub fn read_claim(argument: &str) -> Result<Claim, EnrolError> {
+    let argument = argument.trim();
+    if argument.starts_with('{') {
+        return Ok(Claim::parse(argument)?);
     }
-    let path = PathBuf::from(file_or_json);
-    let text =
-        std::fs::read_to_string(&path).map_err(|source| IdentityError::Io { path, source })?;
-    Ok(Claim::parse(&text)?)
+    let read = |from: &mut dyn Read| {
+        let mut text = String::new();
+        // One byte more than a claim may have, so that a longer text is refused as one.
+        from.take(CLAIM_MAX as u64 + 1).read_to_string(&mut text)?;
+        Ok::<_, std::io::Error>(text)
+    };
+    let (path, text) = if argument == "-" {
+        ("standard input".into(), read(&mut std::io::stdin().lock()))
+    } else {
+        let opened = std::fs::File::open(argument);
+        (argument.into(), opened.and_then(|mut file| read(&mut file)))
+    };
+    let text = text.map_err(|source| IdentityError::Io { path, source })?;
+    // An editor's byte order mark and line feed are no part of it.
+    Ok(Claim::parse(text.trim_start_matches('\u{feff}').trim())?)
 }
 
-/// Enrols the device of a state directory under `name`; `tell` hears each stage in words, first of
-/// all the kid, which the organisation's tool shows too. Returns when the platform has admitted
-/// the device; the caller sets a deadline if it wants one.
+/// [`enrol_as`] with an Ed25519 key.
 ///
 /// # Errors
-/// [`EnrolError`]; running it again goes on where it broke off.
+/// As [`enrol_as`].
 pub async fn enrol(
     state: &Path,
     name: &Slug,
+    claim: &Claim,
+    tell: impl FnMut(&str),
+) -> Result<Enrolment, EnrolError> {
+    enrol_as(state, name, Algorithm::Ed25519, claim, tell).await
+}
+
+/// Enrols the device of a state directory under `name` with a key of the kind asked for; `tell`
+/// hears each stage in words, first of all the kid, which the organisation's tool shows too.
+/// Returns when the platform has admitted the device; the caller sets a deadline if it wants one.
+///
+/// # Errors
+/// [`EnrolError`]; running it again goes on where it broke off. Nothing of an enrolment that is
+/// there is ever changed.
+pub async fn enrol_as(
+    state: &Path,
+    name: &Slug,
+    algorithm: Algorithm,
     claim: &Claim,
     mut tell: impl FnMut(&str),
 ) -> Result<Enrolment, EnrolError> {
     if Enrolment::load(state)?.is_some() {
         return Err(EnrolError::Already(state.to_owned()));
     }
-    let key = identity::load_or_make(state)?;
+    let key = identity::load_or_make(state, algorithm)?;
     tell(&format!("key {}", key.kid()));
     let mut pending = load_pending(state, claim)?;
     let (platform, ca) = Platform::connect(claim).await?;
-    let request = Request::sign(claim, &key, name, &pending.password.0)?;
+    let request = Request::sign(claim, &*key, name, &pending.password.0)?;
     platform.post_request(request).await?;
     tell("request handed in; waiting for the organisation");
-    let answer = converse(state, &platform, claim, &key, &mut pending, &mut tell).await?;
-    let enrolment = accept(claim, &key, &pending, answer, ca)?;
+    let asking = Asking {
+        platform: &platform,
+        claim,
+        key: &*key,
+    };
+    let draft = asking.draft_or_answer().await?;
+    let answer = match draft {
+        Progressed::Answer(answer) => answer,
+        Progressed::Draft(record) => {
+            pending.consented = record.draft();
+            store_pending(state, &pending)?;
+            asking.consent(&record).await?;
+            tell("draft checked and consented to");
+            asking.answer().await?
+        }
+    };
+    let enrolment = accept(claim, &*key, &pending, *answer, ca)?;
     enrolment.store(state)?;
     // The password is in the enrolment now; what is left behind would only be read again.
     let _ = std::fs::remove_file(state.join(PENDING_FILE));
@@ -135,12 +208,7 @@ fn load_pending(state: &Path, claim: &Claim) -> Result<Pending, EnrolError> {
     if let Some(pending) = known {
         return Ok(pending);
     }
-    let password = schemas::random::bytes().map_err(IdentityError::from)?;
-    let pending = Pending {
-        claim: claim.claim.clone(),
-        password: Hash(password),
-        consented: Vec::new(),
-    };
+    let pending = Pending::begin(claim)?;
     store_pending(state, &pending)?;
     Ok(pending)
 }
@@ -152,49 +220,88 @@ fn store_pending(state: &Path, pending: &Pending) -> Result<(), EnrolError> {
     written.map_err(|source| IdentityError::Io { path, source }.into())
 }
 
-/// Asks until the platform has an answer, and consents to the draft on the way.
-async fn converse(
-    state: &Path,
-    platform: &Platform,
-    claim: &Claim,
-    key: &SecretKey,
-    pending: &mut Pending,
-    tell: &mut impl FnMut(&str),
-) -> Result<Answer, EnrolError> {
-    let mut wait = POLL_MIN;
-    loop {
-        let progress = platform.progress().await?;
-        match progress.state.as_str() {
-            "refused" => {
-                let reason = progress
-                    .reason
-                    .unwrap_or_else(|| "no reason given".to_owned());
-                return Err(EnrolError::Refused(reason));
+/// A device that has handed in its request and waits.
+struct Asking<'a> {
+    platform: &'a Platform,
+    claim: &'a Claim,
+    key: &'a dyn Signer,
+}
+
+/// What came of the waiting.
+enum Progressed {
+    /// A draft that was checked and waits for the device's consent.
+    Draft(Box<Record>),
+    /// The record is in the registry.
+    Answer(Box<Answer>),
+}
+
+impl Asking<'_> {
+    /// Asks until there is a draft to consent to, or an answer at once: an earlier run has
+    /// consented.
+    async fn draft_or_answer(&self) -> Result<Progressed, EnrolError> {
+        let mut wait = POLL_MIN;
+        loop {
+            let progress = self.progress().await?;
+            match progress.state.as_str() {
+                "drafted" => {
+                    let (draft, mac) = progress.draft()?;
+                    let record = check_draft(self.claim, self.key, &draft, &mac)?;
+                    return Ok(Progressed::Draft(Box::new(record)));
+                }
+                "admitted" => return answer_of(progress).map(Progressed::Answer),
+                _ => {}
             }
-            "drafted" => {
-                let (draft, mac) = progress.draft()?;
-                let record = check_draft(claim, key, &draft, &mac)?;
-                pending.consented = draft;
-                store_pending(state, pending)?;
-                platform.put_consent(&record.consent_by(key)).await?;
-                tell("draft checked and consented to");
-            }
-            "admitted" => {
-                let missing = || EnrolError::Http("admitted without an answer".to_owned());
-                return progress.answer.ok_or_else(missing);
-            }
-            "waiting" | "consented" => {}
-            other => return Err(EnrolError::Http(format!("unknown state `{other:.32}`"))),
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(POLL_MAX);
         }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(POLL_MAX);
     }
+
+    async fn consent(&self, record: &Record) -> Result<(), EnrolError> {
+        let consent = record.consent_of(self.key)?;
+        self.platform.put_consent(&consent).await
+    }
+
+    /// Asks until the record is in the registry.
+    async fn answer(&self) -> Result<Box<Answer>, EnrolError> {
+        let mut wait = POLL_MIN;
+        loop {
+            let progress = self.progress().await?;
+            if progress.state == "admitted" {
+                return answer_of(progress);
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(POLL_MAX);
+        }
+    }
+
+    /// How far it is, unless it has come to an end without an enrolment.
+    async fn progress(&self) -> Result<http::Progress, EnrolError> {
+        let progress = self.platform.progress().await?;
+        // A claim works once: under it the platform keeps the first request that came.
+        if progress.asked_by().is_some_and(|kid| kid != self.key.kid()) {
+            return Err(EnrolError::Used(self.claim.claim.clone()));
+        }
+        match progress.state.as_str() {
+            "waiting" | "drafted" | "consented" | "admitted" => Ok(progress),
+            "refused" => {
+                let reason = progress.reason;
+                let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+                Err(EnrolError::Refused(reason))
+            }
+            other => Err(EnrolError::Http(format!("unknown state `{other:.32}`"))),
+        }
+    }
+}
+
+fn answer_of(progress: http::Progress) -> Result<Box<Answer>, EnrolError> {
+    let missing = || EnrolError::Http("admitted without an answer".to_owned());
+    progress.answer.map(Box::new).ok_or_else(missing)
 }
 
 /// The draft comes from the claim's organisation and is about this key, in this log.
 fn check_draft(
     claim: &Claim,
-    key: &SecretKey,
+    key: &dyn Signer,
     draft: &[u8],
     mac: &Hash,
 ) -> Result<Record, EnrolError> {
@@ -214,55 +321,4 @@ fn check_draft(
         Some((_, problem)) => Err(EnrolError::Draft(format!("it names {problem}"))),
         None => Ok(record),
     }
-}
-
-/// The answer as an enrolment, after every check.
-fn accept(
-    claim: &Claim,
-    key: &SecretKey,
-    pending: &Pending,
-    answer: Answer,
-    ca: String,
-) -> Result<Enrolment, EnrolError> {
-    let record = SignedRecord::parse(answer.record.clone())?;
-    if record.record.draft() != pending.consented {
-        return Err(EnrolError::Draft(
-            "the record is not the draft consented to".to_owned(),
-        ));
-    }
-    let ca = ca_of(claim, &answer.ca, ca)?;
-    let enrolment = Enrolment {
-        log: claim.log,
-        origin: claim.origin.clone(),
-        log_key: claim.log_key,
-        organisation: claim.organisation.clone(),
-        record: answer.record,
-        organisation_record: answer.organisation_record,
-        receipt_record: answer.receipt_record,
-        receipt_organisation_record: answer.receipt_organisation_record,
-        policy: answer.policy,
-        policies: answer.policies,
-        broker: answer.broker,
-        platform: claim.address.clone(),
-        ca,
-        username: answer.username,
-        password: pending.password.to_string(),
-    };
-    enrolment.trust(&key.public())?;
-    Ok(enrolment)
-}
-
-/// The CA of the claim's fingerprint: an answer may repeat it, not replace it. A claim for plain
-/// HTTP on loopback names none; there the answer is as good as the machine and may bring one.
-fn ca_of(claim: &Claim, answered: &str, fetched: String) -> Result<String, EnrolError> {
-    let answered = answered.trim();
-    if claim.ca.is_empty() {
-        return Ok(answered.to_owned());
-    }
-    if answered.is_empty() || answered == fetched.trim() {
-        return Ok(fetched);
-    }
-    Err(EnrolError::Http(
-        "the answer names another CA than the claim".to_owned(),
-    ))
 }

@@ -150,7 +150,7 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Asks at the start, every hour, and when an inclusion does not count.
-    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
         loop {
             let looked = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -171,7 +171,7 @@ impl Follower {
         }
     }
 
-    async fn look(&mut self) -> Result<(), String> {
+    async fn look(&self) -> Result<(), String> {
         let base = self.enrolment.platform.trim_end_matches('/');
         let client = http::client_of(base, &self.enrolment.ca)?;
         let (status, body) = http::send(client.get(format!("{base}/v1/policies"))).await?;
@@ -186,8 +186,7 @@ impl Follower {
         if found.former.len() <= known.former.len() {
             return Ok(());
         }
-        self.enrolment.policies = Some(chain);
-        let stored = self.enrolment.store(&self.state);
+        let stored = Enrolment::change(&self.state, |kept| kept.policies = Some(chain));
         stored.map_err(|error| error.to_string())?;
         *self.policies.write() = found;
         tracing::info!("the log has a new policy, handed over by the one before");

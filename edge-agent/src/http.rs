@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use schemas::causes::causes;
 
+use crate::clock::Floor;
 use crate::tls;
 
 /// Longest answer that is read, in bytes.
@@ -27,6 +28,16 @@ pub(crate) fn client(config: rustls::ClientConfig) -> Result<Client, String> {
 pub(crate) fn client_of(base: &str, ca: &str) -> Result<Client, String> {
     let config = if base.starts_with("https://") {
         tls::under_ca(ca)
+    } else {
+        tls::unverified()
+    };
+    client(config.map_err(|error| error.to_string())?)
+}
+
+/// The same on a device whose clock may be behind `floor`.
+pub(crate) fn client_since(base: &str, ca: &str, floor: Floor) -> Result<Client, String> {
+    let config = if base.starts_with("https://") {
+        tls::under_ca_since(ca, floor)
     } else {
         tls::unverified()
     };

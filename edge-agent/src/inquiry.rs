@@ -7,8 +7,11 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
+use schemas::hash::Hash;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Floor;
 use crate::http;
 use crate::outbox::Outbox;
 
@@ -17,23 +20,27 @@ const ROUND: Duration = Duration::from_secs(2);
 /// Most questions in a round.
 const QUESTIONS_MAX: u32 = 16;
 
-/// Asks the platform at `base` until `shutdown`.
+/// Asks the platform until `shutdown`, at each of its addresses in turn until one answers.
 pub(crate) struct Inquiry {
-    client: reqwest::Client,
-    base: String,
+    /// Client and base of each address.
+    platforms: Vec<(reqwest::Client, String)>,
     outbox: Outbox,
 }
 
 impl Inquiry {
     /// Nothing is asked before a deadline has passed.
-    pub fn new(base: &str, ca: &str, outbox: Outbox) -> Result<Self, String> {
-        let client = http::client_of(base, ca)?;
-        let base = base.trim_end_matches('/').to_owned();
-        Ok(Self {
-            client,
-            base,
-            outbox,
-        })
+    pub fn new<'b>(
+        bases: impl Iterator<Item = &'b String>,
+        ca: &str,
+        floor: &Floor,
+        outbox: Outbox,
+    ) -> Result<Self, String> {
+        let platform = |base: &String| {
+            let client = http::client_since(base, ca, floor.clone())?;
+            Ok((client, base.trim_end_matches('/').to_owned()))
+        };
+        let platforms = bases.map(platform).collect::<Result<_, String>>()?;
+        Ok(Self { platforms, outbox })
     }
 
     pub async fn run(self, shutdown: CancellationToken) {
@@ -54,13 +61,24 @@ impl Inquiry {
     async fn round(&self) -> Result<(), String> {
         let late = self.outbox.late(QUESTIONS_MAX).await;
         for id in late.map_err(|error| error.to_string())? {
-            let url = format!("{}/v1/inclusions/{id}", self.base);
-            let (status, bytes) = http::send(self.client.get(url)).await?;
-            if status == reqwest::StatusCode::OK {
+            if let Some(bytes) = self.ask(&id).await? {
                 let stored = self.outbox.reply(&bytes).await;
                 stored.map_err(|error| error.to_string())?;
             }
         }
         Ok(())
+    }
+
+    /// What the first address that knows something says; an error if none answers.
+    async fn ask(&self, id: &Hash) -> Result<Option<Vec<u8>>, String> {
+        let mut problem = None;
+        for (client, base) in &self.platforms {
+            match http::send(client.get(format!("{base}/v1/inclusions/{id}"))).await {
+                Ok((StatusCode::OK, bytes)) => return Ok(Some(bytes)),
+                Ok(_) => {}
+                Err(error) => problem = Some(error),
+            }
+        }
+        problem.map_or(Ok(None), Err)
     }
 }

@@ -3,15 +3,32 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use edge_agent::clock::ThisMachine;
 use edge_agent::config::TEMPLATE;
+use edge_agent::led::Light;
+use edge_agent::outbox::{self, OutboxError};
+use edge_agent::page::Page;
+use edge_agent::state::states;
+use edge_agent::systemd::Notify;
 use edge_agent::trust::Enrolment;
-use edge_agent::{Config, SystemClock, enrol, identity, outbox};
+use edge_agent::{Config, Handle, RunError, SystemClock, doctor, enrol, telemetry};
 use schemas::ids::Slug;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+
+/// How often systemd is told that the agent is starting still.
+const START_LOOK: Duration = Duration::from_secs(10);
+/// A start that takes longer is no start.
+const START_MAX: Duration = Duration::from_secs(3_600);
+/// The end may take this long; what is not stored by then was not taken over from its source either.
+const STOP_MAX: Duration = Duration::from_secs(20);
+/// Of it, how long receipts are waited for while there is a connection.
+const RECEIPTS_MAX: Duration = Duration::from_secs(3);
 
 /// Reads sensors and scans, signs what they state and keeps it until the platform has it.
 #[derive(Parser)]
@@ -31,7 +48,7 @@ enum Command {
     },
     /// Enrol this device with a claim of its organisation.
     Enrol {
-        /// File of the claim, or its JSON.
+        /// File of the claim, its JSON (what the QR code holds), or `-` for standard input.
         claim: String,
         /// Configuration file.
         #[arg(long)]
@@ -40,14 +57,48 @@ enum Command {
         #[arg(long)]
         name: Option<Slug>,
     },
+    /// Change the device's key with a claim of its organisation; the chain goes on.
+    Rotate {
+        /// File of the claim, its JSON, or `-` for standard input.
+        claim: String,
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Write a commented configuration file.
     Init {
         /// Where; never overwritten.
         #[arg(long, default_value = "edge-agent.toml")]
         config: PathBuf,
     },
+    /// Show the events of live readings and scans without sending or keeping them.
+    Preview {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Read scan lines from standard input instead of the first source of lines, and end with
+        /// them.
+        #[arg(long)]
+        stdin: bool,
+        /// End after so many seconds instead of at SIGINT or SIGTERM.
+        #[arg(long)]
+        seconds: Option<u64>,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Verify the outbox again: chain, signatures, roots, receipts. Needs no network.
     Audit {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at everything that the agent needs, and say what to do about what is missing. Exit
+    /// code 0: all is well, 1: something is doubtful, 2: something does not work.
+    Doctor {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
@@ -60,7 +111,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     match execute(Arguments::parse().command).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // One line with its causes: a person reads this, not a debugger.
             eprintln!("edge-agent: {error:#}");
@@ -69,44 +120,164 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn execute(command: Command) -> Result<()> {
+async fn execute(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Run { config } => run(&config).await,
+        Command::Run { config } => run(&config).await?,
         Command::Enrol {
             claim,
             config,
             name,
-        } => enrol_device(&claim, &config, name).await,
-        Command::Init { config } => init(&config),
-        Command::Audit { config, json } => audit(&config, json).await,
+        } => enrol_device(&claim, &config, name).await?,
+        Command::Rotate { claim, config } => rotate(&claim, &config).await?,
+        Command::Init { config } => init(&config)?,
+        Command::Preview {
+            config,
+            stdin,
+            seconds,
+            json,
+        } => preview(&config, stdin, seconds, json).await?,
+        Command::Audit { config, json } => audit(&config, json).await?,
+        Command::Doctor { config, json } => return Ok(look(&config, json).await),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(path: &Path) -> Result<Config> {
-    let config = Config::load(path)?;
-    let filter = EnvFilter::try_from_default_env()
-        .or_else(|_| EnvFilter::try_new(&config.log_level))
-        .context("log level")?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let config = Config::load_with(path, std::env::vars())?;
+    let asked = std::env::var("RUST_LOG").ok();
+    let asked = asked.and_then(|text| text.parse::<Targets>().ok());
+    let filter = match asked {
+        Some(filter) => filter,
+        None => config.log_level.parse().context("log level")?,
+    };
+    telemetry::begin(filter);
     Ok(config)
 }
 
 async fn run(path: &Path) -> Result<()> {
     let config = load(path)?;
+    let notify = Notify::from_environment();
+    let (page, led) = (config.page, config.led.clone());
     let shutdown = CancellationToken::new();
-    let handle = edge_agent::run(config, Arc::new(SystemClock), shutdown.clone()).await?;
-    tracing::info!(device = %handle.device(), "running");
-    stopped().await?;
+    let machine = Arc::new(ThisMachine::default());
+    let starting = edge_agent::run_on_device(config, machine, shutdown.clone());
+    let handle = patiently(starting, &notify).await?;
+    tracing::info!(device = %handle.device(), version = env!("CARGO_PKG_VERSION"), "running");
+    let beside = CancellationToken::new();
+    let mut shown = JoinSet::new();
+    if let Some(address) = page {
+        show_page(&handle, address, &beside, &mut shown).await;
+    }
+    if let Some(folder) = led {
+        show_light(&handle, folder, &beside, &mut shown);
+    }
+    notify.ready(sentence(&handle));
+    tell_until_stopped(&handle, &notify).await?;
+    notify.stopping(STOP_MAX);
+    let ended = tokio::time::timeout(STOP_MAX, stop(handle, shutdown)).await;
+    beside.cancel();
+    while shown.join_next().await.is_some() {}
+    ended.context("the agent did not end in time; what it had taken over is stored")?
+}
+
+/// Keeps systemd waiting while the agent starts: a damaged outbox of a gigabyte is saved for minutes.
+async fn patiently<T>(starting: impl Future<Output = T>, notify: &Notify) -> T {
+    let mut starting = std::pin::pin!(starting);
+    let begun = tokio::time::Instant::now();
+    loop {
+        match tokio::time::timeout(START_LOOK, &mut starting).await {
+            Ok(started) => return started,
+            Err(_) if begun.elapsed() < START_MAX => notify.starting(START_LOOK * 3),
+            Err(_) => {}
+        }
+    }
+}
+
+/// The page is a comfort: an address that is taken is said and no reason not to run.
+async fn show_page(
+    handle: &Handle,
+    address: std::net::SocketAddr,
+    beside: &CancellationToken,
+    shown: &mut JoinSet<()>,
+) {
+    let page = Page {
+        device: handle.device().clone(),
+        status: handle.status(),
+        sources: handle.sources(),
+        clock: Arc::new(SystemClock),
+    };
+    match Page::bind(address).await {
+        Ok(listener) => {
+            tracing::info!(%address, "the status page answers");
+            shown.spawn(page.run(listener, beside.clone()));
+        }
+        Err(error) => tracing::error!(%address, %error, "there is no status page"),
+    }
+}
+
+fn show_light(
+    handle: &Handle,
+    folder: PathBuf,
+    beside: &CancellationToken,
+    shown: &mut JoinSet<()>,
+) {
+    let (status, beside) = (handle.status(), beside.clone());
+    shown.spawn(async move {
+        let shown = match Light::open(folder.clone()) {
+            Ok(light) => light.run(status, beside).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = shown {
+            tracing::warn!(folder = %folder.display(), %error, "the light shows nothing");
+        }
+    });
+}
+
+fn sentence(handle: &Handle) -> &'static str {
+    // As the page has it: what systemd is told must not be ahead of what can be read.
+    let states = states(&handle.status().borrow());
+    states.first().map_or("", |state| state.sentence().en)
+}
+
+/// Tells systemd how it goes, and feeds its watchdog only while the outbox answers.
+async fn tell_until_stopped(handle: &Handle, notify: &Notify) -> Result<()> {
+    let mut stopped = std::pin::pin!(stopped());
+    let mut status = handle.status();
+    let every = notify.watchdog().unwrap_or(Duration::from_secs(3_600));
+    let mut tick = tokio::time::interval(every);
+    let mut said = "";
+    loop {
+        tokio::select! {
+            outcome = &mut stopped => return outcome,
+            _ = tick.tick() => if handle.is_alive().await { notify.alive() },
+            changed = status.changed() => {
+                if changed.is_err() {
+                    bail!("the agent has ended by itself");
+                }
+                let now = sentence(handle);
+                if std::mem::replace(&mut said, now) != now {
+                    notify.status(now);
+                }
+            }
+        }
+    }
+}
+
+/// Closes and stores what is open, gives the platform a moment to take it over, and ends.
+async fn stop(handle: Handle, shutdown: CancellationToken) -> Result<()> {
     tracing::info!("stopping: what is open is closed and stored");
+    if handle.snapshot().connected && handle.drain().await.is_ok() {
+        let mut status = handle.status();
+        let receipted = status.wait_for(|now| now.receipts_waiting == 0 || !now.connected);
+        // Whatever has no receipt is sent again at the next start.
+        let _ = tokio::time::timeout(RECEIPTS_MAX, receipted).await;
+    }
     shutdown.cancel();
-    let status = handle.snapshot();
+    let parts = handle.snapshot();
     handle.join().await?;
     tracing::info!(
-        bodies_waiting = status.bodies_waiting,
-        inclusions_waiting = status.inclusions_waiting,
+        bodies_waiting = parts.bodies_waiting,
+        inclusions_waiting = parts.inclusions_waiting,
         "stopped"
     );
     Ok(())
@@ -130,9 +301,39 @@ async fn enrol_device(claim: &str, path: &Path, name: Option<Slug>) -> Result<()
         .context("no name: give --name or set device.name")?;
     let tell = |stage: &str| println!("{stage}");
     tokio::select! {
-        enrolled = enrol::enrol(&config.state, &name, &claim, tell) => { enrolled?; }
+        enrolled = enrol::enrol_as(&config.state, &name, config.device.key, &claim, tell) => {
+            enrolled?;
+        }
         () = interrupted() => bail!("interrupted; run it again with the same claim to go on"),
     }
+    Ok(())
+}
+
+/// Leaves the wish for the agent, or is the agent until it is fulfilled.
+async fn rotate(claim: &str, path: &Path) -> Result<()> {
+    let config = load(path)?;
+    let claim = enrol::read_claim(claim)?;
+    let state = config.state.clone();
+    let next = enrol::rotate::ask(&state, &claim, config.device.key)?;
+    println!("next key {next}");
+    let shutdown = CancellationToken::new();
+    let machine = Arc::new(ThisMachine::default());
+    let running = match edge_agent::run_on_device(config, machine, shutdown.clone()).await {
+        Ok(handle) => Some(handle),
+        Err(RunError::Outbox(OutboxError::Locked(_))) => None,
+        Err(error) => return Err(error.into()),
+    };
+    println!("waiting for the organisation, which must see the same key");
+    let ended = tokio::select! {
+        ended = enrol::rotate::followed(&state, &next) => ended.map_err(Into::into),
+        () = interrupted() => Err(anyhow::anyhow!("interrupted; the agent goes on with it")),
+    };
+    shutdown.cancel();
+    if let Some(handle) = running {
+        handle.join().await?;
+    }
+    ended?;
+    println!("the next key is in force");
     Ok(())
 }
 
@@ -154,12 +355,48 @@ fn init(path: &Path) -> Result<()> {
     Ok(())
 }
 
+async fn preview(path: &Path, stdin: bool, seconds: Option<u64>, json: bool) -> Result<()> {
+    use std::io::Write;
+    let config = load(path)?;
+    let shutdown = CancellationToken::new();
+    let ended = shutdown.clone();
+    tokio::spawn(async move {
+        let time = async {
+            match seconds {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = stopped() => {}
+            () = time => {}
+        }
+        ended.cancel();
+    });
+    let gone = shutdown.clone();
+    let mut show = move |shown: edge_agent::preview::Shown| {
+        let text = if json {
+            serde_json::to_string(&shown).unwrap_or_default()
+        } else {
+            shown.text()
+        };
+        // Nobody reads any more: the preview is over.
+        if writeln!(std::io::stdout(), "{text}").is_err() {
+            gone.cancel();
+        }
+    };
+    let input = stdin.then(std::io::stdin);
+    let clock = Arc::new(SystemClock);
+    edge_agent::preview::preview(config, clock, input, shutdown, &mut show).await?;
+    Ok(())
+}
+
 async fn audit(path: &Path, json: bool) -> Result<()> {
     let config = load(path)?;
-    let key = identity::load(&config.state)?.context("no device key")?;
+    edge_agent::identity::load(&config.state)?.context("no device key")?;
     let enrolment = Enrolment::load(&config.state)?.context("not enrolled")?;
-    let trust = enrolment.trust(&key.public())?;
-    let audit = outbox::audit::audit(&config.state, &key.public(), &trust).await?;
+    let trust = enrolment.trust_by_itself()?;
+    let audit = outbox::audit::audit(&config.state, &trust).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&audit)?);
     } else {
@@ -176,4 +413,18 @@ async fn audit(path: &Path, json: bool) -> Result<()> {
     } else {
         bail!("{} problems", audit.problems.len())
     }
+}
+
+/// A configuration that cannot be read is the first thing that a doctor finds.
+async fn look(path: &Path, json: bool) -> ExitCode {
+    let report = match Config::load_with(path, std::env::vars()) {
+        Ok(config) => doctor::examine(&config, Arc::new(ThisMachine::default())).await,
+        Err(error) => doctor::Report::unreadable(&error),
+    };
+    if json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.text());
+    }
+    ExitCode::from(report.code())
 }

@@ -10,44 +10,61 @@
 //! for byte. Events' bodies go when a verified receipt names their statement's id; the statement
 //! and the receipt go when its inclusion in a witnessed checkpoint has been verified.
 
+mod answers;
 mod apply;
 pub mod audit;
 mod chain;
 mod database;
+mod glance;
 mod mirror;
 mod open;
+mod pace;
+mod repair;
+mod replace;
+mod rotation;
+mod salvage;
+mod send;
+mod series;
 mod state;
+mod thin;
+mod work;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use schemas::event::Source;
 use schemas::hash::Hash;
-use schemas::key::SecretKey;
+use schemas::key::{Signer, SignerError};
 use schemas::receipt::{Receipt, Reply};
-use schemas::statement::{ClockState, encode_message};
 use schemas::time::{Clock, Instant};
-use sqlx::Row;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::compose::line::Composed;
+use self::work::{Answer, Job, Work};
+use crate::clock::Known;
 use crate::compose::sensor::Reading;
+use crate::compose::series::Cut;
 use crate::config::SensorRule;
-use crate::status::Status;
+use crate::status::{Head, Status};
 use crate::trust::Trust;
 
 pub use database::DATABASE_FILE;
+pub use glance::{Glance, glance};
 pub use mirror::HEAD_FILE;
+pub use open::open;
+pub use send::Waiting;
+pub use work::{Fault, ScanBatch, ScanPosition};
 
 /// Jobs that may wait for the writer.
 const QUEUE_MAX: usize = 1_024;
 
-/// SQLite's primary result codes for a file that is no sound database.
+/// SQLite's primary result codes for a file that is no sound database. Statements are fixed, so that
+/// one which does not fit its tables (code 1) has met other tables.
+const SQLITE_ERROR: u32 = 1;
 const SQLITE_CORRUPT: u32 = 11;
 const SQLITE_NOTADB: u32 = 26;
+/// Those that say of a row that it is not one for its table: too big, a constraint, another type.
+const SQLITE_REFUSALS: [u32; 3] = [18, 19, 20];
 
 /// Why the outbox cannot take or give something.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +92,13 @@ pub enum OutboxError {
         /// Why.
         source: std::io::Error,
     },
+    /// The quota is reached: bytes in use. Nothing of the job is stored; try again when the platform
+    /// has taken something over.
+    #[error("the outbox has reached its quota with {0} bytes")]
+    Full(u64),
+    /// The key's holder.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
     /// The operating system has no randomness for salts.
     #[error(transparent)]
     Randomness(#[from] schemas::random::NoRandomness),
@@ -88,8 +112,14 @@ impl From<sqlx::Error> for OutboxError {
         let code = error
             .as_database_error()
             .and_then(|error| error.code()?.parse::<u32>().ok());
+        // A column that does not hold what every row of ours holds: a bit has flipped.
+        let is_garbled = matches!(
+            error,
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)
+        );
         match code.map(|code| code & 0xff) {
-            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Damaged(error.to_string()),
+            Some(SQLITE_ERROR | SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Damaged(error.to_string()),
+            _ if is_garbled => Self::Damaged(error.to_string()),
             _ => Self::Store(error.to_string()),
         }
     }
@@ -101,121 +131,29 @@ pub struct Opening {
     /// State directory.
     pub state: PathBuf,
     /// Signs statements.
-    pub key: SecretKey,
+    pub key: Arc<dyn Signer>,
     /// Whose chain, and whom to believe.
     pub trust: Trust,
     /// Domain time: `made`, deadlines.
     pub clock: Arc<dyn Clock>,
-    /// What the device knows of its clock.
-    pub clock_state: ClockState,
+    /// What the device knows of its clock, as it changes ([`crate::clock::fixed`] if it does not).
+    pub clock_state: watch::Receiver<Known>,
     /// Rules by which readings become events.
     pub rules: Vec<SensorRule>,
     /// `eventTimeZoneOffset` of sensor events.
     pub time_zone_minutes: i32,
-}
-
-/// How far a scan file has been read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScanPosition {
-    /// Bytes, always at the beginning of a line.
-    pub offset: u64,
-    /// Lines before it.
-    pub line: u64,
-    /// Bytes of the file's beginning that `prefix_hash` is over.
-    pub prefix: u64,
-    /// Tells this file from another one of the same name.
-    pub prefix_hash: Hash,
-}
-
-impl Default for ScanPosition {
-    fn default() -> Self {
-        Self {
-            offset: 0,
-            line: 0,
-            prefix: 0,
-            prefix_hash: schemas::hash::sha256(b""),
-        }
-    }
-}
-
-/// Lines of one file, taken over together with the new position.
-#[derive(Debug)]
-pub struct ScanBatch {
-    /// The file as configured.
-    pub path: String,
-    /// Where the outbox stood when the batch was read; a batch read from elsewhere changes
-    /// nothing, so that no line counts twice.
-    pub from: ScanPosition,
-    /// Where the outbox stands after it (also in another file of the same name).
-    pub to: ScanPosition,
-    /// What its events are worth.
-    pub source: Source,
-    /// Events of the good lines, in their order.
-    pub events: Vec<Composed>,
-    /// How many lines were refused.
-    pub bad_lines: u64,
-}
-
-/// A sensor that gave no usable reading.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// The sensor's name.
-    pub sensor: String,
-    /// What was wrong.
-    pub text: String,
-    /// From when until when, once it is over.
-    pub range: Option<(Instant, Instant)>,
-}
-
-/// Verified words of the platform.
-#[derive(Debug)]
-enum Answer {
-    Receipt {
-        receipt: Receipt,
-        bytes: Vec<u8>,
-    },
-    Inclusion {
-        ids: Vec<Hash>,
-        size: u64,
-        root: Hash,
-        note: Vec<u8>,
-    },
-    /// Something that did not verify.
-    Alarm,
-}
-
-enum Work {
-    Reading {
-        series: String,
-        reading: Reading,
-    },
-    Scan(Box<ScanBatch>),
-    Fault(Fault),
-    /// Speak if nothing was said since then.
-    Heartbeat {
-        since: Instant,
-    },
-    /// Close the open statement.
-    Flush,
-    /// Compose what readings there are, then close.
-    Drain,
-    Answer(Box<Answer>),
-}
-
-struct Job {
-    work: Work,
-    done: oneshot::Sender<Result<(), OutboxError>>,
-}
-
-/// A statement that waits for its receipt, ready to be sent.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Place in the outbox, rising.
-    pub position: i64,
-    /// Statement id.
-    pub id: Hash,
-    /// The message of `statement.md` section 4.
-    pub message: Vec<u8>,
+    /// Most pages of 4,096 bytes that the database may have; the disk decides where there is none.
+    /// Beyond, it is full: nothing more is taken until a receipt makes room.
+    pub pages_max: Option<u32>,
+    /// Small commits keep a pace that suits an SD card. For a clock that passes as real time does:
+    /// where somebody else moves it, everything between two moves would wait.
+    pub paced: bool,
+    /// Quota in bytes; none without. Before it is reached old readings are thinned; beyond it
+    /// sources wait.
+    pub bytes_max: Option<u64>,
+    /// The newest statement of this device that the platform has, where it was asked because
+    /// nobody here knows.
+    pub known: Option<Head>,
 }
 
 /// A handle to the outbox; cheap to clone.
@@ -230,12 +168,21 @@ pub struct Outbox {
 
 impl Outbox {
     async fn hand_over(&self, work: Work) -> Result<(), OutboxError> {
-        let (done, answer) = oneshot::channel();
-        self.jobs
-            .send(Job { work, done })
-            .await
-            .map_err(|_| OutboxError::Closed)?;
+        let urgent = !work.is_input();
+        let answer = self.enqueue(work, urgent).await?;
         answer.await.map_err(|_| OutboxError::Closed)?
+    }
+
+    async fn enqueue(
+        &self,
+        work: Work,
+        urgent: bool,
+    ) -> Result<oneshot::Receiver<Result<(), OutboxError>>, OutboxError> {
+        let (done, answer) = oneshot::channel();
+        let job = Job { work, urgent, done };
+        let sent = self.jobs.send(job).await;
+        sent.map_err(|_| OutboxError::Closed)?;
+        Ok(answer)
     }
 
     /// Takes a reading over. Durable when this returns.
@@ -258,18 +205,13 @@ impl Outbox {
         self.hand_over(Work::Scan(Box::new(batch))).await
     }
 
-    /// How far a scan file has been read.
+    /// Makes events of windows whose end has passed although no reading came; the writer does so
+    /// by itself once a second of real time.
     ///
     /// # Errors
-    /// [`OutboxError::Store`].
-    pub async fn scan_position(&self, path: &str) -> Result<ScanPosition, OutboxError> {
-        let row =
-            sqlx::query("SELECT offset, line, prefix, prefix_hash FROM scans WHERE path = $1")
-                .bind(path)
-                .fetch_optional(&self.readers)
-                .await?;
-        row.as_ref()
-            .map_or_else(|| Ok(ScanPosition::default()), state::scan_columns)
+    /// [`OutboxError::Store`]: nothing is stored, try again.
+    pub async fn expire(&self) -> Result<(), OutboxError> {
+        self.hand_over(Work::Expire).await
     }
 
     /// Signs a note about a sensor's fault.
@@ -301,7 +243,27 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Store`]: nothing is stored, try again.
     pub async fn drain(&self) -> Result<(), OutboxError> {
-        self.hand_over(Work::Drain).await
+        self.hand_over(Work::Drain(Cut::Stop)).await
+    }
+
+    /// Makes events of everything that was read, open windows too, and closes the open statement:
+    /// what comes next is read by another count of time, and nothing is to mix the two.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`]: nothing is stored, try again.
+    pub async fn end_count_of_time(&self) -> Result<(), OutboxError> {
+        self.hand_over(Work::Drain(Cut::Clock)).await
+    }
+
+    /// Asks the writer whether it is there. An outbox that cannot write answers too.
+    ///
+    /// # Errors
+    /// [`OutboxError::Closed`] if the writer has ended.
+    pub async fn touch(&self) -> Result<(), OutboxError> {
+        match self.hand_over(Work::Touch).await {
+            Err(OutboxError::Closed) => Err(OutboxError::Closed),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a message of the receipt topic: verified first, then acted upon. What does not
@@ -310,11 +272,78 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Store`]: do not acknowledge the message.
     pub async fn reply(&self, bytes: &[u8]) -> Result<(), OutboxError> {
-        let answer = self.verified(bytes).unwrap_or_else(|problem| {
+        let answer = self.verified_or_alarm(bytes);
+        self.hand_over(Work::Answer(Box::new(answer))).await
+    }
+
+    /// The same with one of the next commits, which is not waited for: what is lost of it by a
+    /// power cut is asked for again, a receipt by sending the statement once more, an inclusion at
+    /// its deadline.
+    ///
+    /// # Errors
+    /// [`OutboxError::Closed`].
+    pub async fn reply_soon(&self, bytes: &[u8]) -> Result<(), OutboxError> {
+        let answer = self.verified_or_alarm(bytes);
+        let work = Work::Answer(Box::new(answer));
+        self.enqueue(work, false).await.map(drop)
+    }
+
+    /// Takes a sign that somebody else speaks with this device's key.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`].
+    pub async fn stranger(&self, problem: &'static str) -> Result<(), OutboxError> {
+        self.hand_over(Work::Stranger(problem)).await
+    }
+
+    /// True if this chain goes on from a statement that the platform has as the newest.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`].
+    pub async fn follows(&self, theirs: Head) -> Result<bool, OutboxError> {
+        let mine = self.status.borrow().head;
+        let mut reader = self.readers.acquire().await?;
+        repair::follows(&mut reader, mine, &theirs).await
+    }
+
+    /// Compares the chain with the newest statement that the platform has of this device; where
+    /// that is not ours, what the platform has not is said again in a new epoch behind it.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`]: ask again.
+    pub async fn known_head(&self, theirs: Head) -> Result<(), OutboxError> {
+        self.hand_over(Work::Known(theirs)).await
+    }
+
+    /// The present key says its last word, naming the next one; nothing is signed from then on.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`]: ask again.
+    pub async fn say_last_word(&self, next: Hash) -> Result<(), OutboxError> {
+        self.hand_over(Work::LastWord { next }).await
+    }
+
+    /// Signs again, from now on with the next key, whose record is in force.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`]: ask again.
+    pub async fn go_on_with(&self, key: Arc<dyn Signer>) -> Result<(), OutboxError> {
+        self.hand_over(Work::NextKey(key)).await
+    }
+
+    /// Signs again with the present key: there will be no next one.
+    ///
+    /// # Errors
+    /// [`OutboxError::Store`]: ask again.
+    pub async fn go_on_as_before(&self) -> Result<(), OutboxError> {
+        self.hand_over(Work::PresentKey).await
+    }
+
+    fn verified_or_alarm(&self, bytes: &[u8]) -> Answer {
+        self.verified(bytes).unwrap_or_else(|problem| {
             tracing::error!(%problem, "a reply of the platform does not verify");
             Answer::Alarm
-        });
-        self.hand_over(Work::Answer(Box::new(answer))).await
+        })
     }
 
     fn verified(&self, bytes: &[u8]) -> Result<Answer, String> {
@@ -340,74 +369,6 @@ impl Outbox {
         }
     }
 
-    /// Statements and notes without a receipt after `position`, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`OutboxError::Store`].
-    pub async fn waiting(&self, position: i64, limit: u32) -> Result<Vec<Waiting>, OutboxError> {
-        // One snapshot: a receipt may take the bodies between two queries.
-        let mut snapshot = self.readers.begin().await?;
-        let rows = sqlx::query(
-            "SELECT position, id, bytes FROM statements
-             WHERE receipt IS NULL AND position > $1 ORDER BY position LIMIT $2",
-        )
-        .bind(position)
-        .bind(limit)
-        .fetch_all(&mut *snapshot)
-        .await?;
-        let mut list = Vec::with_capacity(rows.len());
-        for row in rows {
-            let position: i64 = row.try_get(0)?;
-            let statement: Vec<u8> = row.try_get(2)?;
-            let events = state::events_of(&mut snapshot, position).await?;
-            let parts: Vec<_> = events
-                .iter()
-                .map(|(source, salt, bytes)| (*source, *salt, &bytes[..]))
-                .collect();
-            let message = encode_message(&statement, &parts);
-            list.push(Waiting {
-                position,
-                id: state::hash_column(&row, 1)?,
-                message,
-            });
-        }
-        Ok(list)
-    }
-
-    /// Positions in `from..=to` that have no receipt.
-    ///
-    /// # Errors
-    /// [`OutboxError::Store`].
-    pub async fn waiting_positions(
-        &self,
-        from: i64,
-        to: i64,
-    ) -> Result<BTreeSet<i64>, OutboxError> {
-        let positions: Vec<i64> = sqlx::query_scalar(
-            "SELECT position FROM statements
-             WHERE receipt IS NULL AND position BETWEEN $1 AND $2",
-        )
-        .bind(from)
-        .bind(to)
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(positions.into_iter().collect())
-    }
-
-    /// Ids of statements past their anchor deadline whose inclusion has not come, oldest first.
-    ///
-    /// # Errors
-    /// [`OutboxError::Store`].
-    pub async fn late(&self, limit: u32) -> Result<Vec<Hash>, OutboxError> {
-        let rows = sqlx::query(
-            "SELECT id FROM statements WHERE included = 0 AND late = 1 ORDER BY position LIMIT $1",
-        )
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(|row| state::hash_column(row, 0)).collect()
-    }
-
     /// The newest witnessed checkpoint that was verified here, as it came.
     ///
     /// # Errors
@@ -429,5 +390,3 @@ impl Outbox {
         self.status.clone()
     }
 }
-
-pub use open::open;

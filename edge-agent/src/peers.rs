@@ -100,7 +100,8 @@ impl Peers {
 
     /// Serves and compares until `shutdown`.
     pub async fn run(mut self, listener: TcpListener, shutdown: CancellationToken) {
-        let serving = serve::run(listener, Arc::clone(&self.own), shutdown.clone());
+        let seen = Arc::new(serve::Seen(Arc::clone(&self.own)));
+        let serving = crate::serve::run(listener, seen, shutdown.clone());
         let serving = tokio::spawn(serving);
         while tokio::time::timeout(self.config.interval, shutdown.cancelled())
             .await

@@ -3,9 +3,29 @@
 //! A source waits on the agent's clock, hands on what it has read and waits until that is durable
 //! before it waits again. So moved time never outruns the disk, and nothing is read twice as
 //! fast as it can be kept.
+//!
+//! | what it is | modules |
+//! |---|---|
+//! | asked at an interval ([`poll::Device`]) | [`modbus`], [`sysfs`], [`gpsd`] |
+//! | speaks by itself: scanners | [`scanner`] with its readers [`serial`] and [`evdev`] |
+//! | files | [`scan`] (lines that grow), [`folder`] (whole files) |
+//!
+//! [`Source`] says nothing about asking: a source that is told (OPC UA subscriptions, LLRP reports,
+//! Sparkplug B) implements it directly, as scanners do.
 
+pub mod evdev;
+pub mod folder;
+pub mod gpsd;
+pub mod judge;
 pub mod modbus;
+pub mod poll;
+pub mod probe;
+mod rejects;
 pub mod scan;
+pub mod scanner;
+pub mod serial;
+mod state;
+pub mod sysfs;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +35,11 @@ use schemas::time::{Clock, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::outbox::{Outbox, OutboxError};
+use crate::config::{Config, SourceConfig};
+use crate::outbox::{Fault, Outbox, OutboxError};
+
+pub use probe::{Probed, probe};
+pub use state::{Board, Counts, Last, Quality, Standing, State};
 
 /// Wait before the outbox is tried again after it could not write.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -35,6 +59,8 @@ pub struct SourceContext {
     pub shutdown: CancellationToken,
     /// Requests to catch up now.
     pub catch_up: mpsc::Receiver<CatchUp>,
+    /// Where the source shows how it is.
+    pub board: Board,
 }
 
 /// A sensor, a scanner, anything that states facts.
@@ -42,6 +68,93 @@ pub struct SourceContext {
 pub trait Source: Send {
     /// Runs until `shutdown`; troubles of the outside world are its own to report and survive.
     async fn run(self: Box<Self>, context: SourceContext);
+}
+
+/// Why a source gives nothing, and what a person can do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct Trouble {
+    /// What is wrong, in words.
+    pub cause: String,
+    /// What to do about it; empty where nothing is known.
+    pub remedy: &'static str,
+}
+
+impl Trouble {
+    pub(crate) fn new(cause: impl Into<String>, remedy: &'static str) -> Self {
+        Self {
+            cause: cause.into(),
+            remedy,
+        }
+    }
+}
+
+/// The configured sources, in their order, ready to run.
+#[must_use]
+pub fn build(config: &Config) -> Vec<Box<dyn Source>> {
+    let mut ports = modbus::Ports::default();
+    let zone = config.device.time_zone_minutes;
+    let one = |source: &SourceConfig| -> Box<dyn Source> {
+        match source {
+            SourceConfig::Modbus(modbus) => Box::new(modbus::source(modbus, &mut ports)),
+            SourceConfig::Sysfs(sysfs) => Box::new(sysfs::source(sysfs)),
+            SourceConfig::Gpsd(gpsd) => Box::new(gpsd::source(gpsd)),
+            SourceConfig::Scanner(scanner) => Box::new(scanner::ScannerSource::new(
+                scanner.clone(),
+                zone,
+                &config.state,
+            )),
+            SourceConfig::Lines(lines) => Box::new(scan::ScanSource::new(lines.clone(), zone)),
+            SourceConfig::Folder(folder) => {
+                Box::new(folder::FolderSource::new(folder.clone(), zone))
+            }
+        }
+    };
+    config.sources.iter().map(one).collect()
+}
+
+/// A source's trouble: a signed note when it begins, and one with its range when it is over.
+struct Faults {
+    /// The sensor, port or path, as the notes name it.
+    name: String,
+    since: Option<Instant>,
+}
+
+impl Faults {
+    const fn new(name: String) -> Self {
+        Self { name, since: None }
+    }
+
+    /// Says a trouble once, however often it is met; the state shows the newest.
+    async fn begins(&mut self, context: &SourceContext, now: Instant, trouble: &Trouble) {
+        context.board.fault(self.since.unwrap_or(now), trouble);
+        if self.since.is_some() {
+            tracing::debug!(source = self.name, %trouble, "still in trouble");
+            return;
+        }
+        tracing::warn!(source = self.name, %trouble, remedy = trouble.remedy, "in trouble");
+        self.since = Some(now);
+        self.say(context, &trouble.cause, None).await;
+    }
+
+    /// Says that the trouble is over, if there was one.
+    async fn over(&mut self, context: &SourceContext, now: Instant) {
+        if let Some(since) = self.since.take() {
+            context.board.well();
+            tracing::info!(source = self.name, "well again");
+            self.say(context, "readings again", Some((since, now)))
+                .await;
+        }
+    }
+
+    async fn say(&self, context: &SourceContext, text: &str, range: Option<(Instant, Instant)>) {
+        let fault = Fault {
+            sensor: self.name.clone(),
+            text: text.to_owned(),
+            range,
+        };
+        until_stored(&context.shutdown, || context.outbox.fault(fault.clone())).await;
+    }
 }
 
 /// Repeats `hand_over` until the outbox has stored it; false if the agent stops before.

@@ -1,13 +1,18 @@
 //! TLS under one CA only: the one whose fingerprint stood in the claim.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use schemas::hash::{Hash, sha256};
+use schemas::time::Clock;
+
+use crate::clock::{Floor, SystemClock};
 
 /// A CA that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,28 @@ pub fn under_ca(pem: &str) -> Result<ClientConfig, TlsError> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth())
+}
+
+/// The same on a device whose clock may be behind: certificates are judged by `floor` where that is
+/// later. A clock that was never set says 1970, when no certificate was valid yet.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn under_ca_since(pem: &str, floor: Floor) -> Result<ClientConfig, TlsError> {
+    let mut config = under_ca(pem)?;
+    config.time_provider = Arc::new(NotBefore(floor));
+    Ok(config)
+}
+
+#[derive(Debug)]
+struct NotBefore(Floor);
+
+impl TimeProvider for NotBefore {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = SystemClock.now().max(self.0.get());
+        let since = u64::try_from(now.as_seconds()).unwrap_or_default();
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(since)))
+    }
 }
 
 /// A client that believes anybody: only to fetch the CA, whose fingerprint is compared after.

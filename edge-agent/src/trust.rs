@@ -3,6 +3,7 @@
 //! The check runs at enrolment and again at every start: files on a disk are a stranger's too.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Origin, Slug};
@@ -60,6 +61,27 @@ pub struct Enrolment {
     pub username: String,
     /// Password at the broker: 64 hex digits, made on this device.
     pub password: String,
+    /// Signed records of keys that this device had before, the newest last: what they have signed
+    /// and is still here verifies under them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "former")]
+    pub former: Vec<Vec<u8>>,
+}
+
+/// Records in base64.
+mod former {
+    use schemas::b64;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(list.iter().map(|bytes| b64::encode(bytes)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        let list = Vec::<String>::deserialize(from)?;
+        let wrong = || serde::de::Error::custom("a former record is no base64");
+        let decoded = list.iter().map(|text| b64::decode(text).ok_or_else(wrong));
+        decoded.collect()
+    }
 }
 
 impl std::fmt::Debug for Enrolment {
@@ -83,6 +105,17 @@ pub struct Trust {
     pub policies: Followed,
     /// Where the broker listens.
     pub broker: BrokerAddress,
+    /// Keys that this device had before.
+    pub former: Vec<PublicKey>,
+}
+
+impl Trust {
+    /// The key of this kid, if it is or was this device's.
+    #[must_use]
+    pub fn own_key(&self, kid: &Hash) -> Option<&PublicKey> {
+        let own = std::iter::once(&self.record.key).chain(&self.former);
+        own.into_iter().find(|key| key.kid() == *kid)
+    }
 }
 
 /// An enrolment that does not hold together.
@@ -160,6 +193,31 @@ impl Enrolment {
         write_private(&path, &bytes).map_err(|source| TrustError::Io { path, source })
     }
 
+    /// Changes what is stored, durably. Tasks that change it do so one after the other, each from
+    /// what the one before has stored.
+    ///
+    /// # Errors
+    /// [`TrustError`]; nothing is changed then, nor where nothing is stored.
+    pub fn change(state: &Path, change: impl FnOnce(&mut Self)) -> Result<(), TrustError> {
+        static CHANGING: Mutex<()> = Mutex::new(());
+        let _changing = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut enrolment) = Self::load(state)? else {
+            return Ok(());
+        };
+        change(&mut enrolment);
+        enrolment.store(state)
+    }
+
+    /// [`Enrolment::trust`] for the key that the record names, whoever has it.
+    ///
+    /// # Errors
+    /// As [`Enrolment::trust`].
+    pub fn trust_by_itself(&self) -> Result<Trust, TrustError> {
+        let signed = SignedRecord::parse(self.record.clone());
+        let signed = signed.map_err(|error| refuse("record", error))?;
+        self.trust(&signed.record.key)
+    }
+
     /// Checks every signature and every name against the claim and the device's key.
     ///
     /// # Errors
@@ -204,7 +262,32 @@ impl Enrolment {
             receipt_key: receipt.key,
             policies,
             broker,
+            former: self.former_keys()?,
         })
+    }
+
+    /// Keys of the device's earlier records. They verify what is in the outbox and nothing else, so
+    /// that they name this device and this log is all that is asked of them.
+    fn former_keys(&self) -> Result<Vec<PublicKey>, TrustError> {
+        let part = "former";
+        let key = |bytes: &Vec<u8>| {
+            let signed = self.parsed(bytes, Role::Capture, part)?;
+            let address = signed.record.address().map(|address| address.to_string());
+            let same = address.as_ref() == Some(&self.username);
+            rule(same, part, "is of another device")?;
+            Ok(signed.record.key)
+        };
+        self.former.iter().map(key).collect()
+    }
+
+    /// kid of the device's key by its record; unchecked.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] where the record does not parse.
+    pub fn kid(&self) -> Result<Hash, TrustError> {
+        let signed = SignedRecord::parse(self.record.clone());
+        let signed = signed.map_err(|error| refuse("record", error))?;
+        Ok(signed.record.kid())
     }
 
     /// The claim's policy and those that followed it as far as this device was led.

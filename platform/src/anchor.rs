@@ -282,19 +282,20 @@ pub struct Notary {
 }
 
 impl Notary {
-    /// One round: renews the lease, batches what waits, publishes, wakes who tells devices.
+    /// One round: renews the lease, batches what waits, publishes, wakes who tells devices; true
+    /// if more waits than one round takes.
     ///
     /// # Errors
     /// [`NotaryError`]; one of store or tiles can be mended by a later turn.
-    pub async fn turn(&mut self) -> Result<(), NotaryError> {
+    pub async fn turn(&mut self) -> Result<bool, NotaryError> {
         self.lease.renew().await?;
         self.settle().await?;
-        self.make_batches().await?;
+        let more = self.make_batches().await?;
         while self.place_batches().await? {}
         self.log_waiting().await?;
         self.publish().await?;
         self.wake.teller.notify_one();
-        Ok(())
+        Ok(more)
     }
 
     /// Places what other processes have batched, between turns.
@@ -309,12 +310,6 @@ impl Notary {
             self.publish().await?;
             self.wake.teller.notify_one();
         }
-        Ok(())
-    }
-
-    /// Batches everything that waits and is this process's to batch.
-    async fn make_batches(&self) -> Result<(), NotaryError> {
-        while self.make_batch().await? {}
         Ok(())
     }
 

@@ -7,21 +7,27 @@
 //! - *Who* (`access`): a login that [`BrokerAccess`] knows. A client id must begin with
 //!   `{org}/{device}` of its login (exactly that, or followed by `/` and anything), and an ingest's
 //!   client id holds no `/`: so nobody takes over a session that is not its own. Wills are refused
-//!   (rmqtt publishes them without asking the rules), so is MQTT before 5.
+//!   (rmqtt publishes them without asking the rules), so is MQTT before 5. Whoever the access no
+//!   longer lets stay is put out with its session within seconds (`expel`).
 //! - *What*: a device publishes QoS 1 to its own capture topic and reads its own receipt topic, an
 //!   ingest reads all capture topics (shared or not) and publishes receipts. Nothing is retained.
 //! - *To whom* (`ingests`): each capture message to one of the ingests that have subscribed, by turns
 //!   among those connected. All ingests are one group, whatever its name.
-//! - *How much* (`backlog`): at most [`Limits::backlog_kib`] of capture messages are in the broker,
-//!   counted from the publisher's PUBLISH to the ingest's PUBACK. Where there is no room, or no
-//!   ingest has ever subscribed, the publisher's connection is not read on (so its window and then
+//! - *How much* (`limits`, `backlog`): at most [`Limits::backlog_kib`] of capture messages are in the
+//!   broker, counted from the publisher's PUBLISH to the ingest's PUBACK. Where there is no room, or
+//!   no ingest has ever subscribed, the publisher's connection is not read on (so its window and then
 //!   its TCP connection fill), and after [`Limits::patience`] it is closed with `quota exceeded`.
 //!   rmqtt by itself would acknowledge and silently drop the oldest beyond a queue's length.
+//! - *How much of one* (`shares`, `sessions`): a device that sends above its rate, or whose own share
+//!   of the backlog is full, is read more slowly; others do not notice. It has a few sessions.
+//! - *Who may try* (`places`, `front`): so many connections at the TLS listener, so many of one
+//!   address, so many that have not logged in, and these not for long. A client that leaves unread
+//!   what it is sent is closed.
 //! - A capture message that rmqtt lets go without the ingest's PUBACK (a queue dropped with its
 //!   session, a write that failed while its subscriber was being replaced) is put back and
 //!   delivered again while the process lives: at least once, in any order.
-//! - Receipts to a device that is away queue up to [`Limits::receipts`]; beyond, the oldest is
-//!   dropped and counted. The agent sends again what it has no receipt for.
+//! - Receipts to a device that is away queue up to [`Limits::receipts`], and all of them up to
+//!   [`Limits::receipts_kib`] (`receipts`); beyond, one is dropped and counted. The agent sends again what it has no receipt for.
 //!
 //! The plain listener is for loopback only. Devices elsewhere come over TLS, which is terminated
 //! here with ring and passed on to the plain listener; rmqtt's own TLS (with aws-lc) is not used.
@@ -29,10 +35,17 @@
 
 mod access;
 mod backlog;
+mod bridge;
+mod expel;
 mod front;
 mod hooks;
 mod ingests;
+mod limits;
+mod places;
+mod receipts;
 mod rules;
+mod sessions;
+mod shares;
 
 use std::io;
 use std::net::SocketAddr;
@@ -48,6 +61,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{BrokerAccess, Principal};
+pub use bridge::Bridge;
+pub use limits::Limits;
 
 use crate::tls::{self, TlsError};
 
@@ -59,43 +74,10 @@ pub const MAX_PACKET: usize = schemas::statement::MESSAGE_MAX + PACKET_OVERHEAD;
 const MAX_CLIENT_ID: usize = 128;
 /// Unacknowledged messages to one subscriber at once, if its own receive maximum allows.
 const MAX_INFLIGHT: u16 = 8192;
-/// Shortest keep-alive that is granted, in seconds: it must outlast [`Limits::patience`].
-const MIN_KEEPALIVE: u16 = 15;
+/// Log-ins that are looked at by the broker at once.
+const MAX_HANDSHAKES: usize = 256;
 /// How long the broker's threads get to end.
 const END: Duration = Duration::from_secs(2);
-
-/// Limits of what strangers can make the broker hold.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Capture messages in the broker at once, in KiB; each counts its payload in begun KiB and
-    /// one more for itself.
-    pub backlog_kib: u32,
-    /// How long a publisher waits for room before it is disconnected.
-    pub patience: Duration,
-    /// Receipts queued for one device.
-    pub receipts: usize,
-    /// Sessions, connected or not.
-    pub sessions: usize,
-    /// Connections on the TLS listener.
-    pub connections: usize,
-    /// The longest that a session outlives its connection, whatever its client asks for.
-    pub session_expiry: Duration,
-}
-
-impl Default for Limits {
-    /// 64 MiB of messages, 10 s of patience, 1,000 receipts, 20,000 sessions, 10,000 connections,
-    /// 7 days.
-    fn default() -> Self {
-        Self {
-            backlog_kib: 64 * 1024,
-            patience: Duration::from_secs(10),
-            receipts: 1000,
-            sessions: 20_000,
-            connections: 10_000,
-            session_expiry: Duration::from_secs(7 * 24 * 3600),
-        }
-    }
-}
 
 /// Where the broker listens.
 #[derive(Debug, Clone)]
@@ -206,14 +188,15 @@ async fn start(
         .busy_check_enable(false)
         .mqtt_max_sessions(sessions);
     let context = context.build().await;
-    hooks::install(&context, access, &config.limits).await;
+    hooks::install(&context, Arc::clone(&access), &config.limits).await;
+    tokio::spawn(expel::keep(context.clone(), access));
     let (listener, plain) = bind_plain(&config)?;
     let server = MqttServer::new(context)
         .listener_by_id(listener, plain.port())
         .build();
     tokio::spawn(async move { server.run().await });
     let tls = match &config.tls {
-        Some(listener) => Some(start_tls(listener, plain, config.limits.connections).await?),
+        Some(listener) => Some(start_tls(listener, plain, &config.limits).await?),
         None => None,
     };
     Ok((plain, tls))
@@ -248,10 +231,13 @@ fn listener(config: &BrokerConfig) -> Builder {
         .max_topic_levels(5)
         .max_subscriptions(8)
         .max_qos_allowed(rmqtt::types::QoS::AtLeastOnce)
-        .min_keepalive(MIN_KEEPALIVE)
+        .min_keepalive(limits::MIN_KEEPALIVE)
+        .max_keepalive(config.limits.keepalive_s)
         .allow_zero_keepalive(false)
         .max_inflight(MAX_INFLIGHT.try_into().unwrap_or(std::num::NonZeroU16::MAX))
-        .handshake_timeout(Duration::from_secs(10))
+        .max_handshaking_limit(MAX_HANDSHAKES)
+        .handshake_timeout(config.limits.greeting)
+        .send_timeout(config.limits.stall)
         .max_session_expiry_interval(config.limits.session_expiry)
         // Zero is never: MQTT 5 sends again on a new connection only (4.4), and what a device has
         // handed over does not go bad.
@@ -262,7 +248,7 @@ fn listener(config: &BrokerConfig) -> Builder {
 async fn start_tls(
     listener: &TlsListener,
     plain: SocketAddr,
-    connections: usize,
+    limits: &Limits,
 ) -> Result<SocketAddr, BrokerError> {
     let files = tls::Files {
         certificate: listener.certificate.clone(),
@@ -270,12 +256,22 @@ async fn start_tls(
     };
     let config = tls::server_config(&files, &[])?;
     let address = listener.address;
-    front::run(address, config, plain, connections)
+    front::run(address, config, plain, limits)
         .await
         .map_err(|error| BrokerError::Bind {
             address,
             problem: error.to_string(),
         })
+}
+
+/// Somebody or something was refused, put out or closed at the embedded broker's doors.
+fn refused(reason: &'static str) {
+    metrics::counter!("tracebond_broker_refusals_total", "reason" => reason).increment(1);
+}
+
+/// A message has to wait, and its publisher's connection with it.
+fn held_back(reason: &'static str) {
+    metrics::counter!("tracebond_broker_held_back_total", "reason" => reason).increment(1);
 }
 
 /// The broker's own runtime. rmqtt starts tasks that nothing else can end.

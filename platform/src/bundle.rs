@@ -21,6 +21,7 @@ use schemas::statement::Statement;
 use crate::anchor::SharedTree;
 use crate::disclosure::{ByName, Reading, Withholding};
 use crate::policies::Policies;
+use crate::registry::Registries;
 use crate::store::{KeptBatch, KeptCheckpoint, KeptStatement, Store, StoreError};
 
 use keys::{Keys, Place};
@@ -104,6 +105,8 @@ pub struct Bundler {
     pub tree: SharedTree,
     /// Policies of the log.
     pub policies: Policies,
+    /// The registry at the versions that headers carry.
+    pub registries: Registries,
 }
 
 /// A bundle and what had to be left out.
@@ -175,7 +178,7 @@ impl Bundler {
         let (chosen, waiting) = self.witnessed(choice, view.size()).await?;
         let headers = self.headers(&chosen).await?;
         let policies = view.policies()?;
-        let mut keys = Keys::over(&*self.store, &headers).await?;
+        let mut keys = Keys::over(&*self.store, &self.registries, &headers).await?;
         let mut said = Said::default();
         for kept in &chosen {
             let (mut row, signers) = self.statement_row(kept, &headers, &mut keys).await?;

@@ -18,7 +18,6 @@ mod read;
 mod sign;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use schemas::document::{Document, DocumentError, Limits};
 use schemas::hash::{Hash, sha256, sha256_parts};
@@ -48,8 +47,6 @@ pub const EVENTS_MAX: usize = 2_000;
 pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How often a capture is tried while others move the same chain.
 const TRIES: u32 = 8;
-/// How long a capture waits for the registry that is in force.
-const STALE_WAIT: Duration = Duration::from_millis(500);
 
 /// What happens to a document of which some events cannot be captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,9 +244,7 @@ impl Captures {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(StoreError::Stale) => {
-                self.wake.registry.notify_one();
-                let moved = self.gate.moved_from(version);
-                let _ = tokio::time::timeout(STALE_WAIT, moved).await;
+                self.gate.catch_up(version, &self.wake.registry).await;
                 return Ok(None);
             }
             Err(error) => {

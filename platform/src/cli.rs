@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use platform::command::{erase, monitor, prove, user};
+use platform::command::{archive, erase, monitor, prove, user};
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
 
@@ -75,6 +75,11 @@ pub enum Command {
         #[command(flatten)]
         what: erase::Arguments,
     },
+    /// Move the content of events of old months out of the database, into files that prove it.
+    ///
+    /// On PostgreSQL the owner of the tables does it, whose address is read from
+    /// DATABASE_OWNER_URL. Statements, leaves and proofs stay where they are.
+    Archive(archive::Arguments),
     /// Check proof bundles; needs no database and no network.
     Verify {
         /// Bundles.

@@ -1,5 +1,6 @@
 //! What the `platform` program does: one module for each subcommand.
 
+pub mod archive;
 pub mod check;
 pub mod erase;
 pub mod fsck;

@@ -1,20 +1,21 @@
 //! The platform's configuration: one TOML file, or the same struct made by whoever composes the
-//! process.
+//! process. This is its shape; `config/check.rs` reads it and checks what types cannot.
+
+mod check;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kit::postgres::DatabaseUrl;
-use schemas::config::ConfigError;
 use schemas::disclosure::Audience;
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
-use schemas::key::PublicKey;
 use schemas::log::Party;
-use schemas::tlog_policy::TlogPolicy;
 use serde::Deserialize;
+
+use crate::broker::Limits;
 
 /// Everything that one platform process needs to know.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,6 +70,9 @@ pub struct Config {
     /// of `quorum` and `[[witness]]`: one group of all of them, each with its address.
     #[serde(default)]
     pub witness_policy: Option<PathBuf>,
+    /// How long the content of events stays in the database.
+    #[serde(default)]
+    pub retention: RetentionSection,
     /// How many witnesses a checkpoint needs.
     #[serde(default)]
     pub quorum: u64,
@@ -111,6 +115,10 @@ pub struct BrokerSection {
     /// TLS listener of the embedded broker for gateways, where `tls` is true.
     #[serde(default = "loopback")]
     pub listen_tls: SocketAddr,
+    /// A Mosquitto's listener for gateways that speak MQTT over WebSocket, with TLS where `tls` is
+    /// true; the embedded broker has its door at the platform's own HTTPS port.
+    #[serde(default)]
+    pub listen_ws: Option<SocketAddr>,
     /// Another broker instead of the embedded one: `mqtt://host:port` or `mqtts://host:port`.
     #[serde(default)]
     pub url: Option<String>,
@@ -126,6 +134,9 @@ pub struct BrokerSection {
     /// That broker is a Mosquitto whose files the platform writes.
     #[serde(default)]
     pub mosquitto: Option<MosquittoSection>,
+    /// What strangers and devices can make the broker hold; Mosquitto knows some of it.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A Mosquitto beside the platform. Its listener for gateways is `listen_tls` where `tls` is true,
@@ -153,11 +164,13 @@ impl Default for BrokerSection {
         Self {
             listen: loopback(),
             listen_tls: loopback(),
+            listen_ws: None,
             url: None,
             public: None,
             username,
             password,
             mosquitto: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -166,8 +179,8 @@ impl Default for BrokerSection {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IngestSection {
-    /// Groups of messages that are verified or stored at the same time; 0 for one more than the
-    /// machine has processors.
+    /// Groups of messages that are verified or stored at the same time; 0 for four for each
+    /// processor: most of a group's time is the wait for the database's disk.
     pub workers: usize,
 }
 
@@ -179,7 +192,7 @@ impl IngestSection {
     #[must_use]
     pub fn workers(&self) -> usize {
         match self.workers {
-            0 => std::thread::available_parallelism().map_or(2, |cores| cores.get() + 1),
+            0 => std::thread::available_parallelism().map_or(4, |cores| 4 * cores.get()),
             workers => workers,
         }
         .min(WORKERS_MAX)
@@ -204,10 +217,6 @@ pub struct AnchorSection {
     /// takes over when the leader has not renewed it for so long.
     pub lease_s: u64,
 }
-
-/// Shortest and longest lease in seconds. A database session that holds the lease's row while its
-/// process is paused is ended by the server after 5 s, which must be less.
-const LEASE_S: std::ops::RangeInclusive<u64> = 6..=300;
 
 impl Default for AnchorSection {
     fn default() -> Self {
@@ -236,6 +245,16 @@ impl AnchorSection {
     }
 }
 
+/// How long the content of events stays in the database; `platform archive` moves it into files.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionSection {
+    /// Whole months that content stays, 1 to 1200; for ever where this is not set.
+    pub contents_months: Option<u32>,
+    /// Folder of archives; default: `archive` in the data folder.
+    pub folder: Option<PathBuf>,
+}
+
 /// A witness.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -259,21 +278,6 @@ pub struct WitnessSection {
     /// The authority behind its HTTPS certificate, PEM, where that is no public one.
     #[serde(default)]
     pub ca: Option<String>,
-}
-
-impl WitnessSection {
-    /// A witness of which no more is known.
-    fn named(name: &str, url: String, key: &PublicKey) -> Self {
-        Self {
-            name: name.to_owned(),
-            url,
-            key: Hash(key.ed25519_bytes().unwrap_or_default()),
-            owner: None,
-            own: false,
-            retiring: false,
-            ca: None,
-        }
-    }
 }
 
 /// What an organisation or a place is called, for pages.
@@ -335,22 +339,6 @@ pub struct CapturerSection {
     pub steps: Vec<String>,
 }
 
-impl CapturerSection {
-    /// What a registry record cannot hold.
-    fn problem(&self) -> Option<WrongField> {
-        let fits = |list: &[String], most: usize, len: usize| {
-            list.len() <= most && list.iter().all(|text| (1..=len).contains(&text.len()))
-        };
-        if !fits(&self.places, 256, 256) {
-            return Some(("capturer.places", "at most 256 of 1 to 256 bytes".into()));
-        }
-        if !fits(&self.steps, 64, 64) {
-            return Some(("capturer.steps", "at most 64 of 1 to 64 bytes".into()));
-        }
-        None
-    }
-}
-
 fn first_log_key() -> String {
     crate::keys::FIRST_LOG_KEY.to_owned()
 }
@@ -362,129 +350,10 @@ pub type Parties = (Vec<Party>, Vec<Party>);
 pub type WrongField = (&'static str, String);
 
 impl Config {
-    /// Reads a configuration file's text and checks what types cannot.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with file, line and field.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let mut config: Self = schemas::config::parse(file, text)?;
-        let wrong = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
-        config
-            .read_witness_policy(file)
-            .map_err(|problem| wrong("witness_policy", problem))?;
-        config
-            .parties()
-            .map_err(|(field, problem)| wrong(field, problem))?;
-        config
-            .check_capturers()
-            .map_err(|(field, problem)| wrong(field, problem))?;
-        let own_log_key = config.log_key == "log" || config.log_key.starts_with("log-");
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if !own_log_key || !config.log_key.bytes().all(plain) {
-            let problem = "log, or log- with small letters, digits and hyphens";
-            return Err(wrong("log_key", problem.into()));
-        }
-        let witnesses = config.witnesses.iter().filter(|w| !w.retiring).count();
-        if config.quorum == 0 || config.quorum > witnesses as u64 {
-            return Err(wrong(
-                "quorum",
-                format!("between 1 and the {witnesses} witnesses named"),
-            ));
-        }
-        if config.anchor.batch_statements == 0 || config.anchor.batch_statements > 65_536 {
-            return Err(wrong(
-                "anchor.batch_statements",
-                "between 1 and 65536".into(),
-            ));
-        }
-        if config.anchor.batch_ms == 0 {
-            return Err(wrong(
-                "anchor.batch_ms",
-                "batches need a time above 0".into(),
-            ));
-        }
-        if !LEASE_S.contains(&config.anchor.lease_s) {
-            let (least, most) = (LEASE_S.start(), LEASE_S.end());
-            let problem = format!("between {least} and {most} seconds");
-            return Err(wrong("anchor.lease_s", problem));
-        }
-        Ok(config)
-    }
-
-    /// Takes witnesses and quorum from the file that names them.
-    fn read_witness_policy(&mut self, file: &str) -> Result<(), String> {
-        let Some(named) = &self.witness_policy else {
-            return Ok(());
-        };
-        if self.quorum != 0 || !self.witnesses.is_empty() {
-            return Err("it stands instead of `quorum` and `[[witness]]`".into());
-        }
-        let path = Path::new(file).parent().map(|folder| folder.join(named));
-        let path = path.unwrap_or_else(|| named.clone());
-        let said = |problem: String| format!("{}: {problem}", path.display());
-        let bytes = std::fs::read(&path).map_err(|error| said(error.to_string()))?;
-        let policy = TlogPolicy::parse(&bytes).map_err(|error| said(error.to_string()))?;
-        let quorum = policy.flat();
-        self.quorum = quorum.ok_or_else(|| {
-            said("the platform takes one group of all witnesses, which is the quorum".into())
-        })?;
-        let witnesses = policy.witnesses().iter().map(|witness| {
-            let name = &witness.key.name;
-            let url = witness.url.as_ref();
-            let url = url.ok_or_else(|| said(format!("witness `{name}` has no address")))?;
-            Ok(WitnessSection::named(
-                name,
-                url.to_string(),
-                &witness.key.key,
-            ))
-        });
-        self.witnesses = witnesses.collect::<Result<_, String>>()?;
-        Ok(())
-    }
-
-    /// Every capturer has a name and a token of its own.
-    fn check_capturers(&self) -> Result<(), WrongField> {
-        for (index, one) in self.capturers.iter().enumerate() {
-            if let Some(problem) = one.problem() {
-                return Err(problem);
-            }
-            let before = &self.capturers[..index];
-            if before.iter().any(|other| other.name == one.name) {
-                return Err(("capturer.name", format!("`{}` stands twice", one.name)));
-            }
-            let same = |other: &CapturerSection| other.token_sha256 == one.token_sha256;
-            if before.iter().any(same) {
-                let problem = format!("`{}` has the token of another capturer", one.name);
-                return Err(("capturer.token_sha256", problem));
-            }
-        }
-        Ok(())
-    }
-
-    /// Witnesses and registrars as the policy names them, by name.
-    ///
-    /// # Errors
-    /// (field, problem) of the first key that is none.
-    pub fn parties(&self) -> Result<Parties, WrongField> {
-        let party = |field, name: &str, key: &Hash| {
-            let key = PublicKey::ed25519(&key.0)
-                .map_err(|error| (field, format!("the key of `{name}` is refused: {error}")))?;
-            Ok(Party {
-                name: name.to_owned(),
-                key,
-            })
-        };
-        let witnesses = (self.witnesses.iter())
-            .filter(|witness| !witness.retiring)
-            .map(|w| party("witness.key", &w.name, &w.key));
-        let registrars = self
-            .registrars
-            .iter()
-            .map(|r| party("registrar.key", &r.name, &r.key));
-        let mut witnesses = witnesses.collect::<Result<Vec<_>, _>>()?;
-        let mut registrars = registrars.collect::<Result<Vec<_>, _>>()?;
-        witnesses.sort_by(|a, b| a.name.cmp(&b.name));
-        registrars.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok((witnesses, registrars))
+    /// Folder of archives.
+    #[must_use]
+    pub fn archive_folder(&self) -> PathBuf {
+        let folder = self.retention.folder.clone();
+        folder.unwrap_or_else(|| self.data.join("archive"))
     }
 }

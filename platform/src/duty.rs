@@ -2,27 +2,19 @@
 //! process's shard is its own. Of two processes with one shard, and so with one session at the
 //! broker, only one is on duty.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+mod adopt;
+
+pub use adopt::Adoption;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::causes::causes;
-use schemas::time::Clock;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::anchor::{Lease, NotaryError};
-use crate::ingest::{self, Ingest};
-use crate::link::{self, LinkConfig, LinkError};
 use crate::standing::Standing;
-use crate::store::{NotaryStore, StoreError};
-
-/// How often a leader looks for sessions whose processes are gone.
-const ADOPT_LOOK: Duration = Duration::from_secs(1);
-/// Groups on their way for an adopted session; it is one of several.
-const ADOPT_WORKERS: usize = 2;
 
 /// How often a process asks for a shard that another one has.
 const LOOK: Duration = Duration::from_millis(250);
@@ -104,7 +96,11 @@ pub async fn keep(duty: Duty, lease: Arc<Lease>, standing: Standing, shutdown: C
                     wait = lease.time() / 3;
                 }
                 Err(NotaryError::Store(error)) => {
-                    // Whoever has it keeps it until its end; without a store nothing is taken anyway.
+                    // Whoever has it keeps it until its end. Then a leader that still has the store
+                    // adopts the session, and the two must not take it from each other.
+                    if lease.is_over() {
+                        duty.set(false);
+                    }
                     tracing::warn!(
                         error = causes(&error),
                         "the lease on the shard was not renewed"
@@ -123,114 +119,40 @@ pub async fn keep(duty: Duty, lease: Arc<Lease>, standing: Standing, shutdown: C
     }
 }
 
-/// Sessions at the broker whose processes are gone, taken by the leader until they are back.
-pub struct Adoption {
-    /// Leases.
-    pub store: Arc<dyn NotaryStore>,
-    /// Now.
-    pub clock: Arc<dyn Clock>,
-    /// Only a leader adopts.
-    pub standing: Standing,
-    /// This process's own shard.
-    pub shard: u64,
-    /// How to reach the broker, as this process itself does.
-    pub link: LinkConfig,
-    /// Write path.
-    pub ingest: Arc<Ingest>,
-}
-
-/// An adopted session.
-struct Adopted {
-    ends: CancellationToken,
-    worker: JoinHandle<()>,
-}
-
-impl Adoption {
-    /// Looks after sessions until `shutdown`; what was taken is finished first.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let mut adopted: BTreeMap<u64, Adopted> = BTreeMap::new();
-        loop {
-            if let Err(error) = self.look(&mut adopted).await {
-                tracing::warn!(
-                    error = causes(&error),
-                    "leases of other processes are not known"
-                );
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(ADOPT_LOOK) => {}
-            }
-        }
-        for (_, one) in adopted {
-            one.end().await;
-        }
-    }
-
-    async fn look(&self, adopted: &mut BTreeMap<u64, Adopted>) -> Result<(), StoreError> {
-        let mut orphans = BTreeSet::new();
-        if self.standing.fence().is_some() {
-            let now = self.clock.now();
-            for (name, until) in self.store.leases().await? {
-                let shard = shard_of(&name).filter(|shard| *shard != self.shard);
-                orphans.extend(shard.filter(|_| until < now));
-            }
-        }
-        let back: Vec<u64> = adopted
-            .keys()
-            .copied()
-            .filter(|one| !orphans.contains(one))
-            .collect();
-        for shard in back {
-            if let Some(one) = adopted.remove(&shard) {
-                tracing::info!(shard, "the process of this shard is back");
-                one.end().await;
-            }
-        }
-        for shard in orphans {
-            if let Entry::Vacant(place) = adopted.entry(shard) {
-                match self.adopt(shard) {
-                    Ok(one) => {
-                        tracing::warn!(
-                            shard,
-                            "the process of this shard is gone; taking its messages"
-                        );
-                        place.insert(one);
-                    }
-                    Err(error) => tracing::error!(shard, error = causes(&error), "not taken over"),
-                }
-            }
-        }
-        metrics::gauge!("tracebond_adopted_sessions").set(adopted.len() as f64);
-        Ok(())
-    }
-
-    fn adopt(&self, shard: u64) -> Result<Adopted, LinkError> {
-        let (ends, duty) = (CancellationToken::new(), Duty::default());
-        duty.set(true);
-        let config = LinkConfig {
-            client_id: link::client_id(shard),
-            ..self.link.clone()
-        };
-        let (link, deliveries) = link::start(config, ends.clone())?;
-        let ingest = Arc::clone(&self.ingest);
-        let work = ingest::run(ingest, link, duty, deliveries, ADOPT_WORKERS, ends.clone());
-        let worker = tokio::spawn(work);
-        Ok(Adopted { ends, worker })
-    }
-}
-
-impl Adopted {
-    async fn end(self) {
-        self.ends.cancel();
-        if self.worker.await.is_err() {
-            tracing::error!("a worker of an adopted session has failed");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use kit::clock::TokioClock;
+
     use super::*;
+    use crate::standing::Stand;
+    use crate::store::NotaryStore;
+    use crate::store::sqlite::SqliteStore;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn duty_ends_with_the_lease_when_the_store_is_away() {
+        let place = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&place.path().join("db")).await.unwrap();
+        let (standing, shutdown) = (Standing::default(), CancellationToken::new());
+        standing.set(Stand::Worker);
+        let lease = Lease::new(
+            Arc::new(store.clone()) as Arc<dyn NotaryStore>,
+            Arc::new(TokioClock),
+            &lease_name(1),
+            "this process".to_owned(),
+            Duration::from_millis(600),
+        );
+        let duty = Duty::default();
+        let keeping = keep(duty.clone(), Arc::new(lease), standing, shutdown.clone());
+        let keeping = tokio::spawn(keeping);
+        let term = tokio::time::timeout(DEADLINE, duty.begun()).await.unwrap();
+        store.close().await;
+        let over = tokio::time::timeout(DEADLINE, duty.over(term)).await;
+        over.expect("it is on duty without a lease");
+        shutdown.cancel();
+        keeping.await.unwrap();
+    }
 
     #[tokio::test]
     async fn each_time_on_duty_is_another_term() {

@@ -11,6 +11,7 @@
 //! platform serves anything ([`settle`]).
 
 mod postgres;
+mod restored;
 mod sqlite;
 
 use std::collections::BTreeSet;
@@ -24,11 +25,12 @@ use schemas::time::Instant;
 use schemas::tombstone::{LEAVES_MAX, TombstoneError, TombstoneList, list_hash};
 
 pub use postgres::{GRANTS, PostgresEraser};
+pub use restored::{again, settle};
 pub use sqlite::SqliteEraser;
 
-use crate::anchor::tiles::Tiles;
+use crate::archive::{self, ArchiveError, Folder, Found, NewArchive, Part, Tombstones, Wanted};
 use crate::config::Config;
-use crate::store::{FILE, Store, StoreError, Stored};
+use crate::store::{FILE, Month, Store, StoreError, Stored};
 
 /// Environment variable of the eraser's address on PostgreSQL.
 pub const ERASER_URL: &str = "DATABASE_ERASER_URL";
@@ -66,6 +68,10 @@ pub enum ErasureError {
         /// The list.
         hash: Hash,
     },
+    /// An archive could not be read, or not be written without what was erased. The database holds
+    /// the tombstones, so a repetition goes on.
+    #[error("an archive may still hold what was erased: repeat this command")]
+    Archive(#[from] ArchiveError),
     /// A file of the log.
     #[error("a tombstone list cannot be read or written beside the log")]
     File(#[from] std::io::Error),
@@ -190,6 +196,14 @@ pub trait Eraser: Send {
     /// leaves, and of messages and unsigned documents with one of the spellings. Repeated, it
     /// removes what has come back.
     async fn apply(&mut self, list: &NewList, spellings: &[String]) -> Stored<Removed>;
+    /// All erased events.
+    async fn tombstones(&mut self) -> Stored<Tombstones>;
+    /// Archives that the database was told of.
+    async fn archives(&mut self) -> Stored<BTreeSet<Part>>;
+    /// Tells it of an archive that was written anew.
+    async fn add_archive(&mut self, archive: &NewArchive) -> Stored<()>;
+    /// Months under which statements are filed.
+    async fn months(&mut self, statements: &BTreeSet<Hash>) -> Stored<BTreeSet<Month>>;
     /// Makes what was removed unreadable in the files of the database as far as this program can;
     /// says in words what is left to do.
     async fn clean(&mut self) -> Stored<String>;
@@ -240,9 +254,12 @@ pub struct Outcome {
     pub removed: Removed,
     /// What was done to the database's files, and what is left to do.
     pub cleaned: String,
+    /// Archives that were written anew without what was erased.
+    pub archives: Vec<String>,
 }
 
-/// Erases what the order names. A second time it changes nothing.
+/// Erases what the order names in a database of which nothing was archived. A second time it changes
+/// nothing.
 ///
 /// # Errors
 /// [`ErasureError`]; an unknown leaf erases nothing at all.
@@ -252,8 +269,86 @@ pub async fn erase(
     order: &Order,
     now: Instant,
 ) -> Result<Outcome, ErasureError> {
+    let places = eraser.find(&order.what).await?;
+    erase_places(eraser, store, order, places, now).await
+}
+
+/// The same, also in the archives of a folder: what the order names is looked for in them, and every
+/// file that holds an erased event is written anew without it.
+///
+/// # Errors
+/// [`ErasureError`]; [`ErasureError::Archive`] where the database has forgotten and a file has not.
+pub async fn erase_with_archives(
+    eraser: &mut dyn Eraser,
+    store: &dyn Store,
+    order: &Order,
+    now: Instant,
+    folder: &Folder,
+) -> Result<Outcome, ErasureError> {
+    let mut places: BTreeSet<Place> = eraser.find(&order.what).await?.into_iter().collect();
+    places.extend(archived(folder, &order.what)?);
+    let statements: BTreeSet<Hash> = places.iter().map(|place| place.statement).collect();
+    let places = places.into_iter().collect();
+    let mut outcome = erase_places(eraser, store, order, places, now).await?;
+    if order.dry_run {
+        return Ok(outcome);
+    }
+    let trust = store.entries(0, 1).await?;
+    let trust = trust.first().map(Vec::as_slice);
+    let written = archive::forget(folder, &eraser.tombstones().await?, trust, now)?;
+    for (part, file) in written {
+        outcome.archives.push(part.name());
+        let (hash, events) = (file.hash, file.manifest.events);
+        let archive = NewArchive {
+            hash,
+            part,
+            events,
+            made: now,
+        };
+        eraser.add_archive(&archive).await?;
+    }
+    let months = eraser.months(&statements).await?;
+    let here: BTreeSet<Part> = folder.parts()?.into_iter().collect();
+    let known = eraser.archives().await?.into_iter();
+    let mut missing = known.filter(|part| months.contains(&part.month) && !here.contains(part));
+    match missing.next() {
+        Some(part) => Err(ArchiveError::Missing(part.name()).into()),
+        None => Ok(outcome),
+    }
+}
+
+/// Events in archives that an order names; by leaf every event is found in the database.
+fn archived(folder: &Folder, what: &What) -> Result<Vec<Place>, ErasureError> {
+    let spellings = what.spellings();
+    let wanted = match what {
+        What::Leaves(_) => return Ok(Vec::new()),
+        What::Item(item) => Wanted::Item {
+            key: item.as_str(),
+            spellings: &spellings,
+        },
+        What::Device { device, from, to } => Wanted::Device {
+            device,
+            from: *from,
+            to: *to,
+        },
+    };
+    let place = |found: Found| Place {
+        leaf: found.leaf,
+        statement: found.statement,
+        position: found.position,
+    };
+    let found = archive::find(folder, &wanted)?;
+    Ok(found.into_iter().map(place).collect())
+}
+
+async fn erase_places(
+    eraser: &mut dyn Eraser,
+    store: &dyn Store,
+    order: &Order,
+    mut places: Vec<Place>,
+    now: Instant,
+) -> Result<Outcome, ErasureError> {
     let log = log_of(store).await?;
-    let mut places = eraser.find(&order.what).await?;
     let leaves: BTreeSet<Hash> = places.iter().map(|place| place.leaf).collect();
     check_found(&order.what, &leaves)?;
     let before = eraser.erased(&leaves).await?;
@@ -325,92 +420,9 @@ async fn log_of(store: &dyn Store) -> Result<Hash, ErasureError> {
     }
 }
 
-/// Removes again what has tombstones and is there all the same, by the lists in the database.
-///
-/// # Errors
-/// [`ErasureError`].
-pub async fn again(eraser: &mut dyn Eraser, store: &dyn Store) -> Result<Removed, ErasureError> {
-    let mut removed = Removed::default();
-    let logged = store.tombstone_lists().await?.into_iter();
-    let logged = logged.map(|list| (list.hash, Some(list.log_index)));
-    let waiting = store.unlogged().await?.into_iter();
-    let waiting = waiting.map(|document| (document.hash, None));
-    for (hash, log_index) in logged.chain(waiting) {
-        // Other documents wait for the log, too.
-        if let Some(bytes) = store.tombstone_list(&hash).await? {
-            let list = NewList::kept(bytes, log_index)?;
-            removed.add(eraser.apply(&list, &[]).await?);
-        }
-    }
-    Ok(removed)
-}
-
 /// True if one of the salts stands in the bytes.
 fn holds(bytes: &[u8], salts: &BTreeSet<[u8; 16]>) -> bool {
     bytes
         .windows(16)
         .any(|window| <[u8; 16]>::try_from(window).is_ok_and(|window| salts.contains(&window)))
-}
-
-/// Compares the log's tombstone entries with the database, before anything is served: a list that
-/// the database lost is read from the file beside the log, and content that came back is removed.
-///
-/// # Errors
-/// [`ErasureError`]: the platform must not start.
-pub async fn settle(config: &Config, store: &dyn Store, tiles: &Tiles) -> Result<(), ErasureError> {
-    let lost = lost_lists(store, tiles).await?;
-    let returned = store.returned().await?;
-    if lost.is_empty() && returned == 0 {
-        return Ok(());
-    }
-    let why = format!(
-        "{returned} rows of erased content are back and {} tombstone lists are lost (a restored backup?)",
-        lost.len()
-    );
-    let mut eraser = open(config, &why).await?;
-    let mut removed = Removed::default();
-    for list in &lost {
-        removed.add(eraser.apply(list, &[]).await?);
-    }
-    removed.add(again(&mut *eraser, store).await?);
-    let cleaned = eraser.clean().await?;
-    tracing::warn!(
-        events = removed.events,
-        items = removed.items,
-        documents = removed.documents,
-        messages = removed.messages,
-        lists = lost.len(),
-        cleaned,
-        "a backup had brought erased content back; it was erased again"
-    );
-    Ok(())
-}
-
-/// Lists that the log names and the database does not have, from their files; of the others the
-/// file is written where it is missing.
-async fn lost_lists(store: &dyn Store, tiles: &Tiles) -> Result<Vec<NewList>, ErasureError> {
-    let known = store.tombstone_lists().await?;
-    let known: BTreeSet<Hash> = known.iter().map(|list| list.hash).collect();
-    let mut lost = Vec::new();
-    for (index, entry) in store.tombstone_entries().await? {
-        let Ok(Entry::Tombstones { hash, .. }) = Entry::parse(&entry) else {
-            return Err(StoreError::Corrupt("log entry").into());
-        };
-        let file = tiles.tombstones(&hash)?;
-        let file = file.filter(|bytes| list_hash(bytes) == hash);
-        let row = store.tombstone_list(&hash).await?;
-        let bytes = match (row, file) {
-            (Some(bytes), Some(_)) => bytes,
-            (Some(bytes), None) => {
-                tiles.publish_tombstones(&hash, &bytes)?;
-                bytes
-            }
-            (None, Some(bytes)) => bytes,
-            (None, None) => return Err(ErasureError::ListMissing { index, hash }),
-        };
-        if !known.contains(&hash) {
-            lost.push(NewList::kept(bytes, Some(index))?);
-        }
-    }
-    Ok(lost)
 }

@@ -1,6 +1,7 @@
 //! Routes: parse, call, map the error. No SQL and no rule lives here.
 
 mod capture;
+mod device;
 mod documents;
 mod enrol;
 mod epcis;
@@ -8,6 +9,7 @@ mod erasure;
 mod evidence;
 mod health;
 mod log;
+mod mqtt;
 mod organisation;
 mod problem;
 mod product;
@@ -33,6 +35,7 @@ use tower_http::compression::predicate::SizeAbove;
 pub use self::documents::Documents;
 use crate::anchor::tiles::Tiles;
 use crate::anchor::{Cosigner, Recorded, Registrar};
+use crate::broker::Bridge;
 use crate::bundle::Bundler;
 use crate::capture::Captures;
 use crate::config::{ReaderSection, WitnessSection};
@@ -88,6 +91,10 @@ pub struct App {
     pub operator: Operator,
     /// Public address, without slash at the end.
     pub public_url: String,
+    /// Whether the ingest is connected to the broker.
+    pub link: tokio::sync::watch::Receiver<bool>,
+    /// MQTT over WebSocket, where the broker is the embedded one.
+    pub bridge: Option<Bridge>,
     /// Ends when the platform does.
     pub shutdown: CancellationToken,
 }
@@ -123,6 +130,8 @@ pub fn router(app: Shared) -> Router {
         .route("/capture/{id}/document", get(epcis::document))
         .route("/capture/{id}/events", get(epcis::events))
         .route("/v1/inclusions/{id}", get(capture::inclusion))
+        .route("/v1/receipts/{id}", get(device::receipt))
+        .route("/v1/head/{organisation}/{device}", get(device::head))
         .route("/v1/enrol", post(enrol::request))
         .route("/v1/enrol/{claim}", get(enrol::state))
         .route("/v1/enrol/{claim}/draft", put(enrol::draft))
@@ -135,6 +144,7 @@ pub fn router(app: Shared) -> Router {
             "/v1/registry/records/{organisation}",
             get(registry::records),
         )
+        .route("/v1/mqtt", get(mqtt::connect))
         .route("/v1/ca", get(enrol::authority))
         .route("/v1/policy", get(log::policy))
         .route("/v1/policies", get(log::policies))

@@ -24,9 +24,9 @@ use tokio::sync::Notify;
 use crate::metrics::timed;
 use crate::registry::{Gate, Snapshot};
 use crate::standing::Standing;
-use crate::store::{NewQuarantine, NewStatement, Store, StoreError};
+use crate::store::{KeptStatement, NewQuarantine, NewStatement, Store, StoreError};
 
-pub use check::Rejection;
+pub use check::{Derived, Rejection, derived};
 pub use worker::run;
 
 /// Wakes those who go on with what was stored.
@@ -97,8 +97,6 @@ pub struct Ingest {
 const EVENTS_MOST: usize = 1_000;
 /// How often messages are checked again because the registry has moved on meanwhile.
 const STALE_TRIES: usize = 20;
-/// How long to wait for the registry that is in force.
-const STALE_WAIT: Duration = Duration::from_millis(500);
 
 /// Messages after their checks.
 #[derive(Debug, Default)]
@@ -141,7 +139,9 @@ impl Ingest {
                         replies: self.receipts(&checked.statements, now),
                     });
                 }
-                Err(StoreError::Stale) => self.follow_registry(version).await,
+                Err(StoreError::Stale) => {
+                    self.gate.catch_up(version, &self.wake.registry).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -191,13 +191,6 @@ impl Ingest {
         Ok(fresh)
     }
 
-    /// Waits for another registry than that of this version, which was in force a moment ago.
-    async fn follow_registry(&self, version: u64) {
-        self.wake.registry.notify_one();
-        let moved = self.gate.moved_from(version);
-        let _ = tokio::time::timeout(STALE_WAIT, moved).await;
-    }
-
     fn receipts(&self, statements: &[NewStatement], now: Instant) -> Vec<(DeviceAddress, Vec<u8>)> {
         let mut groups: BTreeMap<(&DeviceAddress, u64), BTreeMap<u64, &NewStatement>> =
             BTreeMap::new();
@@ -218,6 +211,25 @@ impl Ingest {
         replies
     }
 
+    /// The receipt for a statement that is stored, with its (seq, event, code) of refused events.
+    #[must_use]
+    pub fn receipt_again(&self, kept: &KeptStatement, refused: Vec<(u64, u64, String)>) -> Vec<u8> {
+        let (seq, now) = (kept.position.seq, self.clock.now());
+        let receipt = Receipt {
+            log: self.log,
+            device: kept.device.clone(),
+            epoch: kept.position.epoch,
+            ranges: vec![(seq, seq)],
+            last: kept.id,
+            time: now,
+            // What was promised when it came.
+            deadline: kept.received + self.deadline,
+            refused,
+            ids: vec![kept.id],
+        };
+        Reply::Receipt(receipt.sign(&self.receipt_key)).encode()
+    }
+
     fn receipt(
         &self,
         device: &DeviceAddress,
@@ -233,6 +245,9 @@ impl Ingest {
             }
         }
         let ids: Vec<Hash> = group.values().map(|statement| statement.id).collect();
+        for statement in &ids {
+            tracing::debug!(target: "tracebond::way", %statement, %device, "receipt signed");
+        }
         let refused = |(seq, statement): (&u64, &&NewStatement)| {
             let seq = *seq;
             let code = move |(index, event): (usize, &crate::store::NewEvent)| {

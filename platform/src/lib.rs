@@ -9,6 +9,7 @@
 //! acknowledged before it is durable; no key of an organisation is held here but the operator's own.
 
 pub mod anchor;
+pub mod archive;
 pub mod broker;
 pub mod bundle;
 pub mod capture;
@@ -24,11 +25,13 @@ pub mod follower;
 pub mod http;
 pub mod ingest;
 pub mod keys;
+pub mod keytool;
 pub mod link;
 pub mod metrics;
 pub mod monitor;
 pub mod mosquitto;
 pub mod operator;
+pub mod partition;
 pub mod people;
 pub mod policies;
 pub mod registry;

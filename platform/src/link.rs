@@ -19,6 +19,7 @@
 
 mod connection;
 mod login;
+mod played;
 mod probe;
 mod window;
 
@@ -36,6 +37,7 @@ use crate::duty::Duty;
 use crate::tls::{self, TlsError};
 use connection::{Connection, Ended};
 pub use login::{Login, USERNAME};
+pub use played::{Player, played};
 pub use probe::{ProbeError, probe};
 pub use window::AckTag;
 use window::Publications;

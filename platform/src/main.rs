@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{check, erase, fsck, init, monitor, policy, prove, user, verify};
+use platform::command::{archive, check, erase, fsck, init, monitor, policy, prove, user, verify};
 use platform::config::Config;
 use platform::folder::DataFolder;
 use platform::mosquitto;
@@ -69,6 +69,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             println!("{words}");
             Ok(ExitCode::SUCCESS)
         }
+        Command::Archive(arguments) => archive_contents(&arguments).await,
         Command::Verify {
             files,
             policy,
@@ -133,6 +134,21 @@ fn load(file: &Path) -> anyhow::Result<Config> {
 async fn migrate(config: &Path) -> anyhow::Result<ExitCode> {
     let config = load(config)?;
     println!("{}", store::migrate(&config, config.owner.as_ref()).await?);
+    if let Some(owner) = config.owner.as_ref().or(config.database.as_ref()) {
+        let made = platform::partition::make(owner, TokioClock.now()).await?;
+        println!("{made} partitions of content were made");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn archive_contents(arguments: &archive::Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.only_verifies() {
+        print!("{}", archive::verify(arguments)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = arguments.config.as_deref().context("--config is missing")?;
+    let words = archive::run(&load(config)?, arguments, TokioClock.now()).await?;
+    println!("{words}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -265,7 +281,7 @@ async fn run_witness(
     kit::telemetry::init(kit::telemetry::Lines::Human, "info,rmqtt=warn")?;
     let shutdown = kit::shutdown::on_signals()?;
     if let Some(address) = metrics {
-        kit::metrics::listen(address, &platform::metrics::ALL, shutdown.clone()).await?;
+        kit::metrics::listen(address, platform::metrics::ALL, shutdown.clone()).await?;
     }
     let (name, key) = (config.name.clone(), hex::encode(config.key.public_bytes()));
     let served = witness::run(config, Arc::new(TokioClock), shutdown).await?;

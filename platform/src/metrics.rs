@@ -50,7 +50,7 @@ const fn times(name: &'static str, labels: &'static [&'static str], help: &'stat
 }
 
 /// Every series.
-pub const ALL: [Series; 38] = [
+pub const ALL: &[Series] = &[
     counter(
         "tracebond_statements_total",
         &[],
@@ -164,10 +164,25 @@ pub const ALL: [Series; 38] = [
         "Gaps opened in chains of devices",
     ),
     gauge("tracebond_gaps_open", &[], "Gaps that are not filled"),
+    gauge(
+        "tracebond_followed_size",
+        &[],
+        "Entries of the log whose statements have been followed; what is left to `tracebond_log_size` waits",
+    ),
+    gauge(
+        "tracebond_devices_waited_for",
+        &[],
+        "Devices of which a statement is missing and may still come",
+    ),
+    gauge(
+        "tracebond_ingest_groups",
+        &[],
+        "Groups of messages on their way; at `[ingest] workers` the broker holds the rest back",
+    ),
     times(
         "tracebond_database_seconds",
         &["call"],
-        "Time of a store call: `commit`, `append`, `capture`, or `probe` (read every 5 s)",
+        "Time of a store call: `commit`, `append`, `capture`, `probe` (read every 5 s), or `follow`: a round of the follower through all chains, which is as far as it lags behind",
     ),
     counter(
         "tracebond_database_failures_total",
@@ -214,9 +229,35 @@ pub const ALL: [Series; 38] = [
         &[],
         "Sessions at the broker taken over from processes that are gone",
     ),
+    counter(
+        "tracebond_broker_refusals_total",
+        &["reason"],
+        "What the embedded broker refused at its doors: log-ins (`login`, `version`, `client-id`, `will`, `sessions-of-device`), connections (`connections`, `connections-of-address`, `pending`, `pending-of-address`, `handshake`, `silent`, `slow-reader`), messages (`publish`, `not-whole`, `no-room`), subscriptions (`subscribe`)",
+    ),
+    counter(
+        "tracebond_broker_held_back_total",
+        &["reason"],
+        "Messages whose connection the embedded broker did not read on for a while: its device's `rate` or `share`, or `room` for all",
+    ),
+    counter(
+        "tracebond_broker_expelled_total",
+        &[],
+        "Connections that the embedded broker ended because their key counts no more",
+    ),
+    gauge(
+        "tracebond_broker_backlog_bytes",
+        &[],
+        "Room that captures between publisher and ingest take in the embedded broker",
+    ),
+    gauge(
+        "tracebond_broker_receipts_bytes",
+        &[],
+        "Room that receipts between ingest and devices take in the embedded broker",
+    ),
     gauge("tracebond_stopping", &[], "1 while the platform drains"),
     HTTP[0],
     HTTP[1],
+    HTTP[2],
 ];
 
 /// Measures a store call.
@@ -281,5 +322,7 @@ impl Sampler {
     }
 }
 
+#[cfg(test)]
+mod package;
 #[cfg(test)]
 mod tests;

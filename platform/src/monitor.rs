@@ -32,5 +32,5 @@ pub mod trust;
 
 pub use alarm::{Alarm, Code};
 pub use kept::Raised;
-pub use run::{Monitor, MonitorConfig, MonitorError, Round, listen};
+pub use run::{AT_ONCE, Monitor, MonitorConfig, MonitorError, Round, listen};
 pub use series::{Shared, Status};

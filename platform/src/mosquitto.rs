@@ -125,6 +125,28 @@ pub fn configure(config: &Config, now: Instant) -> Result<Vec<PathBuf>, Mosquitt
     Ok(written)
 }
 
+/// Which of the written files are not what this configuration would write now: names in the folder.
+/// The platform's certificate and the devices' passwords are not looked at.
+///
+/// # Errors
+/// [`MosquittoError`] for a field that does not fit.
+pub fn stale(config: &Config) -> Result<Vec<&'static str>, MosquittoError> {
+    let Some(section) = &config.broker.mosquitto else {
+        return Ok(Vec::new());
+    };
+    let login = Login::known(config)?;
+    let wanted = [
+        (file::CONFIGURATION, configuration(config, section)?),
+        (file::DEVICE_RULES, text::DEVICE_RULES.to_owned()),
+        (file::INGEST_RULES, text::ingest_rules(&login.username)),
+    ];
+    let differs = |(name, text): (&'static str, String)| {
+        let there = std::fs::read_to_string(section.folder.join(name));
+        (there.ok() != Some(text)).then_some(name)
+    };
+    Ok(wanted.into_iter().filter_map(differs).collect())
+}
+
 /// The same for the same password, so that writing again changes nothing.
 fn salt_of(password: &str) -> [u8; 12] {
     let digest = sha256(format!("tracebond broker salt {password}").as_bytes());
@@ -135,8 +157,15 @@ fn salt_of(password: &str) -> [u8; 12] {
 
 fn configuration(config: &Config, section: &MosquittoSection) -> Result<String, MosquittoError> {
     let gateways = gateways(config)?;
+    let websocket = websocket(config)?;
     let ingest = ingest(&config.broker)?;
-    Ok(text::configuration(&gateways, &ingest, section))
+    let limits = &config.broker.limits;
+    Ok(text::configuration(
+        (&gateways, websocket.as_ref()),
+        &ingest,
+        section,
+        limits,
+    ))
 }
 
 /// The gateways' listener: over TLS with the platform's own certificate, or plain on loopback.
@@ -147,6 +176,22 @@ fn gateways(config: &Config) -> Result<Listener, MosquittoError> {
     } else {
         ("broker.listen", section.listen)
     };
+    listener(config, field, address)
+}
+
+/// The same over WebSocket, if there is one.
+fn websocket(config: &Config) -> Result<Option<Listener>, MosquittoError> {
+    let address = config.broker.listen_ws;
+    address
+        .map(|address| listener(config, "broker.listen_ws", address))
+        .transpose()
+}
+
+fn listener(
+    config: &Config,
+    field: &'static str,
+    address: SocketAddr,
+) -> Result<Listener, MosquittoError> {
     if address.port() == 0 {
         return Err(wrong(field, "Mosquitto needs a port"));
     }

@@ -41,27 +41,12 @@ impl Operator {
     /// The operator's own record, consented, for a registrar to sign.
     #[must_use]
     pub fn own_record(&self) -> Record {
-        self.first_record(&self.keys.organisation, Role::Organisation)
+        let key = &self.keys.organisation;
+        self.first_record(key, Role::Organisation).consented(key)
     }
 
     fn first_record(&self, key: &SecretKey, role: Role) -> Record {
-        let mut record = Record {
-            log: self.log,
-            version: 1,
-            organisation: self.slug.clone(),
-            device: None,
-            key: key.public(),
-            role,
-            places: Vec::new(),
-            steps: Vec::new(),
-            sources: Vec::new(),
-            heartbeat: 0,
-            state: State::Active,
-            prev: Hash::ZERO,
-            consent: None,
-        };
-        record.consent = Some(record.consent_by(key));
-        record
+        Record::first(self.log, self.slug.clone(), role, key.public())
     }
 
     /// Records of the receipt key and of the organisation that signed it, once they are admitted.
@@ -92,7 +77,8 @@ impl Operator {
         }
         let mut due = Vec::new();
         if snapshot.key(&self.keys.receipt.kid()).is_none() {
-            due.push(self.first_record(&self.keys.receipt, Role::Receipt));
+            let key = &self.keys.receipt;
+            due.push(self.first_record(key, Role::Receipt).consented(key));
         }
         let devices = self.capture_devices.iter();
         due.extend(devices.filter_map(|device| self.due_record(device, &snapshot)));
@@ -114,23 +100,21 @@ impl Operator {
         };
         let (places, steps) = (sorted(&device.places), sorted(&device.steps));
         let Some(before) = snapshot.key(&device.key.kid()) else {
-            let mut record = self.first_record(&device.key, Role::Capture);
-            record.device = Some(device.name.clone());
-            (record.places, record.steps) = (places, steps);
-            record.sources = vec![Source::Declared.number()];
-            record.consent = None;
-            record.consent = Some(record.consent_by(&device.key));
-            return Some(record);
+            let record = Record {
+                device: Some(device.name.clone()),
+                places,
+                steps,
+                sources: vec![Source::Declared.number()],
+                ..self.first_record(&device.key, Role::Capture)
+            };
+            return Some(record.consented(&device.key));
         };
         let known = &before.record;
         let same = known.places == places && known.steps == steps;
         (known.state == State::Active && !same).then(|| Record {
-            version: known.version + 1,
-            prev: before.id(),
             places,
             steps,
-            consent: None,
-            ..known.clone()
+            ..before.next(State::Active)
         })
     }
 

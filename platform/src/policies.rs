@@ -91,6 +91,12 @@ impl Policies {
         found.unwrap_or(&chain[0]).clone()
     }
 
+    /// The one that the log began with.
+    #[must_use]
+    pub fn first(&self) -> Reign {
+        self.chain()[0].clone()
+    }
+
     /// Sets what the log says; an empty chain changes nothing.
     pub(crate) fn set(&self, chain: Vec<Reign>) {
         if !chain.is_empty() {

@@ -6,18 +6,32 @@
 //! then swaps the snapshot. So every statement is checked against the very head that its batch
 //! header will carry, and versions never fall in log order, whichever process took it.
 //!
-//! - `snapshot`: the registry at one version
+//! - `snapshot`: the registry at one version, over a million keys (`sorted`: what copies share)
 //! - `admit`: what a record must be before it comes in
+//! - `load`: from the store, whole or what has changed
+//! - `past`: the registry as older headers carry it
 
 mod admit;
+mod entry;
+mod load;
+mod past;
 mod snapshot;
+mod sorted;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use admit::AdmitError;
-pub use snapshot::{Entry, Snapshot};
+pub use entry::Entry;
+pub use past::{Past, Registries};
+pub use snapshot::Snapshot;
+
+/// How long to wait for the registry that is in force.
+const BEHIND: Duration = Duration::from_millis(500);
 
 /// The snapshot in force in this process.
 #[derive(Debug)]
@@ -43,6 +57,13 @@ impl Gate {
         let _ = seen
             .wait_for(|snapshot| snapshot.head.map_or(0, |head| head.version) != version)
             .await;
+    }
+
+    /// The store says that this version is in force no more: whoever reads the registry is asked to
+    /// do so now, and another version is waited for; not for long, and then it is not there.
+    pub async fn catch_up(&self, version: u64, reader: &Notify) {
+        reader.notify_one();
+        let _ = tokio::time::timeout(BEHIND, self.moved_from(version)).await;
     }
 
     pub(crate) fn set(&self, snapshot: Arc<Snapshot>) {

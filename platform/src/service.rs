@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::anchor::{self, Lease, Notary, NotaryError, Registrar};
-use crate::broker::BrokerError;
+use crate::broker::{Bridge, BrokerError};
 use crate::bundle::Bundler;
 use crate::config::Config;
 use crate::duty::{self, Duty};
@@ -179,6 +179,7 @@ pub async fn run(
         &config,
         certificates.as_ref(),
         &core.store,
+        &core.gate,
         &broker_shutdown,
     )
     .await?;
@@ -201,6 +202,8 @@ pub async fn run(
         broker: &broker.public,
         public_url: public_url.clone().unwrap_or_default(),
         people,
+        link: link.connected(),
+        bridge: broker.bridge.clone(),
         shutdown: &shutdown,
     };
     let app = app(&core, &config, &ingest, &registrar, around);
@@ -245,6 +248,7 @@ pub async fn run(
         broker_shutdown.child_token(),
     );
     let passwords = tokio::spawn(core.passwords(&config, shutdown.clone()));
+    let partitions = tokio::spawn(core.partitions(&config, shutdown.clone()));
     let own_keys = OwnKeys {
         operator: operator.clone(),
         gate: Arc::clone(&core.gate),
@@ -263,6 +267,7 @@ pub async fn run(
         ("teller", teller),
         ("follower", follower),
         ("passwords", passwords),
+        ("partitions", partitions),
         ("own keys", own_keys),
     ]);
     Ok(Handle {
@@ -291,6 +296,8 @@ struct Around<'a> {
     broker: &'a str,
     public_url: String,
     people: People,
+    link: tokio::sync::watch::Receiver<bool>,
+    bridge: Option<Bridge>,
     shutdown: &'a CancellationToken,
 }
 
@@ -324,6 +331,8 @@ fn app(
         documents: http::Documents::default(),
         operator: core.operator(config),
         public_url: around.public_url,
+        link: around.link,
+        bridge: around.bridge,
         shutdown: around.shutdown.clone(),
     }
 }
@@ -414,11 +423,13 @@ async fn keep_log(
     shutdown: CancellationToken,
     failed: CancellationToken,
 ) {
-    if let Err(error) = notary.run(admissions, shutdown).await {
-        tracing::error!(
+    // A panic, too, is an end that must not pass unseen.
+    let seen = failed.drop_guard();
+    match notary.run(admissions, shutdown).await {
+        Ok(()) => drop(seen.disarm()),
+        Err(error) => tracing::error!(
             error = causes(&error),
             "THE LOG HAS STOPPED; statements are still taken, nothing is anchored"
-        );
-        failed.cancel();
+        ),
     }
 }

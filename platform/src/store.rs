@@ -6,19 +6,23 @@
 //! or deletes an append-only row (see the migration).
 
 pub mod captures;
-mod convert;
+pub mod chains;
+pub(crate) mod convert;
 pub mod erasure;
 mod error;
+mod filed;
 mod open;
 pub mod postgres;
 mod readers;
 mod rows;
 mod schema;
 pub mod search;
+mod shape;
 pub mod sqlite;
 pub mod tables;
 
 pub use error::{StoreError, Stored};
+pub use filed::{AHEAD_MAX, Month, NotAMonth, WAITED_MAX, filed};
 pub use open::{FILE, migrate, open};
 pub use readers::ReaderStore;
 pub use rows::*;
@@ -28,6 +32,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use captures::CaptureStore;
+use chains::ChainStore;
 use erasure::ErasureStore;
 use kit::people::PeopleStore;
 use schemas::enrol::Verifier;
@@ -46,6 +51,21 @@ pub const QUARANTINE_ROWS: u64 = 20_000;
 pub trait RegistryStore: Send + Sync {
     /// The newest record of every key.
     async fn newest_records(&self) -> Stored<Vec<KeptRecord>>;
+    /// The records as they counted at a registry version, of the first `limit` keys behind a kid,
+    /// kids increasing.
+    async fn records_page(
+        &self,
+        after: Option<&Hash>,
+        version: u64,
+        limit: u32,
+    ) -> Stored<Vec<KeptRecord>>;
+    /// Records that came into the registry behind version `after` and up to `until`, in order of
+    /// (registry version, kid, version): at least `limit` where there are so many, and always all of
+    /// a registry version.
+    async fn records_since(&self, after: u64, until: u64, limit: u32) -> Stored<Vec<KeptRecord>>;
+    /// (kid, the hash of its record at `version`) of every key with a record behind it and up to
+    /// `until`; no hash for keys that were not there.
+    async fn records_before(&self, version: u64, until: u64) -> Stored<Vec<(Hash, Option<Hash>)>>;
     /// (kid, record hash) of every key at a registry version, kids increasing.
     async fn registry_list(&self, version: u64) -> Stored<Vec<(Hash, Hash)>>;
     /// The record of a key as it counted at a registry version.
@@ -140,8 +160,6 @@ pub trait LogStore: Send + Sync {
     async fn log_head(&self) -> Stored<Option<(u64, Hash)>>;
     /// Root of a committed head.
     async fn root_at(&self, size: u64) -> Stored<Option<Hash>>;
-    /// The newest batch of a shard.
-    async fn last_batch(&self, shard: u64) -> Stored<Option<KeptBatch>>;
     /// A batch.
     async fn batch(&self, shard: u64, seq: u64) -> Stored<Option<KeptBatch>>;
     /// Keeps a witnessed checkpoint; the first note of a size stays.
@@ -183,15 +201,6 @@ pub trait TraceStore: Send + Sync {
     async fn products(&self, limit: u32) -> Stored<Vec<String>>;
     /// Counts a scan.
     async fn count_scan(&self, item: &str, at: Instant) -> Stored<ScanCount>;
-    /// Where the follower stands.
-    async fn chain_head(&self, device: &DeviceAddress) -> Stored<Option<(Position, Hash)>>;
-    /// Moves it.
-    async fn set_chain_head(
-        &self,
-        device: &DeviceAddress,
-        position: Position,
-        id: &Hash,
-    ) -> Stored<()>;
     /// Links after a position, in order.
     async fn links_after(
         &self,
@@ -199,6 +208,8 @@ pub trait TraceStore: Send + Sync {
         after: Option<Position>,
         limit: u32,
     ) -> Stored<Vec<ChainLink>>;
+    /// Id of the statement in the last place of a chain.
+    async fn newest_of(&self, device: &DeviceAddress) -> Stored<Option<Hash>>;
     /// Ids of the statements in one place of a chain: more than one is a fork.
     async fn ids_at(&self, device: &DeviceAddress, at: Position) -> Stored<Vec<Hash>>;
     /// How many of the seqs from..=to of an epoch are there.
@@ -207,7 +218,7 @@ pub trait TraceStore: Send + Sync {
     async fn add_chain_event(&self, event: &ChainEvent) -> Stored<()>;
     /// What happened to chains, of one device or all.
     async fn chain_events(&self, device: Option<&DeviceAddress>) -> Stored<Vec<ChainEvent>>;
-    /// When a device was last heard.
+    /// When a device was last heard: the latest of what came of its newest hundred statements.
     async fn last_heard(&self, device: &DeviceAddress) -> Stored<Option<Instant>>;
     /// What waits; cheap enough for every few seconds.
     async fn waiting(&self) -> Stored<Waiting>;
@@ -228,13 +239,14 @@ impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore + Erasu
 
 /// Everything.
 pub trait Store:
-    NotaryStore + IngestStore + SearchStore + CaptureStore + ReaderStore + PeopleStore
+    NotaryStore + IngestStore + ChainStore + SearchStore + CaptureStore + ReaderStore + PeopleStore
 {
 }
 
 impl<T> Store for T where
     T: RegistryStore
         + IngestStore
+        + ChainStore
         + LogStore
         + TraceStore
         + SearchStore

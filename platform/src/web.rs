@@ -37,7 +37,7 @@ pub use qr::qr_svg;
 pub use report::{
     FormView, LookUpView, ReportView, Trouble, render_form, render_look_up, render_report,
 };
-pub use view::{ByLanguage, Links, Names, ProductView, Scans, Verifier, report_href};
+pub use view::{Archived, ByLanguage, Links, Names, ProductView, Scans, Verifier, report_href};
 
 /// Why a page could not be written; the caller answers 500.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 
 use crate::cbor::{CborError, Reader, Writer};
 use crate::hash::Hash;
-use crate::key::{ALG_ED25519, ALG_ESP256, KeyError, PublicKey, SecretKey};
+use crate::key::{ALG_ED25519, ALG_ESP256, KeyError, PublicKey, SecretKey, Signer, SignerError};
 
 const TAG_SIGN1: u64 = 18;
 /// Longest media type in bytes.
@@ -99,25 +99,33 @@ fn to_be_signed(protected: &[u8], payload: &[u8]) -> Vec<u8> {
 /// Signs `payload` as an object of kind `typ`.
 #[must_use]
 pub fn sign(key: &SecretKey, typ: &str, payload: &[u8]) -> Vec<u8> {
-    let mut header = Writer::new();
-    header
-        .map(3)
-        .uint(1)
-        .int(ALG_ED25519)
-        .uint(4)
-        .bytes(key.kid().as_bytes())
-        .uint(16)
-        .text(typ);
-    let protected = header.finish();
+    let protected = protected(ALG_ED25519, &key.kid(), typ);
     let signature = key.sign(&to_be_signed(&protected, payload));
+    object(&protected, payload, &signature)
+}
+
+/// The same by whoever holds the key, of either algorithm.
+///
+/// # Errors
+/// [`SignerError`]: nothing was signed.
+pub fn sign_by(signer: &dyn Signer, typ: &str, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
+    let public = signer.public();
+    let protected = protected(public.alg(), &public.kid(), typ);
+    let signature = signer.sign(&to_be_signed(&protected, payload))?;
+    Ok(object(&protected, payload, &signature))
+}
+
+fn protected(alg: i64, kid: &Hash, typ: &str) -> Vec<u8> {
+    let mut header = Writer::new();
+    header.map(3).uint(1).int(alg).uint(4).bytes(kid.as_bytes());
+    header.uint(16).text(typ);
+    header.finish()
+}
+
+fn object(protected: &[u8], payload: &[u8], signature: &[u8; 64]) -> Vec<u8> {
     let mut writer = Writer::new();
-    writer
-        .tag(TAG_SIGN1)
-        .array(4)
-        .bytes(&protected)
-        .map(0)
-        .bytes(payload)
-        .bytes(&signature);
+    writer.tag(TAG_SIGN1).array(4).bytes(protected).map(0);
+    writer.bytes(payload).bytes(signature);
     writer.finish()
 }
 
@@ -145,6 +153,18 @@ mod tests {
             ))
             .is_ok()
         );
+        assert_eq!(parsed.verify(&key.public()), Ok(()));
+    }
+
+    #[test]
+    fn a_p256_key_signs_what_the_other_library_reads() {
+        let key = crate::key::P256SecretKey::from_scalar(&[3; 32]).unwrap();
+        let ours = sign_by(&key, "application/x", b"payload").unwrap();
+        let theirs = coset::CoseSign1::from_tagged_slice(&ours).unwrap();
+        let alg = coset::Algorithm::Assigned(coset::iana::Algorithm::ESP256);
+        assert_eq!(theirs.protected.header.alg, Some(alg));
+        let parsed = Sign1::parse(&ours, 1000).unwrap();
+        assert_eq!(parsed.alg, ALG_ESP256);
         assert_eq!(parsed.verify(&key.public()), Ok(()));
     }
 

@@ -6,6 +6,7 @@
 //! event); [`Document::repeated`] names them. The bytes of every value stay as they were sent. What a document is: EPCIS 2.0 section 10 (JSON binding), an
 //! `EPCISDocument`, an `EPCISQueryDocument`, or one bare event.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -212,7 +213,7 @@ fn members(text: &str, at: usize, deepest: usize) -> Result<(Vec<Member>, usize)
         return Ok((members, scanner.at));
     }
     loop {
-        let name = scanner.string()?;
+        let name = scanner.string()?.into_owned();
         scanner.space();
         scanner.eat(b':')?;
         scanner.space();
@@ -252,7 +253,7 @@ const fn form(path: &'static str, form: &'static str) -> DocumentError {
 /// A member's value if it is a string.
 fn string(text: &str, range: &Range<usize>) -> Option<String> {
     let mut scanner = Scanner::at(text, range.start, 1);
-    scanner.string().ok()
+    scanner.string().ok().map(Cow::into_owned)
 }
 
 fn kind(text: &str, top: &[Member]) -> Result<Kind, DocumentError> {

@@ -9,7 +9,7 @@ use crate::cbor::{CborError, Reader, Writer};
 use crate::cose::{self, Sign1};
 use crate::hash::{Hash, sha256};
 use crate::ids::{Origin, Slug};
-use crate::key::{KeyError, PublicKey, SecretKey};
+use crate::key::{KeyError, PublicKey, Signer, SignerError};
 
 /// Media type of a request.
 pub const TYP_REQUEST: &str = "application/vnd.tracebond.enrol-request.v1+cbor";
@@ -60,6 +60,9 @@ pub enum EnrolError {
     /// Made by somebody without the secret.
     #[error("the proof of the claim's secret is wrong")]
     Secret,
+    /// The new key's holder.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
 }
 
 impl std::fmt::Debug for Claim {
@@ -228,30 +231,28 @@ impl Request {
     /// Makes and signs a request; `password` are the 32 random bytes of the broker password.
     ///
     /// # Errors
-    /// [`EnrolError::Claim`] if the claim is broken.
+    /// [`EnrolError::Claim`] if the claim is broken, [`EnrolError::Signer`] if the key is away.
     pub fn sign(
         claim: &Claim,
-        key: &SecretKey,
+        key: &dyn Signer,
         device: &Slug,
         password: &[u8; 32],
     ) -> Result<Vec<u8>, EnrolError> {
         let id = claim.id().ok_or(EnrolError::Claim("claim id"))?;
         let password_hash = sha256(password);
+        let public = key.public();
+        let public_bytes = public.to_bytes();
         let mac = claim.mac(&[
             b"request",
             &id,
-            &key.public_bytes(),
+            &public_bytes,
             &claim.log.0,
             &password_hash.0,
         ])?;
         let mac: [u8; 32] = mac.finalize().into_bytes().into();
-        let public = key.public();
         let mut w = Writer::new();
         w.map(8).uint(0).bytes(&claim.log.0).uint(1).bytes(&id);
-        w.uint(2)
-            .bytes(&public.to_bytes())
-            .uint(3)
-            .int(public.alg());
+        w.uint(2).bytes(&public_bytes).uint(3).int(public.alg());
         w.uint(4)
             .text(device.as_str())
             .uint(5)
@@ -260,7 +261,7 @@ impl Request {
             .bytes(&mac);
         // Under the key's signature, and the key is under the HMAC: nobody can exchange it.
         w.uint(7).bytes(&Verifier::of(password).to_bytes());
-        Ok(cose::sign(key, TYP_REQUEST, &w.finish()))
+        Ok(cose::sign_by(key, TYP_REQUEST, &w.finish())?)
     }
 
     /// Reads a request and checks that the key it brings signed it.
@@ -334,6 +335,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::SecretKey;
 
     fn claim() -> Claim {
         let origin: Origin = "log.example/t".parse().unwrap();

@@ -40,7 +40,7 @@ pub use charset::check_digit;
 pub use element::{Element, ElementString};
 pub use error::Gs1Error;
 pub use identifier::Identifier;
-pub use item_key::{ItemKey, is_absolute_uri, read_uri};
+pub use item_key::{ItemKey, is_absolute_uri, is_class, read_uri};
 pub use key::{Key, Qualifier};
 pub use link::DigitalLink;
 
@@ -66,7 +66,7 @@ pub fn normalise(text: &str) -> Result<String, Gs1Error> {
 /// The hash escapes no `;` and no `=`: the reference does not, and its table of the Digital Link
 /// standard does not ask for it. The canonical form does, and so stays what is stored.
 pub(crate) fn write_normalised_uri(text: &str, out: &mut String) -> bool {
-    if link::is_canonical(text) {
+    if link::canonical(text).is_some() {
         out.push_str(text);
         return true;
     }

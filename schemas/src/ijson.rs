@@ -1,6 +1,7 @@
 //! Reads one JSON value as I-JSON (RFC 7493) within the limits of `statement.md` section 2.1
 //! rules 4 to 7, and says where it ends. It builds nothing: what is signed is the bytes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Deepest nesting, the event's own braces being depth 1.
@@ -160,10 +161,22 @@ impl<'a> Scanner<'a> {
         Ok(false)
     }
 
-    /// A string, unescaped.
-    pub(crate) fn string(&mut self) -> Result<String, IJsonError> {
+    /// A string, unescaped; borrowed unless it holds an escape or a character that must be looked at.
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, IJsonError> {
         self.eat(b'"')?;
-        let mut out = String::new();
+        let text: &'a str = self.text;
+        let start = self.at;
+        self.at += plain_length(&text.as_bytes()[start..]);
+        let plain = &text[start..self.at];
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(Cow::Borrowed(plain));
+        }
+        self.rest_of_string(plain.to_owned()).map(Cow::Owned)
+    }
+
+    /// What comes after the plain beginning of a string, character by character.
+    fn rest_of_string(&mut self, mut out: String) -> Result<String, IJsonError> {
         loop {
             let start = self.at;
             let char = self.text[start..]
@@ -271,6 +284,13 @@ impl<'a> Scanner<'a> {
         }
         Ok(())
     }
+}
+
+/// Bytes before the first that ends a string, begins an escape, is a control character or begins a
+/// character in whose range noncharacters lie (U+F000 and above).
+fn plain_length(bytes: &[u8]) -> usize {
+    let special = |byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\' | 0xef..);
+    bytes.iter().position(special).unwrap_or(bytes.len())
 }
 
 const fn is_noncharacter(char: char) -> bool {

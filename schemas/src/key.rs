@@ -2,11 +2,15 @@
 //! whose key lives in a TPM or phone. What libraries disagree about is refused before one is
 //! called.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+mod signer;
+
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use p256::ecdsa::signature::Verifier;
 
 use crate::hash::{Hash, sha256};
 use crate::random::{self, NoRandomness};
+
+pub use signer::{P256SecretKey, Signer, SignerError};
 
 /// COSE number of Ed25519 (RFC 9864).
 pub const ALG_ED25519: i64 = -19;

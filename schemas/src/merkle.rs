@@ -7,10 +7,13 @@
 //! of every test, is compared with the one that the crate builds.
 
 mod nodes;
+mod versioned;
 
 use merkle_cbt::merkle_tree::{CBMT, Merge};
 
 use crate::hash::Hash;
+
+pub use versioned::VersionedTree;
 
 /// Largest number of leaves: node numbers fit the crate's `u32`.
 pub const LEAVES_MAX: u64 = (1 << 31) - 1;

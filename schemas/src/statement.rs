@@ -10,7 +10,7 @@ use crate::cbor::{CborError, Reader, Writer};
 use crate::cose::{self, Sign1};
 use crate::hash::{Hash, sha256_parts};
 use crate::ids::DeviceAddress;
-use crate::key::{KeyError, PublicKey, SecretKey};
+use crate::key::{KeyError, PublicKey, SecretKey, Signer, SignerError};
 use crate::time::Instant;
 
 /// Media type of a statement.
@@ -121,18 +121,26 @@ impl Statement {
     /// Signs a payload; its `note` decides the media type.
     #[must_use]
     pub fn sign(key: &SecretKey, payload: Payload) -> Self {
-        let typ = if payload.note.is_some() {
-            TYP_NOTE
-        } else {
-            TYP_STATEMENT
-        };
-        let bytes = cose::sign(key, typ, &payload.encode());
         Self {
-            bytes,
+            bytes: cose::sign(key, payload.typ(), &payload.encode()),
             kid: key.kid(),
             alg: crate::key::ALG_ED25519,
             payload,
         }
+    }
+
+    /// The same by whoever holds the device's key, of either algorithm.
+    ///
+    /// # Errors
+    /// [`SignerError`]: nothing was signed.
+    pub fn sign_by(signer: &dyn Signer, payload: Payload) -> Result<Self, SignerError> {
+        let public = signer.public();
+        Ok(Self {
+            bytes: cose::sign_by(signer, payload.typ(), &payload.encode())?,
+            kid: public.kid(),
+            alg: public.alg(),
+            payload,
+        })
     }
 
     /// Reads a statement or note; the signature is checked by [`Statement::verify`].
@@ -185,6 +193,14 @@ pub fn statement_id(bytes: &[u8]) -> Hash {
 }
 
 impl Payload {
+    const fn typ(&self) -> &'static str {
+        if self.note.is_some() {
+            TYP_NOTE
+        } else {
+            TYP_STATEMENT
+        }
+    }
+
     /// Deterministic CBOR.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

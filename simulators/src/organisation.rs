@@ -27,7 +27,7 @@ use schemas::ids::{Origin, Slug};
 use schemas::key::SecretKey;
 use schemas::log::Party;
 use schemas::random::{self, NoRandomness};
-use schemas::registry::{Record, Role, SignedRecord, State};
+use schemas::registry::{Record, Role, SignedRecord};
 use schemas::time::Instant;
 use serde::Deserialize;
 
@@ -119,6 +119,11 @@ impl Registrar {
             name,
             key: SecretKey::generate()?,
         })
+    }
+
+    /// A registrar whose key was made before.
+    pub fn with_key(name: Slug, key: SecretKey) -> Registrar {
+        Registrar { name, key }
     }
 
     /// Its name and key as they stand in the policy.
@@ -354,28 +359,7 @@ async fn accepted(what: &'static str, answer: Response) -> Result<Response, Orga
 
 /// The first record of an organisation's own key, with the key's consent.
 pub fn own_record(log: Hash, slug: &Slug, key: &SecretKey) -> Record {
-    first_record(log, slug, key, Role::Organisation)
-}
-
-/// A first record without device, with the key's consent.
-pub fn first_record(log: Hash, slug: &Slug, key: &SecretKey, role: Role) -> Record {
-    let mut record = Record {
-        log,
-        version: 1,
-        organisation: slug.clone(),
-        device: None,
-        key: key.public(),
-        role,
-        places: Vec::new(),
-        steps: Vec::new(),
-        sources: Vec::new(),
-        heartbeat: 0,
-        state: State::Active,
-        prev: Hash::ZERO,
-        consent: None,
-    };
-    record.consent = Some(record.consent_by(key));
-    record
+    Record::first(log, slug.clone(), Role::Organisation, key.public()).consented(key)
 }
 
 /// The first record of a gateway's key, not yet consented.
@@ -387,12 +371,7 @@ fn device_record(organisation: &Slug, gateway: &Gateway, request: &Request) -> R
     let sensor = gateway.sensor.as_ref().map(|_| Source::Sensor);
     let sources = [lines].into_iter().chain(sensor);
     Record {
-        log: request.log,
-        version: 1,
-        organisation: organisation.clone(),
         device: Some(gateway.slug.clone()),
-        key: request.key.clone(),
-        role: Role::Capture,
         places: vec![gateway.place.clone()],
         steps: gateway
             .steps
@@ -401,8 +380,11 @@ fn device_record(organisation: &Slug, gateway: &Gateway, request: &Request) -> R
             .collect(),
         sources: sources.map(Source::number).collect(),
         heartbeat: gateway.heartbeat_seconds,
-        state: State::Active,
-        prev: Hash::ZERO,
-        consent: None,
+        ..Record::first(
+            request.log,
+            organisation.clone(),
+            Role::Capture,
+            request.key.clone(),
+        )
     }
 }

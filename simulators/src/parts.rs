@@ -11,7 +11,7 @@
 
 pub mod mosquitto;
 pub mod postgres;
-mod server;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 

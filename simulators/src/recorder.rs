@@ -72,12 +72,12 @@ pub async fn recorded(outbox: &Path) -> Result<Vec<Hash>, RecorderError> {
 /// # Errors
 /// [`RecorderError`].
 pub async fn hide_unsent(outbox: &Path) -> Result<Vec<Hash>, RecorderError> {
-    const UNSENT: &str = "SELECT position FROM statements WHERE receipt IS NULL";
+    const UNSENT: &str = "SELECT 1 FROM statements WHERE receipt IS NULL
+                          AND events.number BETWEEN first AND last";
     let mut connection = open(outbox).await?;
     let mut transaction = connection.begin().await?;
-    let events = format!(
-        "DELETE FROM events WHERE statement IN ({UNSENT}) RETURNING number, source, salt, bytes"
-    );
+    let events =
+        format!("DELETE FROM events WHERE EXISTS ({UNSENT}) RETURNING number, source, salt, bytes");
     let rows = sqlx::query(sqlx::AssertSqlSafe(events))
         .fetch_all(&mut *transaction)
         .await?;
@@ -116,9 +116,10 @@ mod tests {
 
     /// The tables of an outbox that the recorder and the owner touch.
     const TABLES: &str = "
-        CREATE TABLE statements (position INTEGER PRIMARY KEY AUTOINCREMENT, receipt INTEGER);
-        CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, statement INTEGER,
-            source INTEGER NOT NULL, salt BLOB NOT NULL, bytes BLOB NOT NULL);";
+        CREATE TABLE statements (position INTEGER PRIMARY KEY, first INTEGER NOT NULL,
+            last INTEGER NOT NULL, receipt INTEGER);
+        CREATE TABLE events (number INTEGER PRIMARY KEY, source INTEGER NOT NULL,
+            salt BLOB NOT NULL, bytes BLOB NOT NULL);";
 
     async fn outbox(path: &Path) -> SqliteConnection {
         let options = SqliteConnectOptions::new()
@@ -133,13 +134,13 @@ mod tests {
     }
 
     async fn add(connection: &mut SqliteConnection, statement: i64, receipt: Option<i64>) {
-        sqlx::query("INSERT OR IGNORE INTO statements VALUES ($1, $2)")
+        sqlx::query("INSERT INTO statements VALUES ($1, $1, $1, $2)")
             .bind(statement)
             .bind(receipt)
             .execute(&mut *connection)
             .await
             .unwrap();
-        sqlx::query("INSERT INTO events (statement, source, salt, bytes) VALUES ($1, 2, $2, $3)")
+        sqlx::query("INSERT INTO events (number, source, salt, bytes) VALUES ($1, 2, $2, $3)")
             .bind(statement)
             .bind([u8::try_from(statement).unwrap(); 16].as_slice())
             .bind(br#"{"type":"ObjectEvent"}"#.as_slice())

@@ -5,7 +5,7 @@
 //! the virtual clock until its first journey is finished: how large its bundle and its page are,
 //! and how long this machine takes to verify an event.
 
-mod copy;
+pub(crate) mod copy;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::copy::Copied;
+use crate::ingest::figures::percentile;
 use crate::progress::Progress;
 use crate::scenario::{DEFAULT_SEED, lot_uri, sscc, sscc_uri};
 use crate::script::Script;
@@ -133,12 +134,6 @@ async fn end_and_copy(stack: Stack, progress: &mut Progress) -> anyhow::Result<O
     };
     databases.remove().await;
     Ok(copied)
-}
-
-/// The smallest value that at least `percent` of the sorted values do not exceed.
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
 struct Load {
@@ -288,21 +283,5 @@ impl std::fmt::Display for Measured {
             "page      {} bytes of HTML, uncompressed",
             self.page_bytes
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_of_the_nearest_rank() {
-        let values: Vec<f64> = (1..=200).map(f64::from).collect();
-        assert_eq!(
-            (percentile(&values, 50), percentile(&values, 99)),
-            (100.0, 198.0)
-        );
-        assert_eq!(percentile(&values[..1], 99), 1.0);
-        assert!(percentile(&[], 50).is_nan());
     }
 }

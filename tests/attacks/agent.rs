@@ -28,22 +28,28 @@ async fn outbox_of(world: &mut World) -> (Outbox, tokio::task::JoinHandle<()>) {
         receipt_key: receipt_key().public(),
         policies: Followed::only(policy),
         broker: "mqtt://127.0.0.1:1".parse().unwrap(),
+        former: Vec::new(),
     };
     let opening = Opening {
         state,
-        key: device.key.clone(),
+        key: Arc::new(device.key.clone()),
         trust,
         clock,
-        clock_state: ClockState::Synced,
+        clock_state: edge_agent::clock::fixed(ClockState::Synced),
         rules: Vec::new(),
         time_zone_minutes: 480,
+        pages_max: None,
+        paced: false,
+        bytes_max: None,
+        known: None,
     };
     outbox::open(opening).await.unwrap()
 }
 
 /// The inclusion of the newest batch, as the platform would tell it.
 async fn newest_inclusion(world: &World) -> Inclusion {
-    let batch = world.store.last_batch(0).await.unwrap().unwrap();
+    let (seq, _) = world.store.last_made(0).await.unwrap().unwrap();
+    let batch = world.store.batch(0, seq).await.unwrap().unwrap();
     let covering = world.store.newest_checkpoint().await.unwrap().unwrap();
     let tree = Tree::new(&batch.statements).unwrap();
     let row = |(index, id): (usize, &Hash)| Included {

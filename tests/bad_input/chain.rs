@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use platform::store::TraceStore as _;
+use schemas::hash::sha256;
 use schemas::receipt::IDS_MAX;
+use schemas::statement::{Message, Note, Position};
 
 use crate::world::World;
 use crate::world::events::{commissioned, inspected};
@@ -87,6 +89,29 @@ async fn reordered_statements_within_the_grace_are_no_gap() {
     }
     world.clock.advance(Duration::from_secs(61));
     assert_eq!(happened(&world).await, []);
+}
+
+/// The disk was lost before anything of it came. That stays said: nothing can fill it.
+#[tokio::test]
+async fn first_word_in_a_later_epoch_is_a_gap_that_stays_open() {
+    let mut world = World::with_line_1().await;
+    let device = world.device("qinghe/line-1");
+    device.next = Position { epoch: 2, seq: 0 };
+    device.prev = sha256(b"lost with the disk");
+    let mut payload = device.payload();
+    payload.note = Some(Note::EpochStart {
+        text: "the outbox was damaged".to_owned(),
+        last: Position { epoch: 1, seq: 7 },
+        id: device.prev,
+    });
+    let statement = device.sign(payload);
+    let events = Vec::new();
+    world.deliver_message(&Message { statement, events }).await;
+    world.send("qinghe/line-1", &[inspected(1)]).await;
+    assert_eq!(happened(&world).await, []);
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(happened(&world).await, [event("gap-opened", 0, 0)]);
+    assert_eq!(happened(&world).await, [event("gap-opened", 0, 0)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! An append whose answer is lost: it was committed, and the notary does not know. It reads what
 //! is there and goes on.
 
+use platform::registry::AdmitError;
 use platform::store::{Append, LogStore as _, RegistryStore as _};
 use schemas::log::{Entry, entry_hash};
 use schemas::registry::SignedRecord;
@@ -64,11 +65,11 @@ async fn record_admitted_unnoticed_counts() {
         ..Append::default()
     };
     committed_unnoticed(&world, append).await;
-    // The organisation tries once more and is told nothing, since its record's place is taken.
+    // The organisation tries once more and is told to do so again: its record's place is taken.
     let (reply, answer) = tokio::sync::oneshot::channel();
     let waiting = vec![(signed.bytes().to_vec(), reply)];
     world.notary.admit(waiting).await.unwrap();
-    assert!(answer.await.is_err());
+    assert!(matches!(answer.await, Ok(Err(AdmitError::Again))));
     // Then what was committed is in force: the same record changes nothing more.
     let version = world.admit_record(signed.bytes()).await.unwrap();
     assert_eq!(version, head.version);

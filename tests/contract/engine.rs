@@ -163,6 +163,14 @@ impl Engine {
         }
     }
 
+    /// The column of content that says its month, and a value for it, where there is one.
+    pub fn month(&self) -> (&'static str, &'static str) {
+        match &self.place {
+            Place::File(_) => ("", ""),
+            Place::Server(_) => (", made", ", '2026-07-11T00:00:00Z'"),
+        }
+    }
+
     /// The same database as another process has it.
     pub async fn second(&self) -> Arc<dyn Store> {
         self.place.open().await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use platform::erase::{NewList, Removed};
 use platform::store::captures::{CapturedEvent, KeptCapture, NewCapture};
-use platform::store::erasure::{KeptDisclosure, TOMBSTONES};
+use platform::store::erasure::{ArchivedEvent, KeptDisclosure, TOMBSTONES};
 use platform::store::{Append, NewLogged, NewQuarantine, NewStatement, Store};
 use schemas::hash::{Hash, sha256};
 use schemas::statement::{Message, WireEvent};
@@ -216,10 +216,11 @@ pub async fn what_a_backup_brings_back_is_noticed_and_goes_again(engine: &Engine
     assert_eq!(store.returned().await.unwrap(), 0);
     let id = format!("$'{}'", one.id);
     let (bytes, salt) = (hex::encode(&one.events[0].bytes), "07".repeat(16));
+    let (column, month) = engine.month();
     let tables = [
         format!(
-            "INSERT INTO event_contents (statement, position, bytes, salt)
-             VALUES ({id}, 0, $'{bytes}', $'{salt}')"
+            "INSERT INTO event_contents (statement, position, bytes, salt{column})
+             VALUES ({id}, 0, $'{bytes}', $'{salt}'{month})"
         ),
         format!(
             "INSERT INTO capture_events (capturer, capture, place, statement, position)
@@ -238,6 +239,56 @@ pub async fn what_a_backup_brings_back_is_noticed_and_goes_again(engine: &Engine
     engine.restore(&restored).await;
     let removed = eraser.apply(&gone, &[]).await.unwrap();
     assert_eq!(removed.documents, 1);
+}
+
+/// What an archive holds is said by leaf and month; erased, nothing is said of it any more.
+pub async fn archived_event_is_said_until_it_is_erased(engine: &Engine) {
+    let (store, mut eraser) = (&*engine.store, engine.eraser().await);
+    let mut line = device("qinghe/line-1");
+    let one = single(&mut line, 1, 0);
+    store.commit(from_ref(&one), &[]).await.unwrap();
+    let (id, leaf) = (one.id, one.events[0].leaf);
+    engine
+        .restore("DELETE FROM event_items; DELETE FROM event_contents")
+        .await;
+    let item = format!(
+        "INSERT INTO archived_items (item, statement, position, leaf, month)
+         VALUES ('{LOT}', $'{id}', 0, $'{leaf}', '2026-07')"
+    );
+    engine.restore(&item).await;
+    let manifest = hash("manifest");
+    let archive = format!(
+        "INSERT INTO archives (hash, month, part, events, made)
+         VALUES ($'{manifest}', '2026-07', 1, 1, '2026-08-01T00:00:00.000000Z')"
+    );
+    engine.restore(&archive).await;
+    let waiting = store.unlogged().await.unwrap();
+    assert_eq!((waiting[0].kind, waiting[0].hash), ("archive", manifest));
+    let archived = store.archived_of_items(&[LOT.into()], 10).await.unwrap();
+    let expected = ArchivedEvent {
+        statement: id,
+        position: 0,
+        leaf,
+        month: "2026-07".into(),
+    };
+    assert_eq!(archived, [expected]);
+    let said = async || {
+        let found = store.events_in(&[id]).await.unwrap();
+        (found[0].is_archived, found[0].is_erased)
+    };
+    assert_eq!(said().await, (true, false));
+    let gone = list(&[leaf]);
+    for back in [false, true] {
+        if back {
+            engine.restore(&item).await;
+            assert_eq!(store.returned().await.unwrap(), 1);
+        }
+        eraser.apply(&gone, &[]).await.unwrap();
+        assert_eq!(store.returned().await.unwrap(), 0);
+        let left = store.archived_of_items(&[LOT.into()], 10).await.unwrap();
+        assert_eq!(left, []);
+        assert_eq!(said().await, (false, true));
+    }
 }
 
 /// Whoever writes an event while it is erased: in whatever order they meet, nothing of it is left.

@@ -72,6 +72,7 @@ impl Service {
         for (path, text) in self.migrations("postgres") {
             schema.read(&path.display().to_string(), &text);
         }
+        schema.end();
         schema
     }
 

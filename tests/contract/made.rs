@@ -1,7 +1,8 @@
 //! Rows for stores: validly signed statements over events of which only what is stored matters.
 
 use platform::store::{
-    Append, KeptRecord, MadeBatch, NewBatch, NewEvent, NewQuarantine, NewStatement, Store, Whose,
+    Append, BatchPlace, KeptRecord, MadeBatch, NewBatch, NewEvent, NewQuarantine, NewStatement,
+    Store, Whose, filed,
 };
 use schemas::event::{Salt, Source};
 use schemas::hash::{Hash, sha256};
@@ -52,6 +53,7 @@ pub fn kept(message: &Message, second: i64) -> NewStatement {
         prev: statement.payload.prev,
         bytes: statement.bytes().to_vec(),
         received: at(second),
+        made: filed(statement.payload.made, statement.payload.clock, at(second)),
         registry_version: 1,
         events: message.events.iter().map(|e| event(e, second)).collect(),
     }
@@ -108,6 +110,11 @@ pub fn made(seq: u64, statements: &[Hash]) -> MadeBatch {
         refused: None,
         statements: statements.to_vec(),
     }
+}
+
+/// Where a statement that is stored stands in a batch.
+pub async fn place_of(store: &dyn Store, id: &Hash) -> Option<BatchPlace> {
+    store.statement(id).await.unwrap().unwrap().batch
 }
 
 /// One entry that gives a made batch its place.

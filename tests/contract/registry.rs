@@ -58,9 +58,50 @@ pub async fn records_as_of_each_version(engine: &Engine) {
     let yunda = store.records_of(&"yunda".parse().unwrap()).await.unwrap();
     assert_eq!(words(&yunda), ["b 2", "c 1"]);
     check_fields(&newest);
+    versions_are_read_by_what_has_changed(store, words).await;
     assert_eq!(store.head_at(2).await.unwrap(), Some(head(2, 3)));
     assert_eq!(store.head_at(4).await.unwrap(), None);
     assert_eq!(store.registry_head().await.unwrap(), Some(head(3, 4)));
+}
+
+async fn versions_are_read_by_what_has_changed(
+    store: &dyn platform::store::Store,
+    words: impl Fn(&[KeptRecord]) -> Vec<String>,
+) {
+    let since = async |after, until, limit| {
+        let records = store.records_since(after, until, limit).await.unwrap();
+        assert!(records.is_sorted_by_key(|record| (record.head, record.kid)));
+        words(&records)
+    };
+    assert_eq!(since(0, 3, 9).await, ["a 1", "a 2", "b 1", "b 2", "c 1"]);
+    assert_eq!(since(1, 3, 9).await, ["a 2", "b 2", "c 1"]);
+    assert_eq!(since(1, 2, 9).await, ["a 2", "c 1"]);
+    assert_eq!(since(0, 3, 1).await, ["a 1", "b 1"], "never half a version");
+    assert_eq!(since(0, 3, 3).await, ["a 1", "a 2", "b 1", "c 1"]);
+    assert!(since(3, 3, 9).await.is_empty());
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.records_page(after.as_ref(), 2, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.kid);
+        assert!(page.len() <= 2 && page.is_sorted_by_key(|record| record.kid));
+        pages.extend(page);
+    }
+    assert_eq!(words(&pages), ["a 2", "b 1", "c 1"]);
+    let mut before = store.records_before(1, 3).await.unwrap();
+    before.sort();
+    let mut expected = vec![
+        (hash("a"), Some(hash("record a 1"))),
+        (hash("b"), Some(hash("record b 1"))),
+        (hash("c"), None),
+    ];
+    expected.sort();
+    assert_eq!(before, expected);
+    expected.retain(|(kid, _)| *kid != hash("b"));
+    let mut before = store.records_before(1, 2).await.unwrap();
+    before.sort();
+    assert_eq!(before, expected);
 }
 
 fn check_fields(newest: &[KeptRecord]) {

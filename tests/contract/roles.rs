@@ -20,7 +20,7 @@ use super::made::{device, single};
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// True if the statement is allowed; false if the role lacks the right to it.
-async fn may(connection: &mut PgConnection, statement: String) -> bool {
+pub async fn may(connection: &mut PgConnection, statement: String) -> bool {
     match sqlx::raw_sql(AssertSqlSafe(statement.clone()))
         .execute(connection)
         .await
@@ -42,6 +42,7 @@ async fn may(connection: &mut PgConnection, statement: String) -> bool {
 async fn tables(connection: &mut PgConnection) -> Vec<(String, String)> {
     sqlx::query_as(
         "SELECT table_name::text, min(column_name::text) FROM information_schema.columns
+         JOIN pg_class ON pg_class.oid = to_regclass(table_name) AND NOT relispartition
          WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations' GROUP BY 1 ORDER BY 1",
     )
     .fetch_all(connection)

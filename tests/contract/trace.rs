@@ -10,7 +10,8 @@ use schemas::time::Instant;
 use super::engine::Engine;
 use super::ingest::join_all;
 use super::made::{
-    OWN, SCAN, anchor, append, at, device, hash, made, placed, single, statement, unreadable,
+    OWN, SCAN, anchor, append, at, device, hash, made, place_of, placed, single, statement,
+    unreadable,
 };
 use crate::world::events::LOT;
 
@@ -130,13 +131,7 @@ pub async fn statement_in_two_batches_counts_at_the_earlier(engine: &Engine) {
         devices.into_iter().collect::<Vec<_>>(),
         [(one.id, one.device.clone())]
     );
-    let place = store
-        .statement(&one.id)
-        .await
-        .unwrap()
-        .unwrap()
-        .batch
-        .unwrap();
+    let place = place_of(store, &one.id).await.unwrap();
     assert_eq!(
         (place.log_index, place.shard, place.seq, place.position),
         (0, 3, 7, 1)
@@ -269,6 +264,8 @@ pub async fn chain_is_read_in_order(engine: &Engine) {
     let unknown = "nobody/none".parse().unwrap();
     assert_eq!(store.last_heard(&unknown).await.unwrap(), None);
     assert!(store.chain(&unknown).await.unwrap().is_empty());
+    assert_eq!(store.newest_of(address).await.unwrap(), ids.last().copied());
+    assert_eq!(store.newest_of(&unknown).await.unwrap(), None);
 }
 
 pub async fn chain_events_are_kept_once(engine: &Engine) {
@@ -297,18 +294,6 @@ pub async fn chain_events_are_kept_once(engine: &Engine) {
     let all = store.chain_events(None).await.unwrap();
     assert_eq!(all, [other, first, closed]);
     assert_eq!(store.totals().await.unwrap().gaps, 1);
-}
-
-pub async fn chain_head_moves(engine: &Engine) {
-    let store = &*engine.store;
-    let device = "a/b".parse().unwrap();
-    assert_eq!(store.chain_head(&device).await.unwrap(), None);
-    for (epoch, seq) in [(0, 4), (1, 0)] {
-        let (position, id) = (Position { epoch, seq }, hash(&format!("{epoch} {seq}")));
-        store.set_chain_head(&device, position, &id).await.unwrap();
-        let found = store.chain_head(&device).await.unwrap();
-        assert_eq!(found, Some((position, id)));
-    }
 }
 
 pub async fn scans_are_counted_one_by_one(engine: &Engine) {

@@ -1,7 +1,6 @@
 //! What a restored backup brings back, and what an order names, in a small world of one process.
 
-use platform::config::Config;
-use platform::erase::{self, ErasureError, Order, SqliteEraser, What};
+use platform::erase::{self, ErasureError, Order, What};
 use platform::store::erasure::ErasureStore as _;
 use platform::store::{Store, TraceStore as _};
 use schemas::hash::Hash;
@@ -9,17 +8,6 @@ use schemas::time::Clock as _;
 
 use crate::world::World;
 use crate::world::events::{LOT, inspected};
-
-fn config(world: &World) -> Config {
-    let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-    let text = format!(
-        "origin = \"log.example.org/tracebond\"\ndata = \"{}\"\norganisation = \"operator\"\n\
-         quorum = 1\n[[witness]]\nname = \"w\"\nurl = \"http://127.0.0.1:1\"\n\
-         key = \"{key}\"\n[[registrar]]\nname = \"r\"\nkey = \"{key}\"\n",
-        world.folder().display()
-    );
-    Config::parse("platform.toml", &text).unwrap()
-}
 
 /// Content of events.
 const TABLES: [&str; 2] = ["event_contents", "event_items"];
@@ -39,6 +27,15 @@ async fn restore(world: &World, first: &str) {
         .unwrap();
 }
 
+/// A world in whose log is one statement with two events.
+async fn two_inspections() -> (World, Hash) {
+    let mut world = World::with_line_1().await;
+    let events = [inspected(1), inspected(2)];
+    let id = world.send("qinghe/line-1", &events).await.id();
+    world.anchor().await;
+    (world, id)
+}
+
 /// Whether the first event is gone, the second is there, and how many events name the lot.
 async fn is_gone(world: &World, id: &Hash) -> (bool, bool, usize) {
     let events = world.store.events_of_statement(id).await.unwrap();
@@ -54,12 +51,7 @@ async fn is_gone(world: &World, id: &Hash) -> (bool, bool, usize) {
 /// start a platform erases again, by the lists that the log names; without a list it does not start.
 #[tokio::test]
 async fn restored_backup_is_erased_again_before_anything_is_served() {
-    let mut world = World::with_line_1().await;
-    let id = world
-        .send("qinghe/line-1", &[inspected(1), inspected(2)])
-        .await
-        .id();
-    world.anchor().await;
+    let (mut world, id) = two_inspections().await;
     for table in TABLES {
         let copy = format!("CREATE TABLE old_{table} AS SELECT * FROM {table}");
         let mut operator = world.tamper().await;
@@ -75,9 +67,8 @@ async fn restored_backup_is_erased_again_before_anything_is_served() {
         by: None,
         dry_run: false,
     };
-    let (config, tiles) = (config(&world), world.notary.tiles.clone());
-    let file = world.folder().join("platform.db");
-    let mut eraser = SqliteEraser::open(&file, "operator").await.unwrap();
+    let (config, tiles) = (world.config(), world.notary.tiles.clone());
+    let mut eraser = world.eraser().await;
     let now = world.clock.now();
     let store = &*world.store as &dyn Store;
     let done = erase::erase(&mut eraser, store, &order, now).await.unwrap();
@@ -123,14 +114,8 @@ async fn restored_backup_is_erased_again_before_anything_is_served() {
 /// By what names it and by device and time; what is not there is said.
 #[tokio::test]
 async fn events_are_found_by_item_and_by_device_and_time() {
-    let mut world = World::with_line_1().await;
-    let id = world
-        .send("qinghe/line-1", &[inspected(1), inspected(2)])
-        .await
-        .id();
-    world.anchor().await;
-    let file = world.folder().join("platform.db");
-    let mut eraser = SqliteEraser::open(&file, "operator").await.unwrap();
+    let (world, id) = two_inspections().await;
+    let mut eraser = world.eraser().await;
     let now = world.clock.now();
     let order = |what| Order {
         what,

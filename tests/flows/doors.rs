@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use edge_agent::trust::Enrolment;
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, PubAckReason};
-use schemas::registry::{Record, SignedRecord, State};
+use schemas::registry::{SignedRecord, State};
 use simulators::organisation::hand_over;
 
 use super::LINES;
@@ -15,7 +15,7 @@ use crate::kill::process::until;
 use crate::kill::world::World;
 
 /// How long an enrolled device may be kept waiting at the door, and a revoked one left inside.
-const SECONDS: Duration = Duration::from_secs(8);
+const SECONDS: Duration = Duration::from_secs(5);
 
 /// Name, password and port of a device.
 #[derive(Clone)]
@@ -64,15 +64,9 @@ pub async fn enrolled(world: &World, device: &str) -> Result<Login> {
 /// The organisation revokes the key of a device.
 pub async fn revoke(world: &World, login: &Login) -> Result<()> {
     let before = SignedRecord::parse(login.record.clone())?;
-    let record = Record {
-        version: before.record.version + 1,
-        prev: before.id(),
-        consent: None,
-        state: State::Revoked {
-            compromised_since: None,
-        },
-        ..before.record.clone()
-    };
+    let record = before.next(State::Revoked {
+        compromised_since: None,
+    });
     let signed = SignedRecord::sign(&world.key, record);
     let (http, address) = (world.operator.http(), world.operator.identity().address);
     Ok(hand_over(&http, &address, &signed).await?)

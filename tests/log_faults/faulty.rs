@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use platform::store::erasure::{ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, Unlogged};
+use platform::store::erasure::{
+    ArchivedEvent, ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, Unlogged,
+};
 use platform::store::{
     Append, ChainEvent, ChainLink, Enrolment, KeptBatch, KeptCheckpoint, KeptEvent, KeptRecord,
     KeptStatement, LogStore, MadeBatch, Quarantined, Queued, RegistryStore, ScanCount, Store,
@@ -60,6 +62,9 @@ macro_rules! forwarded {
 
 forwarded! { RegistryStore {
     fn newest_records() -> Vec<KeptRecord>;
+    fn records_page(after: Option<&Hash>, version: u64, limit: u32) -> Vec<KeptRecord>;
+    fn records_since(after: u64, until: u64, limit: u32) -> Vec<KeptRecord>;
+    fn records_before(version: u64, until: u64) -> Vec<(Hash, Option<Hash>)>;
     fn registry_list(version: u64) -> Vec<(Hash, Hash)>;
     fn record_at(kid: &Hash, version: u64) -> Option<KeptRecord>;
     fn records_of(organisation: &Slug) -> Vec<KeptRecord>;
@@ -81,6 +86,7 @@ forwarded! { ErasureStore {
     fn tombstone_entries() -> Vec<(u64, Vec<u8>)>;
     fn returned() -> u64;
     fn erased_of_items(items: &[String], limit: u32) -> Vec<ErasedEvent>;
+    fn archived_of_items(items: &[String], limit: u32) -> Vec<ArchivedEvent>;
     fn add_disclosure(document: &KeptDisclosure) -> bool;
     fn disclosure(organisation: &Slug, version: Option<u64>) -> Option<KeptDisclosure>;
     fn newest_disclosures() -> Vec<KeptDisclosure>;
@@ -142,9 +148,6 @@ impl LogStore for Faulty {
     async fn root_at(&self, size: u64) -> Stored<Option<Hash>> {
         self.call("root_at", self.store.root_at(size)).await
     }
-    async fn last_batch(&self, shard: u64) -> Stored<Option<KeptBatch>> {
-        self.call("last_batch", self.store.last_batch(shard)).await
-    }
     async fn batch(&self, shard: u64, seq: u64) -> Stored<Option<KeptBatch>> {
         self.call("batch", self.store.batch(shard, seq)).await
     }
@@ -185,13 +188,12 @@ forwarded! { TraceStore {
     fn devices_of(statements: &[Hash]) -> BTreeMap<Hash, DeviceAddress>;
     fn events_of_statement(id: &Hash) -> Vec<KeptEvent>;
     fn chain(device: &DeviceAddress) -> Vec<Hash>;
+    fn newest_of(device: &DeviceAddress) -> Option<Hash>;
     fn devices(organisation: Option<&Slug>) -> Vec<DeviceAddress>;
     fn items_of(organisation: &Slug, limit: u32) -> Vec<String>;
     fn statements_naming(items: &[String], not_of: &Slug) -> Vec<Hash>;
     fn products(limit: u32) -> Vec<String>;
     fn count_scan(item: &str, at: Instant) -> ScanCount;
-    fn chain_head(device: &DeviceAddress) -> Option<(Position, Hash)>;
-    fn set_chain_head(device: &DeviceAddress, position: Position, id: &Hash) -> ();
     fn links_after(device: &DeviceAddress, after: Option<Position>, limit: u32) -> Vec<ChainLink>;
     fn ids_at(device: &DeviceAddress, at: Position) -> Vec<Hash>;
     fn present(device: &DeviceAddress, epoch: u64, from: u64, to: u64) -> u64;

@@ -21,6 +21,8 @@ use schemas::tlog::LogTree;
 use simulators::parts::Part;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::disk::{Disk, LOG, Left};
@@ -29,6 +31,7 @@ use super::plan::{Calls, Fault, Plan};
 use super::recorder::{Doors, Seen};
 use crate::contract::engine;
 use crate::contract::made;
+use crate::kill::process::DEADLINE;
 use crate::world::clock::HandClock;
 use crate::world::people::{Device, device_record, key_of, organisation_record, party};
 use crate::world::witnesses::Witnesses;
@@ -210,6 +213,47 @@ impl Ground {
         plan.met()
     }
 
+    /// One round of a log while others store as fast as the database takes it.
+    pub async fn turn_under_load(&mut self) {
+        let mut notary = self.healthy().await;
+        notary.open().await.unwrap();
+        let ends = CancellationToken::new();
+        let writers: Vec<_> = (0..3).map(|number| self.writer(number, &ends)).collect();
+        let some_wait = async {
+            while self.store.waiting().await.unwrap().statements < 10 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(DEADLINE, some_wait)
+            .await
+            .expect("nothing is stored");
+        let turned = timeout(DEADLINE, notary.turn()).await;
+        let turned = turned.expect("the round does not end");
+        ends.cancel();
+        turned.unwrap();
+        let published = notary.tiles.published().unwrap();
+        assert_eq!(published, notary.tree.read(LogTree::size));
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        self.goes_on().await;
+    }
+
+    /// Stores statements of a device of its own until the end.
+    fn writer(&self, number: u32, ends: &CancellationToken) -> JoinHandle<()> {
+        let (store, ends) = (Arc::clone(&self.store), ends.clone());
+        let mut line = made::device(&format!("qinghe/writer-{number}"));
+        tokio::spawn(async move {
+            for weight in 0.. {
+                if ends.is_cancelled() {
+                    return;
+                }
+                let one = made::single(&mut line, weight, i64::from(weight));
+                store.commit(&[one], &[]).await.unwrap();
+            }
+        })
+    }
+
     fn new_device(&self) -> SignedRecord {
         let address = format!("qinghe/line-{}", self.starts + 1);
         let record = device_record(self.policy.log, &address, &key_of(&address), |_| ());
@@ -230,7 +274,14 @@ impl Ground {
     /// The log starts again, anchors and publishes everything, and is whole.
     async fn goes_on(&mut self) {
         let mut notary = self.healthy().await;
-        notary.open().await.unwrap();
+        let mut opened = notary.open().await;
+        // A call of the process before may have been under way in the database when it was killed,
+        // and renew its lease after we have released it: then that is waited out.
+        if matches!(opened, Err(NotaryError::Leased)) {
+            self.much_later();
+            opened = notary.open().await;
+        }
+        opened.unwrap();
         notary.turn().await.unwrap();
         let size = notary.tree.read(LogTree::size);
         assert_eq!(notary.tiles.published().unwrap(), size);

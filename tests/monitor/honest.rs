@@ -27,6 +27,40 @@ async fn a_monitor_follows_an_honest_log_and_goes_on_where_it_stood() {
 }
 
 #[tokio::test]
+async fn a_monitor_catches_up_with_a_log_of_any_length() {
+    let mut world = World::with_line_1().await;
+    for _ in 0..4 {
+        world.send("qinghe/line-1", &[commissioned()]).await;
+        world.anchor().await;
+    }
+    let served = world.serve().await;
+    world.anchor().await;
+    let size = world.notary.tree.read(LogTree::size);
+    assert!(size > 6);
+    let folder = tempfile::tempdir().unwrap();
+    let config = MonitorConfig {
+        at_once: 2,
+        ..config(&world, &served.url, folder.path())
+    };
+    let mut monitor = open(&world, config.clone());
+    for read in [2, 4] {
+        let round = monitor.round().await.unwrap();
+        assert_eq!((codes(&round), &round.trouble), (vec![], &vec![]));
+        assert_eq!((round.size, round.behind), (0, size - read));
+    }
+    // What leads to no checkpoint yet is read again after a restart; what does is not.
+    let mut monitor = open(&world, config.clone());
+    let mut rounds = 1;
+    while monitor.round().await.unwrap().behind > 0 {
+        rounds += 1;
+    }
+    assert_eq!(rounds, size.div_ceil(2));
+    let mut monitor = open(&world, config);
+    let round = monitor.round().await.unwrap();
+    assert_eq!((codes(&round), round.size, round.behind), (vec![], size, 0));
+}
+
+#[tokio::test]
 async fn a_monitor_needs_no_more_than_a_tlog_policy() {
     let mut world = World::with_line_1().await;
     world.anchor().await;

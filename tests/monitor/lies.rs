@@ -55,6 +55,26 @@ async fn monitor_sees_a_split_view() {
     assert_eq!((codes(&round), monitor.alarms().len()), (vec![], 3));
 }
 
+/// An alarm that could not be kept is found again: nothing moves on without it.
+#[tokio::test]
+async fn alarm_is_kept_before_the_log_is_taken() {
+    let (world, _served, proxy, folder, mut monitor) = followed().await;
+    let (_, mut longer) = histories(&world, 1_000, 0).await;
+    longer.push(b"no entry at all".to_vec());
+    proxy.say("/log/checkpoint", checkpoint(&world, &longer, 4).encode());
+    let partial = format!("/log/tile/entries/000.p/{}", longer.len());
+    proxy.say(&partial, bundle(&longer));
+    let alarms = folder.path().join("alarms.jsonl");
+    std::fs::create_dir(&alarms).unwrap();
+    assert!(monitor.round().await.is_err(), "its folder fails");
+    drop(monitor);
+    std::fs::remove_dir(&alarms).unwrap();
+    let mut monitor = open(&world, config(&world, &proxy.url, folder.path()));
+    let round = monitor.round().await.unwrap();
+    assert_eq!(codes(&round), [Code::Log]);
+    assert_eq!(round.size, longer.len() as u64);
+}
+
 #[tokio::test]
 async fn monitor_sees_a_log_that_went_back() {
     let (mut world, _served, proxy, _folder, mut monitor) = followed().await;

@@ -143,35 +143,13 @@ impl Device {
 
 /// The record that follows `before`, signed by `signer`.
 pub fn next_record(signer: &SecretKey, before: &SignedRecord, state: State) -> SignedRecord {
-    let record = Record {
-        version: before.record.version + 1,
-        prev: before.id(),
-        consent: None,
-        state,
-        ..before.record.clone()
-    };
-    SignedRecord::sign(signer, record)
+    SignedRecord::sign(signer, before.next(state))
 }
 
 /// First record of an organisation's key, consented.
 pub fn organisation_record(log: Hash, name: &str, key: &SecretKey) -> Record {
-    let mut record = Record {
-        log,
-        version: 1,
-        organisation: name.parse().unwrap(),
-        device: None,
-        key: key.public(),
-        role: Role::Organisation,
-        places: Vec::new(),
-        steps: Vec::new(),
-        sources: Vec::new(),
-        heartbeat: 0,
-        state: State::Active,
-        prev: Hash::ZERO,
-        consent: None,
-    };
-    record.consent = Some(record.consent_by(key));
-    record
+    let name = name.parse().unwrap();
+    Record::first(log, name, Role::Organisation, key.public()).consented(key)
 }
 
 /// First record of a device's key that may scan and measure in packhouse and truck, consented
@@ -186,17 +164,19 @@ pub fn device_record(
     let steps = ["commissioning", "inspecting", "packing", "shipping"];
     let mut record = Record {
         device: Some(address.device.clone()),
-        role: Role::Capture,
         places: vec![PACKHOUSE.into(), TRUCK.into()],
         steps: steps.map(str::to_owned).into(),
         sources: vec![2, 3],
         heartbeat: 3_600,
-        consent: None,
-        ..organisation_record(log, address.organisation.as_str(), key)
+        ..Record::first(
+            log,
+            address.organisation.clone(),
+            Role::Capture,
+            key.public(),
+        )
     };
     change(&mut record);
-    record.consent = Some(record.consent_by(key));
-    record
+    record.consented(key)
 }
 
 impl World {

@@ -93,6 +93,7 @@ impl World {
     fn app(&self, verifier: Recorded, shutdown: &CancellationToken) -> App {
         let keys = Keys::load_or_make(&self.folder().join("keys")).unwrap();
         App {
+            bridge: None,
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             gate: Arc::clone(&self.gate),
             registrar: anchor::admissions().0,
@@ -139,6 +140,7 @@ impl World {
                 capture_devices: Vec::new(),
             },
             public_url: String::new(),
+            link: tokio::sync::watch::channel(true).1,
             shutdown: shutdown.clone(),
         }
     }

@@ -144,10 +144,19 @@ fn raw_readings(seen: &Observation) -> Vec<Raw> {
     for element in elements.map_or(&[][..], Vec::as_slice) {
         let reports = element.get("sensorReport").and_then(Value::as_array);
         let reports = reports.map_or(&[][..], Vec::as_slice);
-        let temperatures = reports.iter().filter(|report| is_temperature(report));
+        let temperatures = reports.iter().filter(|report| is_told(report));
         found.extend(temperatures.map(|report| raw(report, element, seen.time)));
     }
     found
+}
+
+/// What sums up an excursion (`tb:excursion`) is of readings that are told elsewhere, and a report of
+/// nothing but a percentile is a further figure of the one before it.
+fn is_told(report: &Value) -> bool {
+    let has = |name: &&str| report.get(*name).is_some();
+    let figures = ["value", "meanValue", "minValue", "maxValue"];
+    let is_further = report.get("percValue").is_some() && !figures.iter().any(has);
+    is_temperature(report) && !is_further && report.get("tb:excursion").is_none()
 }
 
 fn is_temperature(report: &Value) -> bool {
@@ -166,6 +175,7 @@ fn raw(report: &Value, element: &Value, event_time: Instant) -> Raw {
     };
     Raw {
         at: text("time")
+            .or_else(|| text("endTime"))
             .and_then(Instant::parse_rfc3339)
             .unwrap_or(event_time),
         sensor: text("deviceID").unwrap_or_default().to_owned(),
@@ -176,7 +186,7 @@ fn raw(report: &Value, element: &Value, event_time: Instant) -> Raw {
 
 fn range(report: &Value) -> Option<(Decimal, Decimal)> {
     let unit = report.get("uom").and_then(Value::as_str);
-    let names = ["value", "minValue", "maxValue"];
+    let names = ["value", "meanValue", "minValue", "maxValue"];
     let numbers = names
         .iter()
         .filter_map(|name| report.get(*name).and_then(decimal));

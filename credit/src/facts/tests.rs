@@ -113,6 +113,33 @@ fn a_suspect_reading_and_an_unknown_unit_are_shown_and_not_judged() {
 }
 
 #[test]
+fn a_window_is_judged_by_its_extremes_and_what_sums_up_an_excursion_is_no_reading() {
+    let mut world = World::new(&DEVICES);
+    world.say(
+        "qinghe/line-1",
+        at(1, 0),
+        &[(Source::Scan, commissioning(at(1, 0), LOT))],
+    );
+    let window = |minute, figures: &str| {
+        let event = reading(at(2, minute), LOT, "0");
+        (Source::Sensor, event.replace(r#""value":0"#, figures))
+    };
+    let told = [
+        window(0, r#""meanValue":4.0,"minValue":3.0,"maxValue":5.0"#),
+        window(10, r#""meanValue":5.0,"minValue":3.0,"maxValue":12.5"#),
+        window(10, r#""percRank":95,"percValue":12.0"#),
+        window(11, r#""maxValue":12.5,"tb:excursion":"end""#),
+    ];
+    world.say("qinghe/cold-1", at(2, 30), &told);
+    let found = facts(&mut world).excursions;
+    assert_eq!((found.readings, found.unreadable), (2, 0));
+    let [episode] = found.episodes.as_slice() else {
+        panic!("one episode")
+    };
+    assert_eq!(episode.extreme, Decimal::new(125, 1));
+}
+
+#[test]
 fn what_happens_after_somebody_else_received_it_is_not_the_suppliers() {
     let mut world = journey(&COLD);
     for (hour, item) in [(12, PALLET), (13, LOT)] {

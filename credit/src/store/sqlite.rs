@@ -50,7 +50,7 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
-        let pool = SqlitePoolOptions::new()
+        let pool = kit::sqlite::recovering(SqlitePoolOptions::new())
             .max_connections(CONNECTIONS)
             .connect_with(options)
             .await?;

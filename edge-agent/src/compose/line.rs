@@ -2,14 +2,13 @@
 
 use rust_decimal::Decimal;
 use schemas::epcis::rule;
-use schemas::event::Event;
 use schemas::ijson;
 use schemas::time::Instant;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::presence::{Amount, Change, Direction, Item};
-use super::{ComposeError, finish, head, offset_text, put_places, time_text};
+use super::{ComposeError, Made, Weight, finish, head, offset_text, put_places, time_text};
 use crate::names;
 
 /// Longest line in bytes, its line feed not counted.
@@ -36,8 +35,8 @@ pub struct LineContext<'a> {
 /// An event made of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Composed {
-    /// To be signed.
-    pub event: Event,
+    /// To be signed; of the goods' life always.
+    pub made: Made,
     /// What the step does to presence.
     pub changes: Vec<Change>,
 }
@@ -74,11 +73,15 @@ struct ItemAmount {
     uom: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// What an event does to what it names (EPCIS 2.0 section 7.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum Action {
+pub enum Action {
+    /// They come into being, or into the parent.
     Add,
+    /// They are seen.
     Observe,
+    /// They cease to be, or leave the parent.
     Delete,
 }
 
@@ -100,23 +103,62 @@ pub fn compose(bytes: &[u8], context: LineContext<'_>) -> Result<Composed, Compo
     let line = parse(bytes)?;
     let step = names::step(&line.step).map_err(ComposeError::Name)?;
     let (time, offset) = when(&line, context)?;
-    let parts = Parts::read(&line)?;
-    let mut event = head(parts.kind(), time, offset);
-    if let Some(action) = parts.action(&line, &step) {
-        event.insert("action".to_owned(), action.word().into());
+    let stated = Stated {
+        parts: Parts::read(&line)?,
+        step: &step,
+        action: line.action,
+        disposition: line.disposition.as_deref(),
+        time,
+        offset,
+        place: context.place,
+        biz_location: context.biz_location,
+        presence: line.presence,
+        extra: line.extra,
+    };
+    stated.compose()
+}
+
+/// What a life-cycle event is made of, whoever stated it.
+pub(super) struct Stated<'a> {
+    pub parts: Parts,
+    /// Bare.
+    pub step: &'a str,
+    /// `None` for what the step says.
+    pub action: Option<Action>,
+    pub disposition: Option<&'a str>,
+    pub time: String,
+    pub offset: String,
+    pub place: &'a str,
+    pub biz_location: Option<&'a str>,
+    /// `None` for what the step says.
+    pub presence: Option<Direction>,
+    /// Further members.
+    pub extra: Map<String, Value>,
+}
+
+impl Stated<'_> {
+    pub(super) fn compose(self) -> Result<Composed, ComposeError> {
+        let mut event = head(self.parts.kind(), self.time, self.offset);
+        if let Some(action) = self.parts.action(self.action, self.step) {
+            event.insert("action".to_owned(), action.word().into());
+        }
+        event.insert("bizStep".to_owned(), self.step.into());
+        if let Some(disposition) = self.disposition {
+            event.insert("disposition".to_owned(), disposition.into());
+        }
+        put_places(&mut event, self.place, self.biz_location);
+        self.parts.put(&mut event);
+        let direction = self.presence.or_else(|| default_direction(self.step));
+        let changes = self.parts.changes(direction);
+        put_extra(&mut event, self.extra)?;
+        Ok(Composed {
+            made: Made {
+                event: finish(event)?,
+                weight: Weight::LifeCycle,
+            },
+            changes,
+        })
     }
-    event.insert("bizStep".to_owned(), step.as_str().into());
-    if let Some(disposition) = &line.disposition {
-        event.insert("disposition".to_owned(), disposition.as_str().into());
-    }
-    put_places(&mut event, context.place, context.biz_location);
-    parts.put(&mut event);
-    let changes = parts.changes(line.presence.or_else(|| default_direction(&step)));
-    put_extra(&mut event, line.extra)?;
-    Ok(Composed {
-        event: finish(event)?,
-        changes,
-    })
 }
 
 fn parse(bytes: &[u8]) -> Result<Line, ComposeError> {
@@ -159,7 +201,7 @@ fn default_direction(step: &str) -> Option<Direction> {
 }
 
 /// What the event is about; decides its type.
-enum Parts {
+pub(super) enum Parts {
     Object(Vec<Item>),
     Aggregation {
         parent: String,
@@ -207,7 +249,7 @@ impl Parts {
         }
     }
 
-    fn action(&self, line: &Line, step: &str) -> Option<Action> {
+    fn action(&self, stated: Option<Action>, step: &str) -> Option<Action> {
         let default = match (self, step) {
             (Self::Transformation { .. }, _) => return None,
             (Self::Object(_), "commissioning") => Action::Add,
@@ -215,7 +257,7 @@ impl Parts {
             (_, "unpacking" | "decommissioning") => Action::Delete,
             _ => Action::Observe,
         };
-        Some(line.action.unwrap_or(default))
+        Some(stated.unwrap_or(default))
     }
 
     fn put(&self, event: &mut Map<String, Value>) {

@@ -1,11 +1,10 @@
 //! Readings to sensor events: EPCIS 2.0 section 7.3.7 (`sensorElementList`).
 
-use schemas::event::Event;
 use schemas::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::presence::{Item, Presence};
-use super::{ComposeError, finish, head, offset_text, put_places, time_text};
+use super::{ComposeError, Made, Weight, finish, head, offset_text, put_places, time_text};
 use crate::config::SensorRule;
 
 /// Goods named in one event; more are named in further events with the same readings, so that no
@@ -32,6 +31,39 @@ impl Reading {
                 || rule.alarm_max.is_some_and(|max| value > max)
         })
     }
+
+    /// The value, if it is a number that nobody doubts: what figures are made from.
+    #[must_use]
+    pub fn good(&self) -> Option<f64> {
+        self.value
+            .filter(|value| value.is_finite() && !self.suspect)
+    }
+}
+
+/// What one event says of a sensor.
+pub(super) struct Said {
+    /// The event's time.
+    pub time: Instant,
+    /// `sensorElementList`.
+    pub elements: Vec<Value>,
+    /// Whether it may be thinned.
+    pub weight: Weight,
+}
+
+/// What a list of readings says one by one, in the order in which they were taken; `None` of none.
+pub(super) fn said(rule: &SensorRule, readings: &[Reading]) -> Option<Said> {
+    let last = readings.last()?;
+    // Only a reading that is believed is part of the goods' life.
+    let alarm = |reading: &Reading| reading.good().is_some() && reading.is_alarm(rule);
+    Some(Said {
+        time: last.time,
+        elements: vec![element(rule, readings)],
+        weight: if readings.iter().any(alarm) {
+            Weight::LifeCycle
+        } else {
+            Weight::Telemetry
+        },
+    })
 }
 
 /// Events over `readings` (in the order in which they were taken, at least one), one for each
@@ -44,29 +76,37 @@ pub fn events(
     time_zone_minutes: i32,
     readings: &[Reading],
     presence: &Presence,
-) -> Result<Vec<Event>, ComposeError> {
-    let Some(last) = readings.last() else {
-        return Ok(Vec::new());
-    };
+) -> Result<Vec<Made>, ComposeError> {
+    match said(rule, readings) {
+        Some(said) => tell(rule, time_zone_minutes, &said, presence),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The events that say it of the goods that are here.
+pub(super) fn tell(
+    rule: &SensorRule,
+    time_zone_minutes: i32,
+    said: &Said,
+    presence: &Presence,
+) -> Result<Vec<Made>, ComposeError> {
     let goods: Vec<Item> = presence.items().collect();
     let build = |goods: &[Item]| {
         let mut event = head(
             "ObjectEvent",
-            time_text(last.time),
+            time_text(said.time),
             offset_text(time_zone_minutes),
         );
         event.insert("action".to_owned(), "OBSERVE".into());
         event.insert("bizStep".to_owned(), rule.step.as_str().into());
         put_places(&mut event, &rule.place, rule.biz_location.as_deref());
         put_goods(&mut event, goods);
-        event.insert(
-            "sensorElementList".to_owned(),
-            json!([element(rule, readings)]),
-        );
+        event.insert("sensorElementList".to_owned(), json!(said.elements));
         if let Some(assumption) = &rule.assumption {
             event.insert("tb:assumption".to_owned(), assumption.as_str().into());
         }
-        finish(event)
+        let weight = said.weight;
+        finish(event).map(|event| Made { event, weight })
     };
     if goods.is_empty() {
         return Ok(vec![build(&[])?]);
@@ -105,6 +145,15 @@ fn element(rule: &SensorRule, readings: &[Reading]) -> Value {
 fn report(rule: &SensorRule, reading: &Reading) -> Value {
     let mut report = Map::new();
     report.insert("type".to_owned(), rule.measurement.as_str().into());
+    let parts = [
+        ("component", &rule.component),
+        ("coordinateReferenceSystem", &rule.reference_system),
+    ];
+    for (name, part) in parts {
+        if let Some(part) = part {
+            report.insert(name.to_owned(), part.as_str().into());
+        }
+    }
     // A number that is not finite is no number: it is left out, and the reading is suspect.
     let value = reading.value.and_then(serde_json::Number::from_f64);
     let is_missing = value.is_none();

@@ -3,10 +3,11 @@ use schemas::event::Event;
 use schemas::time::Instant;
 use serde_json::Value;
 
+use super::Weight;
 use super::line::{Composed, LineContext, compose};
 use super::presence::{Change, Direction, Presence};
 use super::sensor::{self, GOODS_PER_EVENT_MAX, Reading};
-use crate::config::SensorRule;
+use crate::config::{SensorRule, Telemetry};
 
 const PLACE: &str = "https://id.gs1.org/414/9521001000024";
 const LOT: &str = "https://id.gs1.org/01/09521001000017/10/L1";
@@ -25,6 +26,8 @@ fn rule() -> SensorRule {
         sensor: "https://id.gs1.org/8004/9521001PROBE1".to_owned(),
         measurement: "Temperature".to_owned(),
         uom: "CEL".to_owned(),
+        component: None,
+        reference_system: None,
         alarm_min: Some(0.0),
         alarm_max: Some(8.0),
         readings_per_event: 4,
@@ -32,6 +35,9 @@ fn rule() -> SensorRule {
         biz_location: None,
         step: "sensor_reporting".to_owned(),
         assumption: Some("degrees Celsius".to_owned()),
+        interval: None,
+        telemetry: Telemetry::Batch,
+        excursion: None,
     }
 }
 
@@ -48,7 +54,7 @@ fn a_commissioning_line_is_an_object_event_that_adds() {
     let composed = line(
         r#"{"step":"commissioning","items":[{"id":"(01)09521001000017(10)L1","quantity":500}],"extra":{"ilmd":{"tb:maxTemperature":8}}}"#,
     );
-    let text = String::from_utf8(composed.event.into_bytes()).expect("utf-8");
+    let text = String::from_utf8(composed.made.event.into_bytes()).expect("utf-8");
     assert_eq!(
         text,
         r#"{"@context":["https://ref.gs1.org/standards/epcis/epcis-context.jsonld",{"tb":"https://ns.tracebond.example/epcis/"}],"type":"ObjectEvent","eventTime":"2026-11-18T11:06:40Z","eventTimeZoneOffset":"+08:00","action":"ADD","bizStep":"commissioning","readPoint":{"id":"https://id.gs1.org/414/9521001000024"},"quantityList":[{"epcClass":"https://id.gs1.org/01/09521001000017/10/L1","quantity":500}],"ilmd":{"tb:maxTemperature":8}}"#
@@ -60,7 +66,7 @@ fn a_commissioning_line_is_an_object_event_that_adds() {
 fn a_parent_makes_an_aggregation() {
     let event = json(
         line(r#"{"step":"packing","parent":"(00)095210010000000017","items":["(01)09521001000017(21)S1"],"disposition":"in_progress","time":"2026-11-20T08:00:00.5+08:00"}"#)
-            .event.bytes(),
+            .made.event.bytes(),
     );
     assert_eq!(event["type"], "AggregationEvent");
     assert_eq!(event["action"], "ADD");
@@ -81,7 +87,7 @@ fn inputs_and_outputs_make_a_transformation_without_action() {
     let composed = line(
         r#"{"step":"creating_class_instance","inputs":[{"id":"(01)09521001000017(10)L1","quantity":2.5,"uom":"KGM"}],"outputs":["(01)09521001000017(10)L2"],"presence":"in"}"#,
     );
-    let event = json(composed.event.bytes());
+    let event = json(composed.made.event.bytes());
     assert_eq!(event["type"], "TransformationEvent");
     assert!(event.get("action").is_none());
     assert_eq!(event["inputQuantityList"][0]["quantity"], 2.5);
@@ -170,7 +176,7 @@ fn a_sensor_event_names_goods_alarms_and_doubts() {
         at(60, None, true),
     ];
     let events = sensor::events(&rule(), 0, &readings, &presence).expect("events");
-    let event = json(events[0].bytes());
+    let event = json(events[0].event.bytes());
     let reports = &event["sensorElementList"][0]["sensorReport"];
     assert_eq!(
         event["epcList"][0],
@@ -208,7 +214,9 @@ fn more_goods_than_fit_make_further_events_with_the_same_readings() {
     let events = sensor::events(&rule(), 0, &[reading], &presence).expect("events");
     assert_eq!(events.len(), 2);
     assert_eq!(
-        json(events[1].bytes())["epcList"].as_array().map(Vec::len),
+        json(events[1].event.bytes())["epcList"]
+            .as_array()
+            .map(Vec::len),
         Some(1)
     );
 }
@@ -238,17 +246,20 @@ proptest! {
             let uri = format!("https://id.gs1.org/01/09521001000017/21/{serial:020}");
             presence.restore(super::presence::Item { uri, amount: None });
         }
-        for event in sensor::events(&rule(), zone, &readings, &presence).expect("valid") {
-            let again = Event::parse(event.bytes().to_vec());
-            prop_assert_eq!(again.as_ref(), Ok(&event));
-            prop_assert_eq!(schemas::epcis::validate(&json(event.bytes())), Ok(()));
+        for made in sensor::events(&rule(), zone, &readings, &presence).expect("valid") {
+            let again = Event::parse(made.event.bytes().to_vec());
+            prop_assert_eq!(again.as_ref(), Ok(&made.event));
+            prop_assert_eq!(schemas::epcis::validate(&json(made.event.bytes())), Ok(()));
+            let alarm = |reading: &Reading| reading.good().is_some() && reading.is_alarm(&rule());
+            let alarms = readings.iter().any(alarm);
+            prop_assert_eq!(made.weight == Weight::LifeCycle, alarms);
         }
     }
 
     #[test]
     fn whatever_a_line_holds_it_is_an_event_or_a_reason(text in "\\PC{0,200}") {
         if let Ok(composed) = compose(text.as_bytes(), context()) {
-            prop_assert!(Event::parse(composed.event.into_bytes()).is_ok());
+            prop_assert!(Event::parse(composed.made.event.into_bytes()).is_ok());
         }
     }
 }

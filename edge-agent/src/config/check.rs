@@ -1,45 +1,47 @@
 //! From the file's text to a [`Config`]: types, ranges and GS1 keys, each refusal with its line.
 
-mod place;
-mod source;
+mod rule;
+mod uplink;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use schemas::statement::ClockState;
+use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
-use super::raw::{RawConfig, RawDevice, RawPeers, RawSource, RawUplink};
+use super::place::Place;
+use super::raw::{RawConfig, RawDevice, RawLed, RawOutbox, RawPeers};
 use super::{
-    Config, ConfigError, DeviceConfig, PEERS_MAX, PeersConfig, SOURCES_MAX, SourceConfig,
-    UplinkConfig,
+    ClockSetting, Config, ConfigError, DeviceConfig, OutboxConfig, PEERS_MAX, PeersConfig, source,
 };
-use place::Place;
-use source::check_source;
+use crate::identity::Algorithm;
+use uplink::check_uplink;
 
 /// Longest heartbeat in seconds (`registry.md` section 2, key 11).
 const HEARTBEAT_MAX_S: u64 = 31_536_000;
+/// Largest outbox in MiB: a terabyte.
+const OUTBOX_MAX_MIB: u64 = 1024 * 1024;
 /// Longest time between two comparisons with other gateways, in seconds: a day.
 const PEERS_INTERVAL_MAX_S: u64 = 86_400;
 
 pub(super) fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
     let at = Place { file, text };
-    let raw: RawConfig = schemas::config::parse(file, text)?;
-    if raw.sources.len() > SOURCES_MAX {
-        return Err(at.error(0..0, "source", format!("more than {SOURCES_MAX} sources")));
-    }
-    let sources = raw
-        .sources
-        .iter()
-        .map(|source| check_source(&at, source))
-        .collect::<Result<Vec<_>, _>>()?;
-    check_series(&at, &raw.sources, &sources)?;
+    let refused = |error: toml::de::Error| at.refused("", &error);
+    let mut table = DeTable::parse(text).map_err(refused)?;
+    let (written, mut sources) = source::take(&at, table.get_mut())?;
+    let raw = RawConfig::deserialize(Deserializer::from(table)).map_err(refused)?;
+    rule::attach(&at, &raw.rules, &written, &mut sources)?;
     Ok(Config {
         state: raw.state,
         log_level: log_level(&at, raw.log_level.as_ref())?,
         device: check_device(&at, &raw.device)?,
+        outbox: check_outbox(&at, &raw.outbox)?,
         uplink: check_uplink(&at, &raw.uplink)?,
         peers: check_peers(&at, raw.peers.as_ref())?,
+        page: check_page(&at, raw.page.as_ref())?,
+        led: check_led(&at, raw.led.as_ref())?,
         sources,
     })
 }
@@ -49,7 +51,7 @@ fn log_level(at: &Place<'_>, value: Option<&Spanned<String>>) -> Result<String, 
         return Ok("info".to_owned());
     };
     let text = at.text("log_level", value)?;
-    text.parse::<tracing_subscriber::EnvFilter>()
+    text.parse::<tracing_subscriber::filter::Targets>()
         .map_err(|error| at.error(value.span(), "log_level", error.to_string()))?;
     Ok(text)
 }
@@ -70,13 +72,20 @@ fn check_device(at: &Place<'_>, raw: &RawDevice) -> Result<DeviceConfig, ConfigE
         )?)),
         None => None,
     };
+    let key = match &raw.key {
+        Some(value) => at.key("device.key", value, |text| {
+            text.parse().map_err(str::to_owned)
+        })?,
+        None => Algorithm::default(),
+    };
     let clock = match &raw.clock {
         Some(value) => at.key("device.clock", value, |text| match text {
-            "synced" => Ok(ClockState::Synced),
-            "unsynced" => Ok(ClockState::Unsynced),
-            _ => Err("is neither \"synced\" nor \"unsynced\"".to_owned()),
+            "auto" => Ok(ClockSetting::Auto),
+            "synced" => Ok(ClockSetting::Synced),
+            "unsynced" => Ok(ClockSetting::Unsynced),
+            _ => Err("is neither \"auto\", \"synced\" nor \"unsynced\"".to_owned()),
         })?,
-        None => ClockState::Unsynced,
+        None => ClockSetting::Unsynced,
     };
     let time_zone_minutes = match &raw.time_zone {
         Some(value) => at.key("device.time_zone", value, |text| {
@@ -88,8 +97,46 @@ fn check_device(at: &Place<'_>, raw: &RawDevice) -> Result<DeviceConfig, ConfigE
     Ok(DeviceConfig {
         name,
         heartbeat,
+        key,
         clock,
         time_zone_minutes,
+    })
+}
+
+/// The page names sources and positions, and asks nobody who they are.
+fn check_page(
+    at: &Place<'_>,
+    raw: Option<&Spanned<String>>,
+) -> Result<Option<SocketAddr>, ConfigError> {
+    let Some(value) = raw else {
+        return Ok(None);
+    };
+    let address = at.key("page", value, |text| {
+        let address: SocketAddr = text.parse().map_err(|_| "is no address and port")?;
+        if address.ip().is_loopback() {
+            Ok(address)
+        } else {
+            Err(
+                "must be on loopback, for example 127.0.0.1:9465: it asks nobody who they are"
+                    .into(),
+            )
+        }
+    })?;
+    Ok(Some(address))
+}
+
+fn check_led(at: &Place<'_>, raw: Option<&RawLed>) -> Result<Option<PathBuf>, ConfigError> {
+    let path = raw.map(|raw| at.text("led.path", &raw.path));
+    Ok(path.transpose()?.map(PathBuf::from))
+}
+
+fn check_outbox(at: &Place<'_>, raw: &RawOutbox) -> Result<OutboxConfig, ConfigError> {
+    let mebibytes = match &raw.max_mib {
+        Some(value) => at.within("outbox.max_mib", value, 1..=OUTBOX_MAX_MIB)?,
+        None => 512,
+    };
+    Ok(OutboxConfig {
+        bytes_max: mebibytes * 1024 * 1024,
     })
 }
 
@@ -117,63 +164,4 @@ fn check_peers(at: &Place<'_>, raw: Option<&RawPeers>) -> Result<Option<PeersCon
         others: others.collect::<Result<_, _>>()?,
         interval: Duration::from_secs(interval),
     }))
-}
-
-fn check_uplink(at: &Place<'_>, raw: &RawUplink) -> Result<UplinkConfig, ConfigError> {
-    let broker = match &raw.broker {
-        Some(value) => Some(at.key("uplink.broker", value, |text| {
-            text.parse().map_err(str::to_owned)
-        })?),
-        None => None,
-    };
-    let in_flight = match &raw.in_flight {
-        Some(value) => at.within("uplink.in_flight", value, 1..=1024)?,
-        None => 32,
-    };
-    let back_off_min =
-        at.milliseconds("uplink.back_off_min_ms", raw.back_off_min_ms.as_ref(), 200)?;
-    let back_off_max = at.milliseconds(
-        "uplink.back_off_max_ms",
-        raw.back_off_max_ms.as_ref(),
-        30_000,
-    )?;
-    if let Some(value) = raw
-        .back_off_max_ms
-        .as_ref()
-        .filter(|_| back_off_max < back_off_min)
-    {
-        let problem = "is shorter than back_off_min_ms";
-        return Err(at.error(value.span(), "uplink.back_off_max_ms", problem));
-    }
-    Ok(UplinkConfig {
-        broker,
-        in_flight: u16::try_from(in_flight).unwrap_or(u16::MAX),
-        back_off_min,
-        back_off_max: back_off_max.max(back_off_min),
-        receipt_timeout: at.milliseconds(
-            "uplink.receipt_timeout_ms",
-            raw.receipt_timeout_ms.as_ref(),
-            30_000,
-        )?,
-    })
-}
-
-/// Two sources that would share a series or a file would mix up their positions.
-fn check_series(
-    at: &Place<'_>,
-    raw: &[Spanned<RawSource>],
-    sources: &[SourceConfig],
-) -> Result<(), ConfigError> {
-    let mut seen = std::collections::BTreeSet::new();
-    for (source, raw) in sources.iter().zip(raw) {
-        let (name, field) = match source {
-            SourceConfig::Modbus(modbus) => (modbus.rule.series(), "source.sensor"),
-            SourceConfig::Lines(lines) => (lines.path.display().to_string(), "source.path"),
-        };
-        if !seen.insert(name) {
-            let problem = "another source has the same sensor and measurement, or path";
-            return Err(at.error(raw.span(), field, problem));
-        }
-    }
-    Ok(())
 }

@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 
+use super::rule::raw::RawRule;
 use serde::Deserialize;
 use toml::Spanned;
 
-/// The whole file.
+/// The whole file but its sources, which [`super::source`] reads.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
@@ -16,10 +17,14 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub device: RawDevice,
     #[serde(default)]
+    pub outbox: RawOutbox,
+    #[serde(default)]
     pub uplink: RawUplink,
     pub peers: Option<RawPeers>,
-    #[serde(default, rename = "source")]
-    pub sources: Vec<Spanned<RawSource>>,
+    pub page: Option<Spanned<String>>,
+    pub led: Option<RawLed>,
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Spanned<RawRule>>,
 }
 
 /// `[device]`.
@@ -28,8 +33,16 @@ pub(super) struct RawConfig {
 pub(super) struct RawDevice {
     pub name: Option<Spanned<String>>,
     pub heartbeat_s: Option<Spanned<u64>>,
+    pub key: Option<Spanned<String>>,
     pub clock: Option<Spanned<String>>,
     pub time_zone: Option<Spanned<String>>,
+}
+
+/// `[outbox]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOutbox {
+    pub max_mib: Option<Spanned<u64>>,
 }
 
 /// `[uplink]`.
@@ -37,10 +50,20 @@ pub(super) struct RawDevice {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawUplink {
     pub broker: Option<Spanned<String>>,
+    pub brokers: Option<Spanned<Vec<Spanned<String>>>>,
+    pub return_after_s: Option<Spanned<u64>>,
+    pub platforms: Option<Spanned<Vec<Spanned<String>>>>,
     pub in_flight: Option<Spanned<u64>>,
     pub back_off_min_ms: Option<Spanned<u64>>,
     pub back_off_max_ms: Option<Spanned<u64>>,
     pub receipt_timeout_ms: Option<Spanned<u64>>,
+}
+
+/// `[led]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLed {
+    pub path: Spanned<String>,
 }
 
 /// `[peers]`.
@@ -50,83 +73,4 @@ pub(super) struct RawPeers {
     pub listen: Spanned<String>,
     pub others: Spanned<Vec<Spanned<String>>>,
     pub interval_s: Option<Spanned<u64>>,
-}
-
-/// One `[[source]]`: the fields of every type, because an internally tagged enum loses the place
-/// of its fields. [`RawSource::foreign`] refuses those that are not the type's.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSource {
-    #[serde(rename = "type")]
-    pub type_name: Spanned<String>,
-    pub place: Option<Spanned<String>>,
-    pub biz_location: Option<Spanned<String>>,
-    // modbus
-    pub address: Option<Spanned<String>>,
-    pub unit: Option<Spanned<u64>>,
-    pub table: Option<Spanned<String>>,
-    pub register: Option<Spanned<u64>>,
-    pub kind: Option<Spanned<String>>,
-    pub scale: Option<Spanned<f64>>,
-    pub time_register: Option<Spanned<u64>>,
-    pub interval_s: Option<Spanned<f64>>,
-    pub sensor: Option<Spanned<String>>,
-    pub measurement: Option<Spanned<String>>,
-    pub uom: Option<Spanned<String>>,
-    pub alarm_min: Option<Spanned<f64>>,
-    pub alarm_max: Option<Spanned<f64>>,
-    pub readings_per_event: Option<Spanned<u64>>,
-    pub step: Option<Spanned<String>>,
-    pub assumption: Option<Spanned<String>>,
-    // scan, file
-    pub path: Option<Spanned<String>>,
-    pub rejects: Option<Spanned<String>>,
-    pub poll_ms: Option<Spanned<u64>>,
-}
-
-impl RawSource {
-    /// Names and places of the fields given that only a source of type `modbus` has.
-    pub fn of_modbus(&self) -> Vec<(&'static str, std::ops::Range<usize>)> {
-        let fields = [
-            ("address", span(&self.address)),
-            ("unit", span(&self.unit)),
-            ("table", span(&self.table)),
-            ("register", span(&self.register)),
-            ("kind", span(&self.kind)),
-            ("scale", span(&self.scale)),
-            ("time_register", span(&self.time_register)),
-            ("interval_s", span(&self.interval_s)),
-            ("sensor", span(&self.sensor)),
-            ("measurement", span(&self.measurement)),
-            ("uom", span(&self.uom)),
-            ("alarm_min", span(&self.alarm_min)),
-            ("alarm_max", span(&self.alarm_max)),
-            ("readings_per_event", span(&self.readings_per_event)),
-            ("step", span(&self.step)),
-            ("assumption", span(&self.assumption)),
-        ];
-        given(fields)
-    }
-
-    /// The same for types `scan` and `file`.
-    pub fn of_lines(&self) -> Vec<(&'static str, std::ops::Range<usize>)> {
-        given([
-            ("path", span(&self.path)),
-            ("rejects", span(&self.rejects)),
-            ("poll_ms", span(&self.poll_ms)),
-        ])
-    }
-}
-
-fn span<T>(field: &Option<Spanned<T>>) -> Option<std::ops::Range<usize>> {
-    field.as_ref().map(Spanned::span)
-}
-
-fn given<const N: usize>(
-    fields: [(&'static str, Option<std::ops::Range<usize>>); N],
-) -> Vec<(&'static str, std::ops::Range<usize>)> {
-    fields
-        .into_iter()
-        .filter_map(|(name, at)| Some((name, at?)))
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! The platform's enrolment endpoints, as a client sees them.
 
-use schemas::enrol::Claim;
+use schemas::enrol::{Claim, Request};
 use schemas::hash::Hash;
 use serde::Deserialize;
 
@@ -19,12 +19,19 @@ pub(super) struct Platform {
 pub(super) struct Progress {
     pub state: String,
     pub reason: Option<String>,
+    request: Option<String>,
     draft: Option<String>,
     hmac: Option<Hash>,
     pub answer: Option<Answer>,
 }
 
 impl Progress {
+    /// kid of the key whose request the platform keeps under the claim, where it shows it.
+    pub fn asked_by(&self) -> Option<Hash> {
+        let bytes = schemas::b64::decode(self.request.as_deref()?)?;
+        Some(Request::parse(&bytes).ok()?.key.kid())
+    }
+
     /// The draft's payload and the organisation's proof.
     pub fn draft(&self) -> Result<(Vec<u8>, Hash), EnrolError> {
         let missing = || EnrolError::Draft("it is incomplete".to_owned());
@@ -87,7 +94,7 @@ impl Platform {
             .header("content-type", "application/octet-stream")
             .body(request);
         match read(sending).await {
-            // Handed in by an earlier run that broke off; the platform judges it by its progress.
+            // Handed in by an earlier run that broke off, or by another key: the progress tells.
             Err(EnrolError::Http(text)) if text.starts_with("409") => Ok(()),
             other => other.map(drop),
         }
@@ -105,7 +112,11 @@ impl Platform {
     pub async fn put_consent(&self, consent: &[u8; 64]) -> Result<(), EnrolError> {
         let url = format!("{}/v1/enrol/{}/consent", self.base, self.claim);
         let body = serde_json::json!({ "consent": schemas::b64::encode(consent) });
-        read(self.client.put(url).json(&body)).await.map(drop)
+        match read(self.client.put(url).json(&body)).await {
+            // An earlier run's consent to the same draft, of which the answer did not come back.
+            Err(EnrolError::Http(text)) if text.starts_with("409") => Ok(()),
+            other => other.map(drop),
+        }
     }
 }
 

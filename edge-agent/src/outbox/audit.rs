@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use schemas::hash::Hash;
-use schemas::key::PublicKey;
 use schemas::merkle;
 use schemas::receipt::Receipt;
 use schemas::statement::Statement;
@@ -12,7 +11,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use super::mirror::Mirror;
-use super::state::{event_columns, hash_column, number_column};
+use super::state::{event_columns, hash_column, number_column, whole_event};
 use super::{DATABASE_FILE, OutboxError, database};
 use crate::status::Head;
 use crate::trust::Trust;
@@ -26,6 +25,8 @@ pub struct Audit {
     pub notes: u64,
     /// Events whose leaves were recomputed.
     pub events: u64,
+    /// Events that no statement holds yet.
+    pub unsigned: u64,
     /// Receipts that verified.
     pub receipts: u64,
     /// End of the chain by the database.
@@ -38,7 +39,7 @@ pub struct Audit {
 ///
 /// # Errors
 /// [`OutboxError`] if the database cannot be read at all.
-pub async fn audit(state: &Path, key: &PublicKey, trust: &Trust) -> Result<Audit, OutboxError> {
+pub async fn audit(state: &Path, trust: &Trust) -> Result<Audit, OutboxError> {
     let path = state.join(DATABASE_FILE);
     let metadata = std::fs::metadata(&path);
     metadata.map_err(|source| OutboxError::Io {
@@ -47,7 +48,8 @@ pub async fn audit(state: &Path, key: &PublicKey, trust: &Trust) -> Result<Audit
     })?;
     let pool = database::readers(&path);
     let mut audit = Audit::default();
-    check_statements(&pool, key, trust, &mut audit).await?;
+    check_statements(&pool, trust, &mut audit).await?;
+    check_unsigned(&pool, &mut audit).await?;
     check_receipts(&pool, trust, &mut audit).await?;
     check_checkpoint(&pool, trust, &mut audit).await?;
     check_head_file(state, &mut audit);
@@ -57,12 +59,11 @@ pub async fn audit(state: &Path, key: &PublicKey, trust: &Trust) -> Result<Audit
 
 async fn check_statements(
     pool: &SqlitePool,
-    key: &PublicKey,
     trust: &Trust,
     audit: &mut Audit,
 ) -> Result<(), OutboxError> {
     let rows = sqlx::query(
-        "SELECT position, epoch, seq, id, bytes, receipt IS NULL FROM statements
+        "SELECT position, epoch, seq, id, bytes, receipt IS NULL, first, last FROM statements
          ORDER BY epoch, seq",
     )
     .fetch_all(pool)
@@ -74,14 +75,14 @@ async fn check_statements(
             seq: number_column(row, 2)?,
             id: hash_column(row, 3)?,
         };
-        if let Err(problem) = check_statement(pool, key, trust, row, &head, before, audit).await? {
+        if let Err(problem) = check_statement(pool, trust, row, &head, before, audit).await? {
             audit
                 .problems
                 .push(format!("statement {}/{}: {problem}", head.epoch, head.seq));
         }
         before = Some(head);
     }
-    let row = sqlx::query("SELECT epoch, seq, id FROM head")
+    let row = sqlx::query("SELECT epoch, seq, id FROM chain WHERE epoch IS NOT NULL")
         .fetch_optional(pool)
         .await?;
     if let Some(row) = row {
@@ -107,7 +108,6 @@ async fn check_statements(
 
 async fn check_statement(
     pool: &SqlitePool,
-    key: &PublicKey,
     trust: &Trust,
     row: &SqliteRow,
     head: &Head,
@@ -128,8 +128,10 @@ async fn check_statement(
             "its bytes are not what its id says",
         ),
         (
-            statement.verify(key).is_ok(),
-            "its signature is not of this device's key",
+            trust
+                .own_key(&statement.kid)
+                .is_some_and(|key| statement.verify(key).is_ok()),
+            "its signature is not of a key that this device has or had",
         ),
         (
             payload.position == head.position(),
@@ -153,22 +155,24 @@ async fn check_statement(
     if !waits {
         return Ok(Ok(()));
     }
-    check_bodies(pool, row.try_get(0)?, payload.count, payload.root, audit).await
+    check_bodies(pool, row, payload.count, payload.root, audit).await
 }
 
 /// Bodies are there until the receipt, and lead to the signed root.
 async fn check_bodies(
     pool: &SqlitePool,
-    position: i64,
+    row: &SqliteRow,
     count: u64,
     root: Hash,
     audit: &mut Audit,
 ) -> Result<Result<(), String>, OutboxError> {
-    let rows =
-        sqlx::query("SELECT source, salt, bytes FROM events WHERE statement = $1 ORDER BY number")
-            .bind(position)
-            .fetch_all(pool)
-            .await?;
+    let rows = sqlx::query(
+        "SELECT source, salt, bytes FROM events WHERE number BETWEEN $1 AND $2 ORDER BY number",
+    )
+    .bind(row.try_get::<i64, _>(6)?)
+    .bind(row.try_get::<i64, _>(7)?)
+    .fetch_all(pool)
+    .await?;
     let mut leaves = Vec::with_capacity(rows.len());
     for row in &rows {
         let (source, salt, bytes) = event_columns(row)?;
@@ -182,6 +186,25 @@ async fn check_bodies(
     }
     audit.events += count;
     Ok(Ok(()))
+}
+
+/// Events that wait to be signed are what their marks say.
+async fn check_unsigned(pool: &SqlitePool, audit: &mut Audit) -> Result<(), OutboxError> {
+    let rows = sqlx::query(
+        "SELECT source, salt, bytes, mark, number FROM events
+         WHERE number > (SELECT signed FROM chain) ORDER BY number",
+    )
+    .fetch_all(pool)
+    .await?;
+    for row in &rows {
+        audit.unsigned += 1;
+        if whole_event(row, row.try_get(3)?).is_none() {
+            let number = number_column(row, 4)?;
+            let problem = format!("unsigned event {number}: it was damaged on disk");
+            audit.problems.push(problem);
+        }
+    }
+    Ok(())
 }
 
 async fn check_receipts(

@@ -11,9 +11,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant as RealInstant;
 
 use super::mirror::Mirror;
+use super::pace::Pace;
 use super::state::{State, hash_column, number_column};
-use super::writer::Writer;
-use super::{DATABASE_FILE, Opening, Outbox, OutboxError, QUEUE_MAX, chain, database};
+use super::thin::Fill;
+use super::writer::{Writer, store_chain};
+use super::{DATABASE_FILE, Opening, Outbox, OutboxError, QUEUE_MAX, database, replace, rotation};
 use crate::status::Head;
 
 /// Held while an agent runs.
@@ -28,27 +30,26 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
     let lock = lock(&opening.state)?;
     let mirror = Mirror::new(&opening.state);
     let path = opening.state.join(DATABASE_FILE);
-    let (mut db, mut state, broken) = load(&path, &mirror).await?;
-    if let Some(broken) = broken {
-        tracing::error!(
-            reason = broken.reason,
-            epoch = broken.last.epoch + 1,
-            "the chain cannot be continued: a new epoch begins"
-        );
-        let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-        chain::begin_epoch(
-            &opening,
-            &mut transaction,
-            &mut state,
-            broken.last,
-            broken.reason,
-        )
-        .await?;
-        transaction.commit().await?;
+    let (mut db, mut state, broken) = load(&opening, &path, &mirror).await?;
+    if let Some(pages) = opening.pages_max {
+        database::limit(&mut db, pages).await?;
     }
+    if let Some(broken) = broken {
+        begin_anew(&opening, &mut db, &mut state, &broken).await?;
+    }
+    end_rotation(&opening, &mut db, &mut state).await?;
+    if let Some(head) = &state.head {
+        mirror
+            .write(head)
+            .map_err(|source| io(&opening.state, source))?;
+    }
+    let fill = Fill {
+        used: database::used(&mut db).await?,
+        max: opening.bytes_max,
+    };
     let (jobs, receiver) = mpsc::channel(QUEUE_MAX);
     let (newest, newest_seen) = watch::channel(state.newest);
-    let (status, status_seen) = watch::channel(state.status(""));
+    let (status, status_seen) = watch::channel(state.status("", fill));
     let outbox = Outbox {
         jobs,
         readers: database::readers(&path),
@@ -56,11 +57,6 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
         newest: newest_seen,
         status: status_seen,
     };
-    if let Some(head) = &state.head {
-        mirror
-            .write(head)
-            .map_err(|source| io(&opening.state, source))?;
-    }
     let mirrored = state.head;
     let writer = Writer {
         opening,
@@ -76,11 +72,50 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
         stale: false,
         folded: RealInstant::now(),
         released: true,
+        pace: Pace::new(RealInstant::now()),
+        fill,
     };
     Ok((outbox, tokio::spawn(writer.run())))
 }
 
-fn io(path: &Path, source: std::io::Error) -> OutboxError {
+/// The chain cannot go on where it was: a new epoch's note says why.
+async fn begin_anew(
+    opening: &Opening,
+    db: &mut SqliteConnection,
+    state: &mut State,
+    broken: &Broken,
+) -> Result<(), OutboxError> {
+    tracing::error!(
+        reason = broken.reason,
+        epoch = broken.last.epoch + 1,
+        "the chain cannot be continued: a new epoch begins"
+    );
+    let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+    let (last, reason) = (broken.last, broken.reason);
+    rotation::begin_epoch(opening, &mut transaction, state, last, reason).await?;
+    store_chain(&mut transaction, state).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// A power cut may have come between the new enrolment and the first word of the new key.
+async fn end_rotation(
+    opening: &Opening,
+    db: &mut SqliteConnection,
+    state: &mut State,
+) -> Result<(), OutboxError> {
+    let kid = opening.key.kid();
+    if state.last_word.is_none_or(|said| said.next != kid) {
+        return Ok(());
+    }
+    let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+    rotation::go_on_with_next(opening, &mut transaction, state).await?;
+    store_chain(&mut transaction, state).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+pub(super) fn io(path: &Path, source: std::io::Error) -> OutboxError {
     OutboxError::Io {
         path: path.to_owned(),
         source,
@@ -97,8 +132,8 @@ fn lock(state: &Path) -> Result<std::fs::File, OutboxError> {
     }
 }
 
-/// Why the chain cannot be continued, and the last statement that is known.
-#[derive(Debug, PartialEq, Eq)]
+/// Why the chain cannot be continued although the database is sound, and the last statement that is known.
+#[derive(Debug, PartialEq)]
 struct Broken {
     reason: &'static str,
     last: Head,
@@ -106,8 +141,10 @@ struct Broken {
 
 type Loaded = (SqliteConnection, State, Option<Broken>);
 
-async fn load(path: &Path, mirror: &Mirror) -> Result<Loaded, OutboxError> {
-    let remembered = mirror.read();
+async fn load(opening: &Opening, path: &Path, mirror: &Mirror) -> Result<Loaded, OutboxError> {
+    replace::finish(path).await?;
+    // Three may know where the chain ended: the file beside, the platform, the database.
+    let remembered = mirror.read().max_by_position(opening.known);
     if !path.exists() {
         let broken = match remembered {
             Some(last) => Some(Broken {
@@ -121,20 +158,22 @@ async fn load(path: &Path, mirror: &Mirror) -> Result<Loaded, OutboxError> {
     }
     match load_existing(path, remembered).await {
         Err(OutboxError::Damaged(problem)) => {
-            // Without the head file nothing is moved, so that the next start ends here again.
-            let last = remembered.ok_or(OutboxError::NothingKnown)?;
-            let aside = database::put_aside(path).map_err(|source| io(path, source))?;
-            tracing::error!(problem, aside = %aside.display(), "the outbox is damaged");
-            fresh(
-                path,
-                Some(Broken {
-                    reason: "the outbox was damaged",
-                    last,
-                }),
-            )
-            .await
+            tracing::error!(problem, "the outbox is damaged");
+            replace::replace(opening, path, remembered).await?;
+            load_existing(path, remembered).await
         }
         other => other,
+    }
+}
+
+/// The later of two ends of a chain.
+pub(super) trait MaxByPosition {
+    fn max_by_position(self, other: Self) -> Self;
+}
+
+impl MaxByPosition for Option<Head> {
+    fn max_by_position(self, other: Self) -> Self {
+        self.into_iter().chain(other).max_by_key(Head::position)
     }
 }
 
@@ -146,10 +185,45 @@ async fn fresh(path: &Path, broken: Option<Broken>) -> Result<Loaded, OutboxErro
 
 async fn load_existing(path: &Path, remembered: Option<Head>) -> Result<Loaded, OutboxError> {
     let mut db = database::open(path).await?;
+    check_rows(&mut db).await?;
     let state = State::load(&mut db).await?;
     let newest = newest_statement(&mut db).await?;
     let broken = judge(state.head, newest, remembered);
     Ok((db, state, broken))
+}
+
+/// What the rows say of each other: a flipped bit in a number is no damage to SQLite, and would
+/// make events unreachable without a word.
+async fn check_rows(db: &mut SqliteConnection) -> Result<(), OutboxError> {
+    const RULES: [(&str, &str); 4] = [
+        (
+            "SELECT NOT EXISTS (SELECT 1 FROM statements s WHERE receipt IS NULL AND events !=
+                 (SELECT count(*) FROM events e WHERE e.number BETWEEN s.first AND s.last))",
+            "a statement without a receipt has not the events that it says",
+        ),
+        (
+            "SELECT (SELECT count(*) FROM events WHERE number <= (SELECT signed FROM chain)) =
+                 (SELECT coalesce(sum(events), 0) FROM statements WHERE receipt IS NULL)",
+            "there are signed events of no statement",
+        ),
+        (
+            "SELECT NOT EXISTS (SELECT 1 FROM statements WHERE receipt IS NOT NULL
+                 AND receipt NOT IN (SELECT number FROM receipts))",
+            "a statement names a receipt that is not there",
+        ),
+        (
+            "SELECT coalesce((SELECT max(position) FROM statements), 0) <=
+                 (SELECT position FROM chain)",
+            "the newest statement is beyond the chain's end",
+        ),
+    ];
+    for (rule, broken) in RULES {
+        let holds: Option<bool> = sqlx::query_scalar(rule).fetch_one(&mut *db).await?;
+        if holds != Some(true) {
+            return Err(OutboxError::Damaged(broken.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// The newest statement that is kept, its id recomputed from its bytes.

@@ -1,46 +1,61 @@
--- The outbox, version 1. One writer; readers only look. Every table is STRICT.
+-- The outbox, version 3. One writer; readers only look. Every table is STRICT.
+-- What is written with every commit stands together in few pages: a page is the least that is
+-- written, and an SD card wears out by what is written.
 
--- End of the chain. Exactly one row once something has been signed.
-CREATE TABLE head (
+-- End of the chain (columns are null until something has been signed), and what a commit changes
+-- beside it. Exactly one row.
+CREATE TABLE chain (
     one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch INTEGER,
+    seq INTEGER,
+    id BLOB CHECK (id IS NULL OR length(id) = 32),
+    made INTEGER,
+    -- Place of the newest statement. It never returns, so that a cursor over it misses nothing.
+    position INTEGER NOT NULL DEFAULT 0,
+    -- Number of the newest event that a statement holds: those beyond it are unsigned.
+    signed INTEGER NOT NULL DEFAULT 0,
+    -- Number of the newest event that ever was.
+    newest INTEGER NOT NULL DEFAULT 0,
+    -- Counts since enrolment, as JSON.
+    counts TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+INSERT INTO chain (one) VALUES (1);
+
+-- Statements and notes as signed, until their inclusion has been verified.
+CREATE TABLE statements (
+    position INTEGER PRIMARY KEY,
     epoch INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     id BLOB NOT NULL CHECK (length(id) = 32),
-    made INTEGER NOT NULL
-) STRICT;
-
--- Statements and notes as signed, until their inclusion has been verified.
--- `position` never returns, so that a cursor over it misses nothing.
-CREATE TABLE statements (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    epoch INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
     bytes BLOB NOT NULL,
-    receipt INTEGER REFERENCES receipts (number),
-    deadline INTEGER,
-    included INTEGER NOT NULL DEFAULT 0,
-    late INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (epoch, seq)
+    -- Numbers of its events: `events` of them lie between the two, none for a note.
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    receipt INTEGER,
+    included INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX statements_waiting ON statements (position) WHERE receipt IS NULL;
-CREATE INDEX statements_receipt ON statements (receipt) WHERE receipt IS NOT NULL;
-CREATE INDEX statements_deadline ON statements (deadline) WHERE included = 0;
+CREATE INDEX statements_id ON statements (id);
 
--- Events, until the receipt for their statement. `statement` is null in the open one.
+-- Events, until the receipt for their statement. `life_cycle` is 0 for plain telemetry, which may be
+-- thinned when room runs out. `mark` is a hash over source, salt and bytes: what is unsigned has no
+-- signature that would show a flipped bit.
 CREATE TABLE events (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    statement INTEGER REFERENCES statements (position),
+    number INTEGER PRIMARY KEY,
     source INTEGER NOT NULL,
     salt BLOB NOT NULL CHECK (length(salt) = 16),
+    mark INTEGER NOT NULL,
+    life_cycle INTEGER NOT NULL DEFAULT 1,
     bytes BLOB NOT NULL
 ) STRICT;
-CREATE INDEX events_statement ON events (statement);
 
--- Receipts as signed, until no statement needs them.
+-- Receipts as signed, while statements that they name wait for their inclusion.
 CREATE TABLE receipts (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    late INTEGER NOT NULL DEFAULT 0,
+    waiting INTEGER NOT NULL,
     bytes BLOB NOT NULL
 ) STRICT;
 
@@ -78,6 +93,22 @@ CREATE TABLE readings (
     suspect INTEGER NOT NULL
 ) STRICT;
 
+-- What a rule knows of a series besides the readings that wait, as JSON (`compose::series`).
+CREATE TABLE series (
+    series TEXT PRIMARY KEY,
+    memory TEXT NOT NULL
+) STRICT;
+
+-- Scanned codes that no event holds yet: an open packing, a running recipe (`compose::desk`).
+CREATE TABLE scanned (
+    path TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (path, number)
+) STRICT;
+
 -- How far each scan file has been read, and a hash of its beginning, to notice another file.
 CREATE TABLE scans (
     path TEXT PRIMARY KEY,
@@ -87,8 +118,22 @@ CREATE TABLE scans (
     prefix_hash BLOB NOT NULL CHECK (length(prefix_hash) = 32)
 ) STRICT;
 
--- Counts since enrolment, as JSON.
-CREATE TABLE counters (
+-- The last word of the present key, while the next one is not in force. One row at most; nothing
+-- is signed while it is there.
+CREATE TABLE rotation (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    counts TEXT NOT NULL
+    next BLOB NOT NULL CHECK (length(next) = 32),
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    id BLOB NOT NULL CHECK (length(id) = 32)
+) STRICT;
+
+-- Notes that wait to be signed: `statement.md` section 3.1, kinds 2 and 3.
+CREATE TABLE held_notes (
+    number INTEGER PRIMARY KEY,
+    text TEXT NOT NULL,
+    sensor TEXT,
+    from_time INTEGER,
+    until_time INTEGER,
+    dropped INTEGER
 ) STRICT;

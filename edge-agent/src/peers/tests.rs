@@ -105,7 +105,11 @@ async fn found(own: Vec<u8>, theirs: Option<Vec<u8>>, fork: &'static str) -> (u6
     let (url, handle) = platform(fork).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let other = listener.local_addr().unwrap();
-    let serving = serve::run(listener, Arc::new(Fixed(theirs)), shutdown.clone());
+    let serving = crate::serve::run(
+        listener,
+        Arc::new(serve::Seen(Arc::new(Fixed(theirs)))),
+        shutdown.clone(),
+    );
     let serving = tokio::spawn(serving);
     let config = PeersConfig {
         listen: ([127, 0, 0, 1], 0).into(),

@@ -8,7 +8,6 @@
 //! logged with its number and reason, copied to the rejects file, and skipped.
 
 mod follow;
-mod rejects;
 
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
@@ -16,22 +15,33 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::follow::{Chunk, FileFollower, FollowError, PipeFollower};
-use self::rejects::{Reject, Rejects};
-use super::{Source, SourceContext, until_stored};
+use super::rejects::{Reject, Rejects};
+use super::{Faults, Source, SourceContext, Trouble, until_stored};
+use crate::compose::desk::{Desk, Kept, Taken};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::LinesConfig;
-use crate::outbox::{OutboxError, ScanBatch};
+use crate::outbox::{OutboxError, ScanBatch, ScanPosition};
 
 /// Most lines handed over at once.
 const LINES_PER_BATCH: usize = 64;
 /// Wait after the file could not be read.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
+/// Where a file ends: behind its last whole line.
+pub(crate) fn end_of_file(path: &std::path::Path) -> std::io::Result<ScanPosition> {
+    follow::end(path)
+}
+
 /// One scan file or pipe.
 pub struct ScanSource {
     config: LinesConfig,
     time_zone_minutes: i32,
     rejects: Rejects,
+    faults: Faults,
+    /// Bare codes by the source's rules.
+    desk: Desk,
+    /// Where the outbox stood, and which codes it kept, when the desk was last the same.
+    stored: Option<(ScanPosition, Vec<Kept>)>,
 }
 
 enum Follower {
@@ -46,9 +56,19 @@ impl Source for ScanSource {
         let mut done: Option<super::CatchUp> = None;
         loop {
             let wait = match self.catch_up(&context, &mut follower).await {
-                Ok(()) => self.config.poll,
+                Ok(()) => {
+                    self.faults.over(&context, context.clock.now()).await;
+                    self.config.poll
+                }
+                Err(FollowError::Outbox(error)) => {
+                    tracing::warn!(path = %self.config.path.display(), error, "not read");
+                    TROUBLE_WAIT
+                }
                 Err(error) => {
-                    tracing::warn!(path = %self.config.path.display(), %error, "scans are not read");
+                    let trouble = Trouble::new(error.to_string(), error.remedy());
+                    self.faults
+                        .begins(&context, context.clock.now(), &trouble)
+                        .await;
                     follower = None;
                     TROUBLE_WAIT
                 }
@@ -71,7 +91,11 @@ impl ScanSource {
     #[must_use]
     pub fn new(config: LinesConfig, time_zone_minutes: i32) -> Self {
         let rejects = Rejects::new(config.rejects.clone());
+        let desk = Desk::new(config.rules.clone(), time_zone_minutes);
         Self {
+            faults: Faults::new(config.path.display().to_string()),
+            desk,
+            stored: None,
             config,
             time_zone_minutes,
             rejects,
@@ -94,20 +118,73 @@ impl ScanSource {
                 Err(OutboxError::Closed) => return Ok(()),
                 Err(error) => return Err(FollowError::Outbox(error.to_string())),
             };
+            let restored = self.restore(context, &from).await?;
+            if !restored.is_empty() {
+                self.hand_over(context, &from, &from, restored).await?;
+                continue;
+            }
             let Some(chunk) = self.next_chunk(follower, &from)? else {
-                return Ok(());
+                let expired = Composing::from(self.desk.expire(context.clock.now()));
+                if expired.is_empty() {
+                    return Ok(());
+                }
+                self.hand_over(context, &from, &from, expired).await?;
+                continue;
             };
-            let (events, bad_lines) = self.compose(context, &chunk)?;
-            let (path, to) = (self.name(), chunk.to);
-            let make = || ScanBatch {
-                path: path.clone(),
-                from: from.clone(),
-                to: to.clone(),
-                source: self.config.source,
-                events: events.clone(),
-                bad_lines,
-            };
-            until_stored(&context.shutdown, || context.outbox.scan(make())).await;
+            let composing = self.compose(context, &chunk);
+            self.hand_over(context, &from, &chunk.to, composing).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the codes that the outbox has kept on the desk again, where it does not hold them.
+    async fn restore(
+        &mut self,
+        context: &SourceContext,
+        from: &ScanPosition,
+    ) -> Result<Composing, FollowError> {
+        if self.stored.as_ref().is_some_and(|(known, _)| known == from) {
+            return Ok(Composing::default());
+        }
+        let kept = context.outbox.kept_codes(&self.name()).await;
+        let kept = kept.map_err(|error| FollowError::Outbox(error.to_string()))?;
+        self.stored = Some((from.clone(), kept.clone()));
+        Ok(self.desk.restore(kept).into())
+    }
+
+    /// Bad lines into the rejects file, then all else into the outbox.
+    async fn hand_over(
+        &mut self,
+        context: &SourceContext,
+        from: &ScanPosition,
+        to: &ScanPosition,
+        composing: Composing,
+    ) -> Result<(), FollowError> {
+        let Composing { events, bad } = composing;
+        let before = self.stored.take().map(|(_, kept)| kept).unwrap_or_default();
+        for reject in &bad {
+            let (line, reason) = (reject.line, &reject.reason);
+            tracing::warn!(path = %self.config.path.display(), line, reason, "bad scan line");
+        }
+        self.rejects.append(&bad).map_err(FollowError::Rejects)?;
+        let path = self.name();
+        let kept = self.desk.changes(&before);
+        let make = || ScanBatch {
+            path: path.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            source: self.config.source,
+            events: events.clone(),
+            bad_lines: bad.len() as u64,
+            kept: kept.clone(),
+        };
+        if until_stored(&context.shutdown, || context.outbox.scan(make())).await {
+            self.stored = Some((to.clone(), self.desk.kept()));
+            let (good, rejected) = (events.len() as u64, bad.len() as u64);
+            let newest = format!("up to line {}", to.line);
+            let newest = (good > 0).then_some(newest.as_str());
+            let now = context.clock.now();
+            context.board.scanned(now, good, rejected, newest);
         }
         Ok(())
     }
@@ -116,7 +193,7 @@ impl ScanSource {
     fn next_chunk(
         &self,
         follower: &mut Option<Follower>,
-        from: &crate::outbox::ScanPosition,
+        from: &ScanPosition,
     ) -> Result<Option<Chunk>, FollowError> {
         if follower.is_none() {
             let path = &self.config.path;
@@ -136,33 +213,70 @@ impl ScanSource {
         }
     }
 
-    fn compose(
-        &mut self,
-        context: &SourceContext,
-        chunk: &Chunk,
-    ) -> Result<(Vec<Composed>, u64), FollowError> {
+    fn compose(&mut self, context: &SourceContext, chunk: &Chunk) -> Composing {
+        let now = context.clock.now();
         let line_context = LineContext {
             place: &self.config.place,
             biz_location: self.config.biz_location.as_deref(),
             time_zone_minutes: self.time_zone_minutes,
-            now: context.clock.now(),
+            now,
         };
-        let (mut events, mut bad) = (Vec::new(), Vec::new());
+        let mut composing = Composing::default();
         for (number, bytes) in &chunk.lines {
             // An empty line is a separator, not a mistake.
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
+            if self.desk.takes(bytes) {
+                let taken = match std::str::from_utf8(bytes) {
+                    Ok(code) => self.desk.take(*number, code, now).into(),
+                    Err(_) => Composing::bad(*number, "not UTF-8".to_owned(), bytes),
+                };
+                composing.and(taken);
+                continue;
+            }
             match line::compose(bytes, line_context) {
-                Ok(composed) => events.push(composed),
-                Err(reason) => bad.push(Reject::new(*number, reason.to_string(), bytes)),
+                Ok(composed) => composing.events.push(composed),
+                Err(reason) => composing.and(Composing::bad(*number, reason.to_string(), bytes)),
             }
         }
-        for reject in &bad {
-            let (line, reason) = (reject.line, &reject.reason);
-            tracing::warn!(path = %self.config.path.display(), line, reason, "bad scan line");
+        composing
+    }
+}
+
+/// What came of some lines.
+#[derive(Default)]
+struct Composing {
+    events: Vec<Composed>,
+    bad: Vec<Reject>,
+}
+
+impl Composing {
+    fn bad(line: u64, reason: String, bytes: &[u8]) -> Self {
+        Self {
+            events: Vec::new(),
+            bad: vec![Reject::new(line, reason, bytes)],
         }
-        self.rejects.append(&bad).map_err(FollowError::Rejects)?;
-        Ok((events, bad.len() as u64))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.bad.is_empty()
+    }
+
+    fn and(&mut self, more: Self) {
+        self.events.extend(more.events);
+        self.bad.extend(more.bad);
+    }
+}
+
+impl From<Taken> for Composing {
+    fn from(taken: Taken) -> Self {
+        let reject = |refused: crate::compose::desk::Refused| {
+            Reject::new(refused.line, refused.reason, refused.text.as_bytes())
+        };
+        Self {
+            events: taken.events,
+            bad: taken.refused.into_iter().map(reject).collect(),
+        }
     }
 }

@@ -25,6 +25,11 @@ impl BackOff {
         self.current = self.min;
     }
 
+    /// The next wait is the longest one.
+    pub const fn lengthen(&mut self) {
+        self.current = self.max;
+    }
+
     /// Between half and the whole of the current wait, which then doubles.
     pub fn next(&mut self) -> Duration {
         // Without randomness the longest wait is as good.
@@ -51,5 +56,7 @@ mod tests {
         }
         back_off.reset();
         assert!(back_off.next() <= min);
+        back_off.lengthen();
+        assert!(back_off.next() >= max / 2);
     }
 }

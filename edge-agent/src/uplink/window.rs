@@ -49,6 +49,14 @@ impl Window {
         self.slots.push_back(Slot::default());
     }
 
+    /// One of the queued messages will not leave. Which one is all the same: they have no packet
+    /// ids yet and leave in their order.
+    pub fn withdrawn(&mut self) {
+        if let Some(place) = self.slots.iter().rposition(|slot| slot.packet.is_none()) {
+            self.slots.remove(place);
+        }
+    }
+
     /// The oldest queued message has left under this packet id: the client keeps their order.
     pub fn left(&mut self, packet: u16) {
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.packet.is_none()) {
@@ -111,6 +119,24 @@ mod tests {
             window.acknowledged(packet);
         }
         assert_eq!(window.room(), 4);
+    }
+
+    #[test]
+    fn what_is_not_sent_after_all_leaves_its_place() {
+        let mut window = opened(3);
+        window.queued();
+        window.queued();
+        window.left(1);
+        window.withdrawn();
+        assert_eq!(window.room(), 2);
+        window.withdrawn();
+        assert_eq!(
+            window.room(),
+            2,
+            "what has left stays until it is acknowledged"
+        );
+        window.acknowledged(1);
+        assert_eq!(window.room(), 3);
     }
 
     #[test]

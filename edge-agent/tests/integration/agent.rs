@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_agent::{Config, Handle, RunError, Status};
+use edge_agent::{Config, Handle, RunError, State, Status};
 use schemas::statement::Note;
 use schemas::time::{Clock, Instant, Sleep};
 use tokio::sync::watch;
@@ -17,19 +17,24 @@ use crate::platform::Platform;
 use crate::world::{PLACE, SENSOR, World};
 
 const START: i64 = 1_795_000_021;
-const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A clock that only the test moves.
-struct TestClock(watch::Sender<Instant>);
+pub struct TestClock(watch::Sender<Instant>);
 
 impl TestClock {
-    fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         Arc::new(Self(watch::channel(Instant::from_seconds(START)).0))
     }
 
-    fn advance(&self, seconds: u64) {
+    pub fn advance(&self, seconds: u64) {
         self.0
             .send_modify(|now| *now = *now + Duration::from_secs(seconds));
+    }
+
+    /// Somebody sets it, forward or back.
+    fn set(&self, seconds: i64) {
+        self.0.send_replace(Instant::from_seconds(seconds));
     }
 }
 
@@ -48,17 +53,20 @@ impl Clock for TestClock {
     }
 }
 
-struct Site {
-    folder: tempfile::TempDir,
-    broker: Broker,
-    clock: Arc<TestClock>,
-    sources: String,
+pub struct Site {
+    pub folder: tempfile::TempDir,
+    pub broker: Broker,
+    pub clock: Arc<TestClock>,
+    pub sources: String,
+    /// Lines of `[uplink]`.
+    pub uplink: String,
 }
 
 impl Site {
-    async fn new(world: World, faults: Faults) -> Self {
+    pub async fn new(world: World, faults: Faults) -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let device = edge_agent::identity::load_or_make(&folder.path().join("state")).expect("key");
+        let state = folder.path().join("state");
+        let device = edge_agent::identity::load_or_make(&state, Default::default()).expect("key");
         let platform = Platform::new(world, device.public());
         let broker = Broker::start(platform, faults).await;
         let state = folder.path().join("state");
@@ -68,14 +76,15 @@ impl Site {
             broker,
             clock: TestClock::new(),
             sources: String::new(),
+            uplink: String::new(),
         }
     }
 
-    fn scans(&self) -> PathBuf {
+    pub fn scans(&self) -> PathBuf {
         self.folder.path().join("scans.jsonl")
     }
 
-    fn add_scan(&mut self) {
+    pub fn add_scan(&mut self) {
         let path = self.scans();
         self.sources += &format!(
             "[[source]]\ntype = \"scan\"\npath = \"{}\"\nplace = \"{PLACE}\"\npoll_ms = 20\n",
@@ -91,24 +100,25 @@ impl Site {
         );
     }
 
-    fn config(&self) -> Config {
+    pub fn config(&self) -> Config {
         let state = self.folder.path().join("state");
         let text = format!(
             "state = \"{}\"\n[uplink]\nback_off_min_ms = 5\nback_off_max_ms = 20\n\
-             receipt_timeout_ms = 300\n{}",
+             receipt_timeout_ms = 300\n{}{}",
             state.display(),
+            self.uplink,
             self.sources
         );
         Config::parse("test.toml", &text).expect("config")
     }
 
-    async fn start(&self) -> (Handle, CancellationToken) {
+    pub async fn start(&self) -> (Handle, CancellationToken) {
         let shutdown = CancellationToken::new();
         let run = edge_agent::run(self.config(), self.clock.clone(), shutdown.clone());
         (run.await.expect("running"), shutdown)
     }
 
-    fn append(&self, lines: &[&str]) {
+    pub fn append(&self, lines: &[&str]) {
         let mut file = std::fs::OpenOptions::new()
             .append(true)
             .create(true)
@@ -120,7 +130,7 @@ impl Site {
     }
 }
 
-async fn until(handle: &Handle, what: impl FnMut(&Status) -> bool) -> Status {
+pub async fn until(handle: &Handle, what: impl FnMut(&Status) -> bool) -> Status {
     let mut status = handle.status();
     let waiting = tokio::time::timeout(DEADLINE, status.wait_for(what)).await;
     waiting
@@ -129,12 +139,12 @@ async fn until(handle: &Handle, what: impl FnMut(&Status) -> bool) -> Status {
         .clone()
 }
 
-async fn taken_over(handle: &Handle) {
+pub async fn taken_over(handle: &Handle) {
     let waiting = tokio::time::timeout(DEADLINE, handle.taken_over()).await;
     assert!(waiting.unwrap_or_else(|_| panic!("too late: {:?}", handle.snapshot())));
 }
 
-async fn stop(handle: Handle, shutdown: CancellationToken) {
+pub async fn stop(handle: Handle, shutdown: CancellationToken) {
     shutdown.cancel();
     tokio::time::timeout(DEADLINE, handle.join())
         .await
@@ -142,7 +152,7 @@ async fn stop(handle: Handle, shutdown: CancellationToken) {
         .expect("no panic");
 }
 
-fn storing(serial: u32) -> String {
+pub fn storing(serial: u32) -> String {
     format!(r#"{{"step":"storing","items":["(01)09521001000017(21)S{serial}"]}}"#)
 }
 
@@ -356,6 +366,46 @@ async fn silence_is_broken_by_heartbeats_on_the_clock() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_silences_nobody() {
+    const MINUTE: i64 = 1_795_000_080;
+    let world = World {
+        heartbeat: 600,
+        ..World::new()
+    };
+    let mut site = Site::new(world, Faults::default()).await;
+    let registers = Registers::default();
+    registers.set(7, &[42]);
+    let (address, _device) = modbus::serve(registers, ([127, 0, 0, 1], 0).into()).await;
+    site.add_modbus(address, "register = 7\nkind = \"i16\"\nscale = 0.1");
+    let (handle, shutdown) = site.start().await;
+    for (reading, seconds) in [(1, MINUTE), (2, MINUTE + 36_000), (3, MINUTE)] {
+        site.clock.set(seconds);
+        until(&handle, |status| status.readings == reading).await;
+    }
+    taken_over(&handle).await;
+    stop(handle, shutdown).await;
+    site.broker.with(|shared| shared.platform.check_chain());
+}
+
+#[tokio::test]
+async fn heartbeats_go_on_when_the_clock_is_set_back() {
+    let world = World {
+        heartbeat: 600,
+        ..World::new()
+    };
+    let site = Site::new(world, Faults::default()).await;
+    let (handle, shutdown) = site.start().await;
+    let beats = [(1, 36_000), (2, 0), (3, 301), (4, 602)];
+    for (beat, later) in beats {
+        site.clock.set(START + later);
+        until(&handle, |status| status.notes_made == beat).await;
+    }
+    taken_over(&handle).await;
+    stop(handle, shutdown).await;
+    site.broker.with(|shared| shared.platform.check_chain());
+}
+
+#[tokio::test]
 async fn what_the_record_does_not_allow_is_refused_at_the_start() {
     let mut site = Site::new(World::new(), Faults::default()).await;
     site.add_scan();
@@ -418,4 +468,30 @@ async fn an_inclusion_that_never_came_is_asked_for_after_its_deadline() {
     taken_over(&handle).await;
     assert_eq!(handle.snapshot().alarms, 0);
     stop(handle, shutdown).await;
+}
+
+#[tokio::test]
+async fn a_session_that_somebody_takes_over_is_shown_and_nothing_is_lost() {
+    let faults = Faults {
+        take_over: 2,
+        ..Faults::default()
+    };
+    let mut site = Site::new(World::new(), faults).await;
+    site.add_scan();
+    let (handle, shutdown) = site.start().await;
+    let lines: Vec<String> = (0..4).map(storing).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    site.append(&lines);
+    until(&handle, |status| {
+        status.strangers == 2 && status.alarms == 2
+    })
+    .await;
+    let states = edge_agent::state::states(&handle.snapshot());
+    assert_eq!(states[0], State::CopiedKey);
+    assert!(!states.contains(&State::Unverified), "{states:?}");
+    until(&handle, |status| status.events_made == 4).await;
+    handle.flush().await.expect("flush");
+    taken_over(&handle).await;
+    stop(handle, shutdown).await;
+    assert_eq!(site.broker.with(|shared| shared.platform.events().len()), 4);
 }

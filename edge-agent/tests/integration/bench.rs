@@ -6,10 +6,9 @@ use std::sync::Arc;
 use edge_agent::SystemClock;
 use edge_agent::compose::line::{LineContext, compose};
 use edge_agent::compose::sensor::Reading;
-use edge_agent::config::SensorRule;
+use edge_agent::config::{SensorRule, Telemetry};
 use edge_agent::outbox::{self, Opening, Outbox, ScanBatch, ScanPosition, audit};
 use schemas::event::Source;
-use schemas::key::SecretKey;
 use schemas::statement::{ClockState, Statement};
 use schemas::time::Clock;
 use tokio::task::JoinHandle;
@@ -22,6 +21,8 @@ pub fn rule(readings_per_event: usize) -> SensorRule {
         sensor: SENSOR.to_owned(),
         measurement: "Temperature".to_owned(),
         uom: "CEL".to_owned(),
+        component: None,
+        reference_system: None,
         alarm_min: None,
         alarm_max: Some(8.0),
         readings_per_event,
@@ -29,6 +30,9 @@ pub fn rule(readings_per_event: usize) -> SensorRule {
         biz_location: None,
         step: "sensor_reporting".to_owned(),
         assumption: None,
+        interval: None,
+        telemetry: Telemetry::Batch,
+        excursion: None,
     }
 }
 
@@ -36,29 +40,33 @@ pub struct Bench {
     _folder: tempfile::TempDir,
     pub opening: Opening,
     pub platform: Platform,
-    key: SecretKey,
 }
 
 impl Bench {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let world = World::new();
-        let (key, trust) = world.enrol(folder.path(), "mqtt://127.0.0.1:1");
+        let state = folder.path().join("state");
+        let (key, trust) = world.enrol(&state, "mqtt://127.0.0.1:1");
+        let public = key.public();
         let opening = Opening {
-            state: folder.path().to_owned(),
-            key: key.clone(),
+            state,
+            key,
             trust,
             clock: Arc::new(SystemClock),
-            clock_state: ClockState::Synced,
+            clock_state: edge_agent::clock::fixed(ClockState::Synced),
             rules: vec![rule(2)],
             time_zone_minutes: 0,
+            pages_max: None,
+            paced: true,
+            bytes_max: None,
+            known: None,
         };
-        let platform = Platform::new(world, key.public());
+        let platform = Platform::new(world, public);
         Self {
             _folder: folder,
             opening,
             platform,
-            key,
         }
     }
 
@@ -80,10 +88,8 @@ impl Bench {
     }
 
     pub async fn audit(&self) -> audit::Audit {
-        let key = self.key.public();
-        audit::audit(self.state(), &key, &self.opening.trust)
-            .await
-            .expect("audit")
+        let audited = audit::audit(self.state(), &self.opening.trust);
+        audited.await.expect("audit")
     }
 }
 
@@ -116,6 +122,15 @@ pub async fn kill((outbox, writer): (Outbox, JoinHandle<()>)) {
     drop(outbox);
 }
 
+/// Bytes that this process has handed to the storage below the page cache.
+pub fn written_bytes() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").expect("/proc/self/io");
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    line.expect("write_bytes").parse().expect("a number")
+}
+
 pub fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
     let context = LineContext {
         place: PLACE,
@@ -137,5 +152,6 @@ pub fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
         source: Source::Scan,
         events,
         bad_lines: 0,
+        kept: None,
     }
 }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, ConnectReturnCode, Packet, PingResp, PubAck, Publish, SubAck, SubscribeReasonCode,
+    ConnAck, ConnAckProperties, ConnectReturnCode, Disconnect, DisconnectProperties,
+    DisconnectReasonCode, Packet, PingResp, PubAck, PubAckReason, Publish, SubAck,
+    SubscribeReasonCode,
 };
 use rumqttc::v5::mqttbytes::{Error, QoS};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,8 +25,22 @@ pub struct Faults {
     pub lose: u64,
     /// So many receipts are never sent.
     pub withhold: u64,
+    /// So many connections end at their first publish, because another client has this one's id.
+    pub take_over: u64,
     /// Inclusions are never sent, as when a broker has lost its queue.
     pub withhold_inclusions: bool,
+    /// Every log-in is refused for this reason.
+    pub refuse: Option<ConnectReturnCode>,
+    /// The receipt topic is refused.
+    pub refuse_topic: bool,
+    /// Every publish is answered so, and not taken.
+    pub puback: Option<PubAckReason>,
+    /// So many connections are ended for this reason when they subscribe.
+    pub disconnect: Option<(u64, DisconnectReasonCode)>,
+    /// Publishes are neither answered nor taken.
+    pub hang: bool,
+    /// The broker's own limit of a packet.
+    pub packet_max: Option<u32>,
 }
 
 pub struct Shared {
@@ -107,6 +123,8 @@ impl Connection {
                     Ok(count) if count > 0 => {}
                     _ => return,
                 },
+                // A DISCONNECT without reason has no body, which this reader does not know.
+                Err(Error::PayloadRequired) => return,
                 Err(error) => panic!("a packet that is none: {error:?}"),
             }
         }
@@ -118,12 +136,19 @@ impl Connection {
             Packet::Connect(connect, _, login) => {
                 assert!(!connect.clean_start);
                 assert_eq!(login.expect("login").username, "qinghe/line-1");
-                let code = ConnectReturnCode::Success;
+                let (code, packet_max) = self.broker.with(|shared| {
+                    let code = shared.faults.refuse;
+                    let code = code.unwrap_or(ConnectReturnCode::Success);
+                    (code, shared.faults.packet_max)
+                });
                 let connack = ConnAck {
-                    session_present: true,
+                    session_present: code == ConnectReturnCode::Success,
                     code,
-                    properties: None,
+                    properties: packet_max.map(limited),
                 };
+                if code != ConnectReturnCode::Success {
+                    return Some(vec![Packet::ConnAck(connack)]);
+                }
                 let again = self.broker.with(|shared| {
                     shared
                         .session
@@ -138,11 +163,21 @@ impl Connection {
                 )
             }
             Packet::Subscribe(subscribe) => {
-                assert_eq!(
-                    subscribe.filters[0].path,
-                    "tracebond/v1/qinghe/line-1/receipt"
-                );
-                let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)];
+                let own = "tracebond/v1/qinghe/line-1/receipt";
+                let is_own = subscribe.filters[0].path == own;
+                let ended = self.broker.with(|shared| {
+                    let (left, code) = shared.faults.disconnect.as_mut()?;
+                    *left = left.checked_sub(1)?;
+                    Some(*code)
+                });
+                if let Some(code) = ended {
+                    return Some(vec![farewell(code)]);
+                }
+                let code = match self.broker.with(|shared| shared.faults.refuse_topic) {
+                    false if is_own => SubscribeReasonCode::Success(QoS::AtLeastOnce),
+                    _ => SubscribeReasonCode::NotAuthorized,
+                };
+                let return_codes = vec![code];
                 let pkid = subscribe.pkid;
                 Some(vec![Packet::SubAck(SubAck {
                     pkid,
@@ -165,6 +200,11 @@ impl Connection {
         assert_eq!(&publish.topic[..], b"tracebond/v1/qinghe/line-1/capture");
         let broker = self.broker.clone();
         broker.with(|shared| {
+            if shared.faults.take_over > 0 {
+                shared.faults.take_over -= 1;
+                let reason = DisconnectReasonCode::SessionTakenOver;
+                return Some(vec![farewell(reason)]);
+            }
             shared.publishes += 1;
             if shared
                 .faults
@@ -172,6 +212,14 @@ impl Connection {
                 .is_some_and(|every| shared.publishes.is_multiple_of(every))
             {
                 return None;
+            }
+            if shared.faults.hang {
+                return Some(Vec::new());
+            }
+            if let Some(reason) = shared.faults.puback {
+                let mut ack = PubAck::new(publish.pkid, None);
+                ack.reason = reason;
+                return Some(vec![Packet::PubAck(ack)]);
             }
             let mut answers = vec![Packet::PubAck(PubAck::new(publish.pkid, None))];
             if shared.faults.lose > 0 {
@@ -193,6 +241,40 @@ impl Connection {
             }
             Some(answers)
         })
+    }
+}
+
+fn farewell(code: DisconnectReasonCode) -> Packet {
+    let mut farewell = Disconnect::new(code);
+    // Without properties, the library writes a byte too many.
+    farewell.properties = Some(DisconnectProperties {
+        session_expiry_interval: None,
+        reason_string: Some("for a test".to_owned()),
+        user_properties: Vec::new(),
+        server_reference: None,
+    });
+    Packet::Disconnect(farewell)
+}
+
+fn limited(packet_max: u32) -> ConnAckProperties {
+    ConnAckProperties {
+        session_expiry_interval: None,
+        receive_max: None,
+        max_qos: None,
+        retain_available: None,
+        max_packet_size: Some(packet_max),
+        assigned_client_identifier: None,
+        topic_alias_max: None,
+        reason_string: None,
+        user_properties: Vec::new(),
+        wildcard_subscription_available: None,
+        subscription_identifiers_available: None,
+        shared_subscription_available: None,
+        server_keep_alive: None,
+        response_information: None,
+        server_reference: None,
+        authentication_method: None,
+        authentication_data: None,
     }
 }
 

@@ -19,6 +19,19 @@ use serde_json::{Value, json};
 
 use crate::world::{World, slug};
 
+/// A state directory that is not there yet.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("folder"))
+    }
+
+    fn state(&self) -> std::path::PathBuf {
+        self.0.path().join("state")
+    }
+}
+
 /// What the organisation and the platform do wrong.
 #[derive(Default, Clone, Copy, PartialEq)]
 enum Wrong {
@@ -29,6 +42,7 @@ enum Wrong {
     RecordAfterConsent,
     Registrar,
     Refusal,
+    OtherKey,
 }
 
 struct Office {
@@ -81,6 +95,13 @@ async fn progress(State(office): State<Shared>, Path(_): Path<String>) -> Json<V
     let mut office = office.lock().expect("lock");
     if office.wrong == Wrong::Refusal {
         return Json(json!({ "state": "refused", "reason": "nobody knows this gateway" }));
+    }
+    if office.wrong == Wrong::OtherKey {
+        // Somebody else has used the claim first: the platform keeps their request.
+        let other = schemas::key::SecretKey::from_seed(&[77; 32]);
+        let request = Request::sign(&office.claim, &other, &slug("line-1"), &[5; 32]);
+        let request = b64::encode(&request.expect("request"));
+        return Json(json!({ "state": "waiting", "request": request }));
     }
     if office.admitted {
         return Json(json!({ "state": "admitted", "answer": answer(&office) }));
@@ -183,9 +204,9 @@ fn new_office(world: World, claim: &Claim, wrong: Wrong, ca: String) -> Shared {
 
 async fn try_enrol(wrong: Wrong) -> Result<Enrolment, EnrolError> {
     let (_office, claim) = office(wrong).await;
-    let folder = tempfile::tempdir().expect("folder");
-    let outcome = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await;
-    let stored = Enrolment::load(folder.path()).expect("readable");
+    let folder = Folder::new();
+    let outcome = enrol(&folder.state(), &slug("line-1"), &claim, |_| {}).await;
+    let stored = Enrolment::load(&folder.state()).expect("readable");
     assert_eq!(
         stored.is_some(),
         outcome.is_ok(),
@@ -197,14 +218,14 @@ async fn try_enrol(wrong: Wrong) -> Result<Enrolment, EnrolError> {
 #[tokio::test]
 async fn a_claim_becomes_an_enrolment_that_holds_together() {
     let (office, claim) = office(Wrong::Nothing).await;
-    let folder = tempfile::tempdir().expect("folder");
+    let folder = Folder::new();
     let mut stages = Vec::new();
-    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |stage| {
+    let enrolment = enrol(&folder.state(), &slug("line-1"), &claim, |stage| {
         stages.push(stage.to_owned())
     })
     .await
     .expect("enrolled");
-    let key = identity::load(folder.path())
+    let key = identity::load(&folder.state())
         .expect("readable")
         .expect("key");
     assert_eq!(stages[0], format!("key {}", key.kid()));
@@ -219,7 +240,7 @@ async fn a_claim_becomes_an_enrolment_that_holds_together() {
         .clone()
         .expect("request");
     assert_eq!(request.password_hash, sha256(&password.0));
-    let again = enrol(folder.path(), &slug("line-1"), &claim, |_| {}).await;
+    let again = enrol(&folder.state(), &slug("line-1"), &claim, |_| {}).await;
     assert!(matches!(again, Err(EnrolError::Already(_))));
 }
 
@@ -244,6 +265,10 @@ async fn drafts_and_answers_that_do_not_fit_the_claim_are_refused() {
     assert!(matches!(
         try_enrol(Wrong::Refusal).await,
         Err(EnrolError::Refused(_))
+    ));
+    assert!(matches!(
+        try_enrol(Wrong::OtherKey).await,
+        Err(EnrolError::Used(_))
     ));
 }
 
@@ -287,15 +312,98 @@ async fn tls_office() -> (Claim, String) {
 #[tokio::test]
 async fn over_tls_only_the_ca_of_the_claim_is_believed() {
     let (claim, ca) = tls_office().await;
-    let folder = tempfile::tempdir().expect("folder");
+    let folder = Folder::new();
     let other = Claim {
         ca: sha256(b"another CA").to_string(),
         ..claim.clone()
     };
-    let refused = enrol(folder.path(), &slug("line-1"), &other, |_| {}).await;
+    let refused = enrol(&folder.state(), &slug("line-1"), &other, |_| {}).await;
     assert!(matches!(refused, Err(EnrolError::Ca { .. })), "{refused:?}");
-    let enrolment = enrol(folder.path(), &slug("line-1"), &claim, |_| {})
+    let enrolment = enrol(&folder.state(), &slug("line-1"), &claim, |_| {})
         .await
         .expect("enrolled");
     assert_eq!(enrolment.ca, ca);
+}
+
+/// A claim comes as a file, as the text of its QR code, or on standard input; what is none is
+/// refused with what is wrong, and nothing is made.
+#[tokio::test]
+async fn a_claim_comes_as_file_text_or_standard_input() {
+    use edge_agent::enrol::read_claim;
+    use tokio::io::AsyncWriteExt;
+    let world = World::new();
+    let claim = claim(&world, "http://127.0.0.1:1", "");
+    let text = serde_json::to_string(&claim).expect("json");
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("claim.json");
+    std::fs::write(&file, format!("\u{feff}{text}\r\n")).expect("written");
+    assert_eq!(read_claim(&text).expect("text"), claim);
+    assert_eq!(
+        read_claim(file.to_str().expect("path")).expect("file"),
+        claim
+    );
+
+    let state = folder.path().join("state");
+    let config = folder.path().join("edge-agent.toml");
+    std::fs::write(
+        &config,
+        format!("state = {state:?}\n[device]\nname = \"line-1\"\n"),
+    )
+    .expect("written");
+    let enrol = async |input: &str| {
+        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_edge-agent"))
+            .args(["enrol", "-", "--config"])
+            .arg(&config)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("started");
+        let mut stdin = child.stdin.take().expect("stdin");
+        stdin.write_all(input.as_bytes()).await.expect("written");
+        drop(stdin);
+        let output = child.wait_with_output().await.expect("ended");
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let other_log = text.replace(&claim.log.to_string(), &"00".repeat(32));
+    for (input, word) in [
+        ("", "form"),
+        (&other_log, "log id"),
+        (&"x".repeat(9_000), "length"),
+    ] {
+        let said = enrol(input).await;
+        assert!(said.contains("claim's") && said.contains(word), "{said}");
+    }
+    assert!(!state.exists(), "nothing is made for a claim that is none");
+    // A good one gets as far as the platform, which is not there.
+    let said = enrol(&text).await;
+    assert!(said.contains("cannot be asked"), "{said}");
+}
+
+/// A configuration or a state directory that came from another device.
+#[tokio::test]
+async fn a_configuration_of_another_device_is_refused_and_changes_nothing() {
+    let folder = Folder::new();
+    let world = World::new();
+    world.enrol(&folder.state(), "mqtt://127.0.0.1:1");
+    let config = |name: &str| {
+        let text = format!(
+            "state = {:?}\n[device]\nname = \"{name}\"\n",
+            folder.state()
+        );
+        edge_agent::Config::parse("config", &text).expect("config")
+    };
+    let clock = std::sync::Arc::new(edge_agent::SystemClock);
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let other = edge_agent::run(config("line-2"), clock.clone(), shutdown.clone()).await;
+    let error = other.err().expect("refused");
+    assert!(
+        matches!(error, edge_agent::RunError::OtherDevice { .. }),
+        "{error}"
+    );
+    let own = edge_agent::run(config("line-1"), clock, shutdown.clone()).await;
+    shutdown.cancel();
+    own.expect("started").join().await.expect("ended");
 }

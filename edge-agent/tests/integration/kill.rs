@@ -65,7 +65,7 @@ fn events(platform: &Platform) -> usize {
 async fn nothing_is_lost_or_doubled_by_kill_9_in_the_middle_of_a_run() {
     let folder = tempfile::tempdir().expect("folder");
     let state = folder.path().join("state");
-    let device = edge_agent::identity::load_or_make(&state).expect("key");
+    let device = edge_agent::identity::load_or_make(&state, Default::default()).expect("key");
     let faults = Faults {
         cut_every: Some(50),
         lose: 2,

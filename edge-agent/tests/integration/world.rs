@@ -1,12 +1,13 @@
 //! Keys, records and policy of a small world, and an enrolled device in it.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use edge_agent::identity;
+use edge_agent::identity::{self, Algorithm};
 use edge_agent::trust::{Enrolment, Trust};
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
-use schemas::key::SecretKey;
+use schemas::key::{SecretKey, Signer};
 use schemas::log::{Entry, Party, Policy};
 use schemas::registry::{Record, Role, SignedRecord, State};
 use schemas::time::Instant;
@@ -26,6 +27,8 @@ pub struct World {
     pub policy: Policy,
     pub heartbeat: u64,
     pub platform_url: String,
+    /// Sources that a device's record allows.
+    pub sources: Vec<u8>,
 }
 
 fn key(seed: u8) -> SecretKey {
@@ -72,6 +75,7 @@ impl World {
             policy,
             heartbeat: 0,
             platform_url: "http://127.0.0.1:1".to_owned(),
+            sources: vec![2, 3],
         }
     }
 
@@ -79,7 +83,7 @@ impl World {
         self.policy.log
     }
 
-    pub fn record(&self, org: &str, device: Option<&str>, key: &SecretKey, role: Role) -> Record {
+    pub fn record(&self, org: &str, device: Option<&str>, key: &dyn Signer, role: Role) -> Record {
         let capture = role == Role::Capture;
         let only = |list: &[&str]| -> Vec<String> {
             if capture {
@@ -103,7 +107,11 @@ impl World {
                 "shipping",
                 "storing",
             ]),
-            sources: if capture { vec![2, 3] } else { Vec::new() },
+            sources: if capture {
+                self.sources.clone()
+            } else {
+                Vec::new()
+            },
             heartbeat: if capture { self.heartbeat } else { 0 },
             state: State::Active,
             prev: Hash::ZERO,
@@ -111,8 +119,8 @@ impl World {
         }
     }
 
-    pub fn signed(&self, mut record: Record, key: &SecretKey, signer: &SecretKey) -> Vec<u8> {
-        record.consent = Some(record.consent_by(key));
+    pub fn signed(&self, mut record: Record, key: &dyn Signer, signer: &SecretKey) -> Vec<u8> {
+        record.consent = Some(record.consent_of(key).expect("a consent"));
         SignedRecord::sign(signer, record).bytes().to_vec()
     }
 
@@ -130,7 +138,7 @@ impl World {
         )
     }
 
-    pub fn enrolment(&self, device: &SecretKey, broker: &str) -> Enrolment {
+    pub fn enrolment(&self, device: &dyn Signer, broker: &str) -> Enrolment {
         let record = self.record("qinghe", Some("line-1"), device, Role::Capture);
         let (receipt_record, receipt_organisation_record) = self.receipt_records();
         Enrolment {
@@ -149,13 +157,14 @@ impl World {
             ca: String::new(),
             username: "qinghe/line-1".to_owned(),
             password: "00".repeat(32),
+            former: Vec::new(),
         }
     }
 
     /// Makes a key in the state directory and stores an enrolment for it.
-    pub fn enrol(&self, state: &Path, broker: &str) -> (SecretKey, Trust) {
-        let device = identity::load_or_make(state).expect("key");
-        let enrolment = self.enrolment(&device, broker);
+    pub fn enrol(&self, state: &Path, broker: &str) -> (Arc<dyn Signer>, Trust) {
+        let device = identity::load_or_make(state, Algorithm::Ed25519).expect("key");
+        let enrolment = self.enrolment(&*device, broker);
         enrolment.store(state).expect("stored");
         let trust = enrolment.trust(&device.public()).expect("trust");
         (device, trust)

@@ -17,6 +17,11 @@ const TIMESYNC: &str = "/run/systemd/timesync/synchronized";
 /// Before this program existed: a clock that says so is not set.
 const PAST: Instant = Instant::from_seconds(1_767_225_600);
 
+/// Free KiB without which nothing works.
+const SPACE_LEAST_KIB: u64 = 64 * 1024;
+/// Free KiB below which it is time to act.
+const SPACE_SCARCE_KIB: u64 = 1024 * 1024;
+
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +144,36 @@ pub fn folder(report: &mut Report, what: &str, path: &Path) {
     }
 }
 
+/// Room on the disk under a folder, as `df` tells it.
+pub fn space(report: &mut Report, what: &str, path: &Path) {
+    let here = Path::new(".");
+    let there = path.ancestors().find(|one| one.exists()).or(Some(here));
+    let Some((free, percent)) = there.and_then(free_kib) else {
+        let todo = "look at it with `df`";
+        return report.warn(what, "its free space cannot be read", todo);
+    };
+    let seen = format!("{} MiB free, {percent} % used", free / 1024);
+    let todo = "make room; statements are not taken without";
+    match free {
+        ..SPACE_LEAST_KIB => report.fail(what, seen, todo),
+        _ if free < SPACE_SCARCE_KIB || percent >= 95 => report.warn(what, seen, todo),
+        _ => report.ok(what, seen),
+    }
+}
+
+/// Free KiB and used percents of the file system that a path is on.
+fn free_kib(path: &Path) -> Option<(u64, u64)> {
+    let output = std::process::Command::new("df")
+        .arg("-Pk")
+        .arg(path)
+        .output();
+    let text = String::from_utf8(output.ok()?.stdout).ok()?;
+    let mut words = text.lines().nth(1)?.split_whitespace().skip(3);
+    let free = words.next()?.parse().ok()?;
+    let percent = words.next()?.strip_suffix('%')?.parse().ok()?;
+    Some((free, percent))
+}
+
 fn try_write(folder: &Path) -> io::Result<()> {
     let probe = folder.join(format!(".check-{}", std::process::id()));
     let mut file = fs::OpenOptions::new()
@@ -246,6 +281,19 @@ mod tests {
         assert_eq!(states, [Ok, Ok, Fail, Fail, Ok], "{}", report.text(false));
         assert!(report.text(false).contains("fail  key: ") && !report.holds());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_room_on_a_disk_is_told() {
+        let mut report = Report::default();
+        space(&mut report, "disk", Path::new("/proc"));
+        space(&mut report, "disk", &std::env::temp_dir().join("not/there"));
+        let text = report.text(false);
+        assert_eq!(
+            text.matches("MiB free").count() + text.matches("cannot be read").count(),
+            2
+        );
+        assert!(text.lines().nth(1).unwrap().contains("MiB free"), "{text}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod postgres;
 pub mod problem;
 pub mod serve;
 pub mod shutdown;
+pub mod sqlite;
 pub mod telemetry;
 pub mod text;
 pub mod verifier;

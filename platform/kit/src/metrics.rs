@@ -14,20 +14,22 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::serve::{ServeError, Served, serve};
 
 /// Upper bounds of the buckets of every time, in seconds.
 pub const BUCKETS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
+/// Upper bounds of the buckets of every number of messages.
+pub const COUNTS: [f64; 7] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0];
 /// How often samples of times are put into their buckets when nobody asks.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Media type of the answer (Prometheus text format 0.0.4).
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers over HTTP, of any service.
-pub const HTTP: [Series; 2] = [
+pub const HTTP: [Series; 3] = [
     Series {
         name: "tracebond_http_answers_total",
         kind: Kind::Counter,
@@ -40,6 +42,12 @@ pub const HTTP: [Series; 2] = [
         labels: &["route"],
         help: "Time from a request to the head of its answer",
     },
+    Series {
+        name: "tracebond_http_refused_connections_total",
+        kind: Kind::Counter,
+        labels: &["reason"],
+        help: "Connections closed before a request: too many of one `address`, or of all (`full`)",
+    },
 ];
 
 /// What kind of series.
@@ -49,7 +57,7 @@ pub enum Kind {
     Counter,
     /// As it is now.
     Gauge,
-    /// Times in [`BUCKETS`].
+    /// Times in [`BUCKETS`]; numbers of messages, whose names end so, in [`COUNTS`].
     Histogram,
 }
 
@@ -120,6 +128,7 @@ pub fn install(series: &[Series]) -> Result<PrometheusHandle, MetricsError> {
         Some(handle) => handle.clone(),
         None => PrometheusBuilder::new()
             .set_buckets(&BUCKETS)?
+            .set_buckets_for_metric(Matcher::Suffix("_messages".to_owned()), &COUNTS)?
             .install_recorder()?,
     };
     *recorder = Some(handle.clone());

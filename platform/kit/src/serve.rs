@@ -6,7 +6,7 @@
 mod patience;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +30,11 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of request line and headers before the connection is refused (at least 8,192).
     pub header_bytes: usize,
-    /// Connections at once; further ones wait in the operating system's queue.
+    /// Connections at once; as many again wait 5 s for a place, further ones are closed.
     pub connections: usize,
+    /// Connections at once of one address (of one /64 network in IPv6); further ones are closed.
+    /// Behind a proxy, all are of one.
+    pub connections_per_address: usize,
     /// From a request's first byte to the first byte of its answer; and between two bytes of an
     /// answer; and between two requests. A connection that takes longer is closed.
     pub patience: Duration,
@@ -40,15 +43,28 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 MiB bodies (four of the largest messages), 16 KiB headers, 1,024 connections, 60 s of
-    /// patience, 5 s to drain.
+    /// 1 MiB bodies (four of the largest messages), 16 KiB headers, 1,024 connections, 512
+    /// of one address, 60 s of patience, 5 s to drain.
     fn default() -> Self {
         Self {
             body_bytes: 1024 * 1024,
             header_bytes: 16 * 1024,
             connections: 1024,
+            connections_per_address: 512,
             patience: Duration::from_secs(60),
             drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Whose an address is: whoever has one IPv6 address has all of its /64 network.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
     }
 }
@@ -159,7 +175,7 @@ fn start(
     let handle = Handle::new();
     drain_on(shutdown, handle.clone(), limits.drain);
     let router = router.layer(DefaultBodyLimit::max(limits.body_bytes));
-    let patient = PatientAcceptor::new(limits.connections, limits.patience);
+    let patient = PatientAcceptor::new(&limits);
     let mut server = server.handle(handle).http1_only().acceptor(patient);
     server
         .http_builder()

@@ -44,6 +44,9 @@ pub fn init(lines: Lines, default: &str) -> Result<(), TelemetryError> {
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that has no room on a full disk is lost. The complaint about it would go the same
+        // way, and `eprintln!` panics where it cannot: in the middle of whoever had something to say.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match lines {
         Lines::Human => builder.with_target(false).finish().try_init(),

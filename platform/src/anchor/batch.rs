@@ -15,8 +15,8 @@ use schemas::time::Instant;
 use super::{Notary, NotaryError};
 use crate::store::{Append, MadeBatch, NewBatch, Queued, Whose};
 
-/// Most batches that get their places in one append.
-const PLACED_AT_ONCE: u32 = 64;
+/// Most batches that are made in one go, and that get their places in one append.
+const AT_ONCE: u32 = 64;
 /// A leader batches what another process has taken and not batched for this long, beside two times
 /// the time between batches: that process is gone or cannot go on.
 const ORPHANED: Duration = Duration::from_secs(5);
@@ -52,16 +52,50 @@ fn write_way(batch: &MadeBatch) {
 }
 
 impl Notary {
+    /// Makes batches of what waits, not for ever; true if more waits.
+    pub(super) async fn make_batches(&self) -> Result<bool, NotaryError> {
+        for _ in 0..AT_ONCE {
+            if !self.make_batch().await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes one batch of what this process has taken, a leader also of what is left by processes
-    /// that are gone; false when nothing waits.
-    pub(super) async fn make_batch(&self) -> Result<bool, NotaryError> {
-        let mut queued = self.store.queued(&self.whose(), self.most).await?;
+    /// that are gone; true if more waits. What has come meanwhile has its time: batches are not
+    /// made as fast as statements come, or they would be small and never get their places.
+    async fn make_batch(&self) -> Result<bool, NotaryError> {
+        let whose = self.whose();
+        let mut queued = self.store.queued(&whose, self.most).await?;
+        let all = queued.len();
         queued.truncate(fitting(&queued));
+        let is_full = queued.len() < all || all as u64 == u64::from(self.most);
         let Some(first) = queued.first() else {
             return Ok(false);
         };
-        let registry_version = first.registry_version;
-        let refused = self.refused_events(&queued).await?;
+        let newest = self.gate.snapshot().head.map_or(0, |head| head.version);
+        let more = is_full || first.registry_version < newest;
+        let batch = self.batch_of(&queued, first.registry_version).await?;
+        let made = self.store.make_batch(&batch).await?;
+        if made {
+            let events: u64 = queued.iter().map(|statement| statement.accepted).sum();
+            metrics::counter!("tracebond_batches_total").increment(1);
+            metrics::counter!("tracebond_events_anchored_total").increment(events);
+            write_way(&batch);
+        } else {
+            tracing::debug!(batch.seq, "another process has batched these");
+        }
+        Ok(more || !made)
+    }
+
+    /// The next batch of this shard, over these statements.
+    async fn batch_of(
+        &self,
+        queued: &[Queued],
+        registry_version: u64,
+    ) -> Result<MadeBatch, NotaryError> {
+        let refused = self.refused_events(queued).await?;
         let head = self.store.head_at(registry_version).await?;
         let (seq, prev) = self.previous().await?;
         let ids: Vec<Hash> = queued.iter().map(|statement| statement.id).collect();
@@ -79,23 +113,14 @@ impl Notary {
             last: times().max().unwrap_or_default(),
             prev,
         };
-        let events = header.events;
-        let batch = MadeBatch {
+        Ok(MadeBatch {
             shard: self.shard,
             seq,
             registry_version,
             header: Entry::Header(header).encode(),
             refused: (!refused.is_empty()).then(|| encode_refused(&refused)),
             statements: ids,
-        };
-        if self.store.make_batch(&batch).await? {
-            metrics::counter!("tracebond_batches_total").increment(1);
-            metrics::counter!("tracebond_events_anchored_total").increment(events);
-            write_way(&batch);
-        } else {
-            tracing::debug!(seq, "another process has batched these");
-        }
-        Ok(true)
+        })
     }
 
     fn whose(&self) -> Whose {
@@ -115,7 +140,7 @@ impl Notary {
 
     /// Gives made batches their places in the log; false when none waits.
     pub(super) async fn place_batches(&self) -> Result<bool, NotaryError> {
-        let made = self.store.made_batches(PLACED_AT_ONCE).await?;
+        let made = self.store.made_batches(AT_ONCE).await?;
         if made.is_empty() {
             return Ok(false);
         }
@@ -140,10 +165,30 @@ impl Notary {
             ..Append::default()
         })
         .await?;
-        for (shard, batch, log_index) in places {
-            tracing::debug!(target: "tracebond::way", shard, batch, log_index, "batch in the log");
+        if tracing::enabled!(target: "tracebond::way", tracing::Level::DEBUG) {
+            self.write_places(&places).await?;
         }
         Ok(true)
+    }
+
+    /// One line for each statement of batches that have their places in the log now.
+    async fn write_places(&self, places: &[(u64, u64, u64)]) -> Result<(), NotaryError> {
+        for &(shard, seq, log_index) in places {
+            let kept = self.store.batch(shard, seq).await?;
+            let statements = kept.into_iter().flat_map(|kept| kept.statements);
+            for (position, statement) in statements.enumerate() {
+                tracing::debug!(
+                    target: "tracebond::way",
+                    %statement,
+                    shard,
+                    batch = seq,
+                    position,
+                    log_index,
+                    "statement anchored"
+                );
+            }
+        }
+        Ok(())
     }
 
     async fn refused_events(&self, queued: &[Queued]) -> Result<Vec<Refused>, NotaryError> {

@@ -68,6 +68,12 @@ impl Lease {
         self.time
     }
 
+    /// Whether the time for which it was taken is over, as far as is known here.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.held().until <= self.clock.now()
+    }
+
     /// Takes or renews it.
     ///
     /// # Errors

@@ -155,7 +155,8 @@ impl Notary {
     pub(super) async fn settle(&self) -> Result<(), NotaryError> {
         if self.doubtful.load(Ordering::Relaxed) {
             self.rebuild().await?;
-            self.gate.set(Arc::new(self.load_registry().await?));
+            let kept = self.load_registry(&self.gate.snapshot()).await?;
+            self.gate.set(Arc::new(kept));
             self.doubtful.store(false, Ordering::Relaxed);
         }
         Ok(())
@@ -184,13 +185,20 @@ impl Notary {
         if newest == self.gate.snapshot().head {
             return Ok(());
         }
-        self.gate.set(Arc::new(self.load_registry().await?));
+        let kept = self.load_registry(&self.gate.snapshot()).await?;
+        self.gate.set(Arc::new(kept));
         self.wake.credentials.notify_one();
         Ok(())
     }
 
-    async fn load_registry(&self) -> Result<Snapshot, NotaryError> {
-        let kept = Snapshot::load(&*self.store as &dyn RegistryStore).await;
+    /// The newest registry: what has changed since the one in force, or all of it where that does
+    /// not lead there.
+    async fn load_registry(&self, known: &Snapshot) -> Result<Snapshot, NotaryError> {
+        let store = &*self.store as &dyn RegistryStore;
+        let kept = match known.advanced(store).await {
+            Err(AdmitError::Root(_)) => Snapshot::load(store).await,
+            kept => kept,
+        };
         kept.map_err(|error| match error {
             AdmitError::Store(error) => NotaryError::Store(error),
             _ => NotaryError::Broken("registry"),

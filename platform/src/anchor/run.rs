@@ -99,11 +99,14 @@ impl Notary {
                 count = admissions.recv_many(&mut waiting, ADMIT_MOST) => if count == 0 { break },
             }
             self.admit(waiting).await?;
-            if let Err(error) = self.turn().await {
-                kept_going("nothing is lost, trying again", error)?;
+            match self.turn().await {
+                Ok(true) => batch_time.reset_immediately(),
+                Ok(false) => {}
+                Err(error) => kept_going("nothing is lost, trying again", error)?,
             }
         }
-        self.turn().await
+        while self.turn().await? {}
+        Ok(())
     }
 
     /// Stands by until it can lead.
@@ -159,8 +162,12 @@ impl Notary {
             return Ok(());
         }
         *batch_at = Instant::now() + self.every;
-        let made = self.make_batches().await;
-        made.or_else(|error| kept_going("no batch was made; trying again", error))
+        match self.make_batches().await {
+            Ok(true) => *batch_at = Instant::now(),
+            Ok(false) => {}
+            Err(error) => kept_going("no batch was made; trying again", error)?,
+        }
+        Ok(())
     }
 
     /// Asks for the lease; while another holds it, reads what is new.

@@ -16,7 +16,6 @@ use schemas::hash::{Hash, sha256};
 use schemas::key::SecretKey;
 use schemas::log::{Entry, Policy};
 use schemas::note::{Checkpoint, Note};
-use schemas::registry::{Role, State};
 use schemas::time::Instant;
 use schemas::tlog::LogTree;
 
@@ -112,11 +111,10 @@ pub fn terms(policy: &Policy) -> Hash {
 /// # Errors
 /// [`SuccessionError::LeftOut`] with their names, [`SuccessionError::KeyInRegistry`].
 pub fn check_registry(registry: &Snapshot, next: &Policy) -> Result<(), SuccessionError> {
-    let left_out = registry.records().filter(|signed| {
-        let counts =
-            signed.record.role == Role::Organisation && signed.record.state == State::Active;
-        counts && next.registrar(&signed.signer).is_none()
-    });
+    let organisations = registry.organisations().filter(|entry| entry.is_active());
+    let left_out = organisations
+        .filter_map(|entry| entry.signed())
+        .filter(|signed| next.registrar(&signed.signer).is_none());
     let names: Vec<String> = left_out
         .map(|signed| signed.record.organisation.to_string())
         .collect();

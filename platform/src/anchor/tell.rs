@@ -26,6 +26,29 @@ const MOST: u32 = 64;
 /// Bytes of paths in one message; a message has at most 256 KiB.
 const ROWS_MOST: usize = if IDS_MAX < 256 { IDS_MAX } else { 256 };
 
+/// What one device is told of a batch.
+struct Told {
+    device: DeviceAddress,
+    reply: Vec<u8>,
+    statements: Vec<Hash>,
+    /// Size of the witnessed checkpoint.
+    size: u64,
+}
+
+/// The end of each statement's way: a quorum of witnesses covers it, and its device is told.
+fn write_way(device: &DeviceAddress, statements: &[Hash], log_index: u64, witnessed_size: u64) {
+    for statement in statements {
+        tracing::debug!(
+            target: "tracebond::way",
+            %statement,
+            %device,
+            log_index,
+            witnessed_size,
+            "statement witnessed, its device told"
+        );
+    }
+}
+
 /// Tells devices what is witnessed, beside the log: a slow broker does not hold up the next batch.
 pub struct Teller {
     /// Store.
@@ -61,7 +84,11 @@ impl Teller {
         }
     }
 
-    async fn tell(&self) -> Result<(), NotaryError> {
+    /// Tells of every batch that a witnessed checkpoint covers, as long as there is a broker.
+    ///
+    /// # Errors
+    /// [`NotaryError`] if store or log are broken; the next call goes on where this one ended.
+    pub async fn tell(&self) -> Result<(), NotaryError> {
         loop {
             let Some(newest) = self.store.newest_checkpoint().await? else {
                 return Ok(());
@@ -75,12 +102,15 @@ impl Teller {
                 let batch = batch.ok_or(NotaryError::Broken("a batch is missing"))?;
                 // Behind the database where this process has just begun to lead.
                 self.tree.reached(newest.size).await;
-                for (device, reply) in self.inclusions(&batch).await? {
+                for told in self.inclusions(&batch).await? {
+                    let device = &told.device;
                     metrics::counter!("tracebond_inclusions_total").increment(1);
-                    if let Err(error) = self.link.publish(device.receipt_topic(), reply).await {
+                    let sent = self.link.publish(device.receipt_topic(), told.reply).await;
+                    if let Err(error) = sent {
                         tracing::warn!(%device, %error, "an inclusion was not sent; trying later");
                         return Ok(());
                     }
+                    write_way(device, &told.statements, batch.log_index, told.size);
                 }
                 self.store.inclusion_sent(shard, seq).await?;
             }
@@ -88,10 +118,7 @@ impl Teller {
     }
 
     /// One or more messages for each device of the batch.
-    async fn inclusions(
-        &self,
-        batch: &KeptBatch,
-    ) -> Result<Vec<(DeviceAddress, Vec<u8>)>, NotaryError> {
+    async fn inclusions(&self, batch: &KeptBatch) -> Result<Vec<Told>, NotaryError> {
         let covering = self.store.checkpoint_covering(batch.log_index).await?;
         let covering = covering.ok_or(NotaryError::Broken("no checkpoint covers a batch"))?;
         let tree = Tree::new(&batch.statements).ok_or(NotaryError::Broken("empty batch"))?;
@@ -111,7 +138,12 @@ impl Teller {
         for (device, rows) in rows {
             for rows in rows.chunks(ROWS_MOST) {
                 let inclusion = inclusion(&self.tree, batch, &covering, rows)?;
-                messages.push((device.clone(), Reply::Inclusion(inclusion).encode()));
+                messages.push(Told {
+                    device: device.clone(),
+                    reply: Reply::Inclusion(inclusion).encode(),
+                    statements: rows.iter().map(|row| row.id).collect(),
+                    size: covering.size,
+                });
             }
         }
         Ok(messages)

@@ -21,6 +21,18 @@ pub trait BrokerAccess: Send + Sync {
     /// Whose credentials these are; `None` for wrong ones. Called on the broker's own runtime,
     /// once for each connection, with whatever a stranger sent.
     async fn login(&self, username: &str, password: &[u8]) -> Option<Principal>;
+
+    /// Whether a device that has logged in may still be here.
+    async fn may_stay(&self, device: &DeviceAddress) -> bool {
+        let _ = device;
+        true
+    }
+
+    /// Returns when answers of [`BrokerAccess::may_stay`] may have changed since it returned the
+    /// last time; never, if they do not.
+    async fn changed(&self) {
+        std::future::pending().await
+    }
 }
 
 impl Principal {

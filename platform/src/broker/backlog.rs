@@ -13,10 +13,13 @@ use axum::body::Bytes;
 use rmqtt::context::ServerContext;
 use rmqtt::types::{ClientId, CodecPublish, From, Publish, QoS, TopicName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::Limits;
+use schemas::ids::DeviceAddress;
+
 use super::ingests::Ingests;
+use super::shares::Shares;
+use super::{Limits, held_back};
 
 /// Messages that are put back in one go.
 const AGAIN_BATCH: usize = 1024;
@@ -29,6 +32,7 @@ pub(super) struct Backlog(Arc<Shared>);
 
 struct Shared {
     room: Arc<Semaphore>,
+    shares: Shares,
     patience: Duration,
     /// Held payloads by address (unique while they live) and whether they are acknowledged.
     held: Mutex<BTreeMap<usize, bool>>,
@@ -42,7 +46,35 @@ struct Message {
     from: From,
     topic: TopicName,
     payload: Bytes,
-    place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// Room for a message: in its device's share, then in the whole.
+struct Place {
+    _share: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        backlog_bytes().decrement(f64::from(self.kib()) * 1024.0);
+    }
+}
+
+impl Place {
+    /// What it counts.
+    fn kib(&self) -> u32 {
+        u32::try_from(self.room.num_permits()).unwrap_or(u32::MAX)
+    }
+}
+
+fn backlog_bytes() -> metrics::Gauge {
+    metrics::gauge!("tracebond_broker_backlog_bytes")
+}
+
+/// What a message counts, in KiB.
+fn kib(payload: &Bytes) -> u32 {
+    u32::try_from(payload.len() / 1024 + 2).unwrap_or(u32::MAX)
 }
 
 impl Backlog {
@@ -51,6 +83,7 @@ impl Backlog {
         let (lost, again) = mpsc::unbounded_channel();
         let shared = Shared {
             room: Arc::new(Semaphore::new(limits.backlog_kib as usize)),
+            shares: Shares::new(limits),
             patience: limits.patience,
             held: Mutex::default(),
             ingests: watch::Sender::default(),
@@ -61,11 +94,21 @@ impl Backlog {
         backlog
     }
 
-    /// Takes a capture message in: the same message, held. `None` when there is no room, or no
-    /// ingest, for as long as a publisher may wait.
-    pub(super) async fn take(&self, from: &From, publish: &Publish) -> Option<Publish> {
-        let kib = publish.payload.len() / 1024 + 2;
-        let place = timeout(self.0.patience, self.place(kib)).await.ok()??;
+    /// Takes a device's capture message in, not faster than that device's rate: the same message,
+    /// held. `None` when there is no room, or no ingest, for as long as a publisher may wait.
+    pub(super) async fn take(
+        &self,
+        device: &DeviceAddress,
+        from: &From,
+        publish: &Publish,
+    ) -> Option<Publish> {
+        let (share, wait) = self.0.shares.next(device, Instant::now());
+        if !wait.is_zero() {
+            held_back("rate");
+            sleep(wait).await;
+        }
+        let place = self.place(&share.room, kib(&publish.payload));
+        let place = timeout(self.0.patience, place).await.ok()??;
         let message = Message {
             from: from.clone(),
             topic: publish.topic.clone(),
@@ -80,10 +123,16 @@ impl Backlog {
         Some(held)
     }
 
-    async fn place(&self, kib: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(kib).ok()?;
+    async fn place(&self, share: &Arc<Semaphore>, kib: u32) -> Option<Place> {
         self.someone_listens().await;
-        self.0.room.clone().acquire_many_owned(units).await.ok()
+        // One device's messages wait for each other, not before the others'.
+        let share = acquire(share, kib, "share").await?;
+        let room = acquire(&self.0.room, kib, "room").await?;
+        backlog_bytes().increment(f64::from(kib) * 1024.0);
+        Some(Place {
+            _share: share,
+            room,
+        })
     }
 
     async fn someone_listens(&self) {
@@ -166,6 +215,19 @@ impl Backlog {
     fn held(&self) -> MutexGuard<'_, BTreeMap<usize, bool>> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Room for so many KiB; where there is none yet, that is counted.
+async fn acquire(
+    room: &Arc<Semaphore>,
+    kib: u32,
+    what: &'static str,
+) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(room).try_acquire_many_owned(kib) {
+        return Some(permit);
+    }
+    held_back(what);
+    Arc::clone(room).acquire_many_owned(kib).await.ok()
 }
 
 /// Where a payload's bytes are; no two live payloads share it, as none is empty.

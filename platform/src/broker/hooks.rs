@@ -11,12 +11,15 @@ use rmqtt::types::{
     AuthResult, ConnectInfo, From, Id, Publish, PublishAclResult, PublishResult, QoS, Subscribe,
     SubscribeReturn,
 };
+use schemas::ids::DeviceAddress;
 
-use super::Limits;
 use super::access::{BrokerAccess, Principal, is_capture_topic};
 use super::backlog::Backlog;
 use super::ingests::Ingests;
+use super::receipts::Receipts;
 use super::rules::{Groups, OurFitters};
+use super::sessions::Sessions;
+use super::{Limits, refused as count_refusal};
 
 /// Topic that a message is given when the backlog had no room for it, so that the rules, which are
 /// asked next, refuse it. Nobody may publish to it.
@@ -45,6 +48,8 @@ pub(super) async fn install(
     let hooks = Hooks {
         access,
         backlog: Backlog::start(context, limits),
+        receipts: Receipts::new(limits),
+        sessions: Sessions::new(limits),
     };
     let register = context.extends.hook_mgr().register();
     for kind in TYPES {
@@ -58,6 +63,8 @@ pub(super) async fn install(
 struct Hooks {
     access: Arc<dyn BrokerAccess>,
     backlog: Backlog,
+    receipts: Receipts,
+    sessions: Sessions,
 }
 
 #[async_trait]
@@ -77,7 +84,7 @@ impl Handler for Hooks {
                     .map(HookResult::Publish)
             }
             Parameter::MessagePublishCheckAcl(session, publish) => Some(
-                HookResult::PublishAclResult(publication(&session.id.client_id, publish)),
+                HookResult::PublishAclResult(answer(&session.id.client_id, publish)),
             ),
             _ => {
                 self.note(param);
@@ -90,31 +97,49 @@ impl Handler for Hooks {
 
 impl Hooks {
     async fn authenticate(&self, info: &ConnectInfo) -> AuthResult {
-        let (Some(name), Some(password)) = (info.username(), info.password()) else {
+        let known = match (info.username(), info.password()) {
+            (Some(name), Some(password)) => self.access.login(name, password).await,
+            _ => None,
+        };
+        let Some(principal) = known else {
+            count_refusal("login");
             return AuthResult::BadUsernameOrPassword;
         };
-        let Some(principal) = self.access.login(name, password).await else {
-            return AuthResult::BadUsernameOrPassword;
-        };
-        let version_5 = matches!(info, ConnectInfo::V5(..));
-        let fits = principal.may_connect_as(&info.id().client_id);
-        if version_5 && fits && info.last_will().is_none() {
-            AuthResult::Allow(false, None)
+        let client_id = &info.id().client_id;
+        let problem = if !matches!(info, ConnectInfo::V5(..)) {
+            Some("version")
+        } else if !principal.may_connect_as(client_id) {
+            Some("client-id")
+        } else if info.last_will().is_some() {
+            Some("will")
+        } else if !self.sessions.have_room(&principal, client_id) {
+            Some("sessions-of-device")
         } else {
-            tracing::warn!(version_5, fits, "a client with good credentials is refused");
-            AuthResult::NotAuthorized
-        }
+            None
+        };
+        let Some(reason) = problem else {
+            return AuthResult::Allow(false, None);
+        };
+        count_refusal(reason);
+        tracing::warn!(
+            user = %name_of(&principal),
+            reason,
+            "a client with good credentials was not let in"
+        );
+        AuthResult::NotAuthorized
     }
 
-    /// Takes a capture message that will be allowed into the backlog; leaves all others alone.
+    /// Takes a message that will be allowed into the backlog or among the receipts; leaves all
+    /// others alone.
     async fn hold(&self, known: bool, from: &From, publish: &Publish) -> Option<Publish> {
-        if !known || !is_capture_topic(&publish.topic) {
+        if !known || !publication(&from.id.client_id, publish).0 {
             return None;
         }
-        if !publication(&from.id.client_id, publish).is_allow() {
-            return None;
-        }
-        Some(self.backlog.take(from, publish).await.unwrap_or_else(|| {
+        let Some(device) = DeviceAddress::of_capture_topic(&publish.topic) else {
+            return Some(self.receipts.take(publish));
+        };
+        let taken = self.backlog.take(&device, from, publish).await;
+        Some(taken.unwrap_or_else(|| {
             let mut refused = publish.clone();
             refused.inner.topic = NO_ROOM.into();
             refused
@@ -123,6 +148,11 @@ impl Hooks {
 
     fn note(&self, param: &Parameter<'_>) {
         count_connections(param);
+        match param {
+            Parameter::ClientConnected(session) => self.sessions.connected(&session.id),
+            Parameter::SessionTerminated(session, _) => self.sessions.ended(&session.id),
+            _ => {}
+        }
         let (session, change): (_, fn(&mut Ingests, &Id)) = match param {
             Parameter::MessageAcked(_, _, publish) => {
                 self.backlog.acknowledged(&publish.payload);
@@ -154,6 +184,13 @@ fn is_ingest(client_id: &str) -> bool {
     Principal::of_client_id(client_id) == Some(Principal::Ingest)
 }
 
+fn name_of(principal: &Principal) -> String {
+    match principal {
+        Principal::Device(address) => address.to_string(),
+        Principal::Ingest => "ingest".to_owned(),
+    }
+}
+
 /// A session's client id names its principal: [`Hooks::authenticate`] has made sure of it.
 fn subscription(client_id: &str, subscribe: &Subscribe) -> SubscribeReturn {
     let allowed = Principal::of_client_id(client_id).is_some_and(|principal| {
@@ -162,31 +199,46 @@ fn subscription(client_id: &str, subscribe: &Subscribe) -> SubscribeReturn {
     if allowed {
         SubscribeReturn::new_success(QoS::AtLeastOnce, None)
     } else {
-        tracing::warn!(client_id, filter = %subscribe.topic_filter, "subscription refused");
+        count_refusal("subscribe");
+        tracing::debug!(client_id, filter = %subscribe.topic_filter, "subscription refused");
         SubscribeReturn::new_failure(SubscribeAckReason::NotAuthorized)
     }
 }
 
-fn publication(client_id: &str, publish: &Publish) -> PublishAclResult {
+/// Whether a publication is let through, else why not.
+fn publication(client_id: &str, publish: &Publish) -> (bool, &'static str) {
     if &*publish.topic == NO_ROOM {
-        return refused(
-            PublishAckReason::QuotaExceeded,
-            "no room; come back later",
-            true,
-        );
+        return (false, "no-room");
     }
     let allowed = Principal::of_client_id(client_id)
         .is_some_and(|principal| principal.may_publish(&publish.topic));
     // QoS 0 could be neither held back nor delivered again; an empty message is none.
     let whole = publish.qos == QoS::AtLeastOnce && !publish.payload.is_empty() && !publish.retain;
     match (allowed, whole) {
-        (true, true) => PublishAclResult::allow(),
-        (false, _) => {
-            tracing::warn!(client_id, topic = %publish.topic, "publication refused");
-            refused(PublishAckReason::NotAuthorized, "not your topic", false)
-        }
+        (true, true) => (true, ""),
+        (false, _) => (false, "publish"),
+        (true, false) => (false, "not-whole"),
+    }
+}
+
+fn answer(client_id: &str, publish: &Publish) -> PublishAclResult {
+    let (allowed, reason) = publication(client_id, publish);
+    if allowed {
+        return PublishAclResult::allow();
+    }
+    count_refusal(reason);
+    // A stranger may send these as fast as the line is: the count is for the operator, the line
+    // for whoever looks closer.
+    tracing::debug!(client_id, reason, topic = %publish.topic, "publication refused");
+    match reason {
+        "no-room" => refused(
+            PublishAckReason::QuotaExceeded,
+            "no room; come back later",
+            true,
+        ),
+        "publish" => refused(PublishAckReason::NotAuthorized, "not your topic", false),
         // Without an acknowledgement, only closing the connection can tell the client.
-        (true, false) => refused(
+        _ => refused(
             PublishAckReason::NotAuthorized,
             "QoS 1, not empty, not retained",
             true,

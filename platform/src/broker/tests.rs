@@ -1,5 +1,6 @@
 //! Over real sockets, with somebody else's client.
 
+mod expel;
 mod peer;
 
 use std::collections::BTreeSet;
@@ -287,6 +288,7 @@ async fn twenty_thousand_messages_wait_for_a_slow_ingest_and_none_is_lost() {
     // Room for 500 small messages: forty times fewer than are published.
     let (broker, _shutdown) = broker(Limits {
         backlog_kib: 1000,
+        device_messages_per_s: 1_000_000,
         ..Limits::default()
     })
     .await;

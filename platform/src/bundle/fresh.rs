@@ -1,15 +1,17 @@
 //! Keys at the newest registry head below the newest checkpoint (`proof-bundle-v2.md` section 3).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use schemas::hash::Hash;
 use schemas::log::Entry;
 use schemas::proof::{Bytes, Fixed, Fresh, FreshKey};
-use schemas::registry::{Head, Registry, Role, SignedRecord};
+use schemas::registry::{Head, Role, SignedRecord};
 
 use super::keys::Keys;
 use super::log::View;
 use super::{BundleError, Bundler};
+use crate::registry::Past;
 
 /// A record as it counts at the newest head.
 struct Kept {
@@ -29,13 +31,9 @@ impl Bundler {
         let Some((index, entry, head)) = self.newest_head(view).await? else {
             return Ok(None);
         };
-        let made;
         let registry = match shown.registry(head.version) {
-            Some(registry) => registry,
-            None => {
-                made = self.registry(&head).await?;
-                &made
-            }
+            Some(registry) => Arc::clone(registry),
+            None => self.registry(&head).await?,
         };
         let mut wanted = BTreeSet::new();
         for row in shown.rows.values() {
@@ -50,7 +48,7 @@ impl Bundler {
         let policy = view.policy_at(index);
         let mut keys = Vec::new();
         while let Some(kid) = wanted.pop_first() {
-            let kept = self.kept_at(&kid, &head, registry).await?;
+            let kept = self.kept_at(&kid, &head, &registry).await?;
             if kept.signed.record.role == Role::Organisation {
                 let named = policy.and_then(|policy| policy.registrar(&kept.signed.signer));
                 if named.is_none() {
@@ -73,15 +71,9 @@ impl Bundler {
         }))
     }
 
-    async fn registry(&self, head: &Head) -> Result<Registry, BundleError> {
-        let list = self.store.registry_list(head.version).await?;
-        let registry = Registry::new(&list.into_iter().collect());
-        let registry = registry.ok_or(BundleError::Broken("registry"))?;
-        if registry.root() == head.root {
-            Ok(registry)
-        } else {
-            Err(BundleError::Broken("registry root"))
-        }
+    async fn registry(&self, head: &Head) -> Result<Arc<Past>, BundleError> {
+        let past = self.registries.at(&*self.store, head).await?;
+        past.ok_or(BundleError::Broken("registry root"))
     }
 
     async fn newest_head(
@@ -99,12 +91,7 @@ impl Bundler {
         }
     }
 
-    async fn kept_at(
-        &self,
-        kid: &Hash,
-        head: &Head,
-        registry: &Registry,
-    ) -> Result<Kept, BundleError> {
+    async fn kept_at(&self, kid: &Hash, head: &Head, registry: &Past) -> Result<Kept, BundleError> {
         let kept = self.store.record_at(kid, head.version).await?;
         let kept = kept.ok_or(BundleError::Broken("record"))?;
         let (index, path) = registry

@@ -1,12 +1,14 @@
 //! Records of keys and their places in the registries of the headers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemas::hash::Hash;
 use schemas::proof::{Bytes, Fixed, KeyRow};
-use schemas::registry::{Registry, SignedRecord};
+use schemas::registry::SignedRecord;
 
 use super::{BundleError, Header};
+use crate::registry::{Past, Registries};
 use crate::store::Store;
 
 /// Position of the header and place in its registry.
@@ -16,7 +18,7 @@ pub(super) type Place = (usize, u64);
 pub(super) struct Keys<'a> {
     store: &'a dyn Store,
     /// Registry version -> first header with it, and the tree.
-    registries: BTreeMap<u64, (usize, Registry)>,
+    registries: BTreeMap<u64, (usize, Arc<Past>)>,
     pub(super) rows: BTreeMap<Place, KeyRow>,
 }
 
@@ -24,6 +26,7 @@ impl<'a> Keys<'a> {
     /// An empty table over the registries of these headers.
     pub(super) async fn over(
         store: &'a dyn Store,
+        registries: &Registries,
         headers: &[Header],
     ) -> Result<Self, BundleError> {
         let mut keys = Self {
@@ -31,32 +34,28 @@ impl<'a> Keys<'a> {
             registries: BTreeMap::new(),
             rows: BTreeMap::new(),
         };
-        keys.find_registries(headers).await?;
+        keys.find_registries(registries, headers).await?;
         Ok(keys)
     }
 
     /// The registry of a version that a header carries.
-    pub(super) fn registry(&self, version: u64) -> Option<&Registry> {
+    pub(super) fn registry(&self, version: u64) -> Option<&Arc<Past>> {
         self.registries.get(&version).map(|(_, registry)| registry)
     }
 
-    async fn find_registries(&mut self, headers: &[Header]) -> Result<(), BundleError> {
+    async fn find_registries(
+        &mut self,
+        registries: &Registries,
+        headers: &[Header],
+    ) -> Result<(), BundleError> {
         for (position, header) in headers.iter().enumerate() {
-            let version = header.header.registry.version;
-            if self.registries.contains_key(&version) {
+            let head = header.header.registry;
+            if self.registries.contains_key(&head.version) {
                 continue;
             }
-            let list = self
-                .store
-                .registry_list(version)
-                .await?
-                .into_iter()
-                .collect();
-            let registry = Registry::new(&list).ok_or(BundleError::Broken("registry"))?;
-            if registry.root() != header.header.registry.root {
-                return Err(BundleError::Broken("registry root"));
-            }
-            self.registries.insert(version, (position, registry));
+            let past = registries.at(self.store, &head).await?;
+            let past = past.ok_or(BundleError::Broken("registry root"))?;
+            self.registries.insert(head.version, (position, past));
         }
         Ok(())
     }

@@ -9,9 +9,12 @@ use schemas::time::{Clock, Instant};
 
 use crate::anchor::{Cosigner, Unfit, tiles::Tiles};
 use crate::config::Config;
-use crate::link::{self, LinkConfig};
+use crate::link::{self, LinkConfig, Login};
 use crate::store::{self, Schema};
-use crate::tls;
+use crate::{erase, mosquitto, tls};
+
+/// Seconds that a witness's clock may differ before that is worth a word.
+const APART_S: u64 = 60;
 
 /// Looks at everything that a start needs; the findings in order.
 pub async fn check(file: &Path, clock: Arc<dyn Clock>) -> Report {
@@ -26,7 +29,7 @@ pub async fn check(file: &Path, clock: Arc<dyn Clock>) -> Report {
     ports(&mut report, &config);
     certificates(&mut report, &config, now);
     broker(&mut report, &config).await;
-    witnesses(&mut report, &config).await;
+    witnesses(&mut report, &config, now).await;
     report
 }
 
@@ -39,21 +42,44 @@ fn read(report: &mut Report, file: &Path) -> Option<Config> {
             return None;
         }
     };
-    match Config::parse(&file.display().to_string(), &text) {
+    let mut config = match Config::parse(&file.display().to_string(), &text) {
         Ok(config) => {
             report.ok("configuration", file.display().to_string());
-            Some(config)
+            config
         }
         Err(error) => {
             report.fail("configuration", error.to_string(), todo);
-            None
+            return None;
+        }
+    };
+    environment(report, &mut config).then_some(config)
+}
+
+/// Addresses that come before the file's, as `serve` takes them; false for one that is none.
+fn environment(report: &mut Report, config: &mut Config) -> bool {
+    let mut holds = true;
+    for name in ["DATABASE_URL", "DATABASE_OWNER_URL", erase::ERASER_URL] {
+        match kit::postgres::address_in(name) {
+            Ok(None) => {}
+            Ok(Some(url)) => {
+                report.ok(name, format!("{url}, from the environment"));
+                if name == "DATABASE_URL" {
+                    config.database = Some(url);
+                }
+            }
+            Err(error) => {
+                holds = false;
+                report.fail(name, causes(&error), "mend or unset the variable");
+            }
         }
     }
+    holds
 }
 
 /// Folder and keys. Keys that are not there yet are made at the first start.
 fn data(report: &mut Report, config: &Config) {
     check::folder(report, "data", &config.data);
+    check::space(report, "disk", &config.data);
     let mut keys: Vec<_> = ["keys", "tls"]
         .iter()
         .filter_map(|folder| std::fs::read_dir(config.data.join(folder)).ok())
@@ -143,11 +169,19 @@ async fn broker(report: &mut Report, config: &Config) {
     let Some(url) = &config.broker.url else {
         return report.ok(what, "embedded");
     };
+    let login = match Login::known(config) {
+        Ok(login) => login,
+        Err(error) => {
+            let todo = "run `platform broker-config`, or set `broker.password`";
+            return report.warn(what, causes(&error), todo);
+        }
+    };
+    written_files(report, config);
     let ca = std::fs::read_to_string(tls::Files::authority(&config.data.join("tls")).certificate);
     let link = LinkConfig {
         address: url.clone(),
-        username: config.broker.username.clone(),
-        password: config.broker.password.clone(),
+        username: login.username,
+        password: login.password,
         client_id: format!("tracebond-check-{}", std::process::id()),
         share: None,
         ca_pem: ca.ok(),
@@ -163,7 +197,31 @@ async fn broker(report: &mut Report, config: &Config) {
     }
 }
 
-async fn witnesses(report: &mut Report, config: &Config) {
+/// Files that a Mosquitto reads and that `platform broker-config` has written.
+fn written_files(report: &mut Report, config: &Config) {
+    let Some(section) = &config.broker.mosquitto else {
+        return;
+    };
+    let what = "broker.mosquitto";
+    let folder = section.folder.display();
+    let todo = "run `platform broker-config` and restart Mosquitto";
+    match mosquitto::stale(config) {
+        Ok(stale) if stale.is_empty() => {
+            report.ok(what, format!("{folder} holds what this configuration says"));
+        }
+        Ok(stale) => {
+            let names = stale.join(", ");
+            report.warn(
+                what,
+                format!("{folder}: {names} is not what this configuration says"),
+                todo,
+            );
+        }
+        Err(error) => report.fail(what, causes(&error), todo),
+    }
+}
+
+async fn witnesses(report: &mut Report, config: &Config, now: Instant) {
     let note = Tiles::new(config.data.join("log"))
         .checkpoint()
         .ok()
@@ -178,7 +236,8 @@ async fn witnesses(report: &mut Report, config: &Config) {
         match answer {
             Ok(seen) => {
                 answering += 1;
-                report.ok(what, seen);
+                same_time(report, &name, seen.time, now);
+                report.ok(what, seen.words);
             }
             // One may be down, or wrong; the quorum is looked at below.
             Err(unfit) => {
@@ -192,6 +251,19 @@ async fn witnesses(report: &mut Report, config: &Config) {
         }
     }
     quorum(report, config.quorum, answering, silent);
+}
+
+/// A witness's own clock, which anchored times come from, against the one here.
+fn same_time(report: &mut Report, name: &str, theirs: Option<u64>, now: Instant) {
+    let Some(theirs) = theirs.and_then(|seconds| i64::try_from(seconds).ok()) else {
+        return;
+    };
+    let apart = theirs.abs_diff(now.as_seconds());
+    if apart > APART_S {
+        let seen = format!("{apart} s apart from that of witness {name}");
+        let todo = "set the clock, or ask the witness's owner to";
+        report.warn("clock", seen, todo);
+    }
 }
 
 /// Statements are taken without a quorum, so silence is no reason not to start; a quorum that can

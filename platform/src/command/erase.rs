@@ -11,6 +11,7 @@ use schemas::ids::DeviceAddress;
 use schemas::time::Instant;
 use schemas::tombstone::{WORD_MAX, is_reason};
 
+use crate::archive::Folder;
 use crate::config::Config;
 use crate::erase::{self, Order, Outcome, Place, Removed, What};
 use crate::store;
@@ -94,7 +95,9 @@ pub async fn run(config: &Config, arguments: Arguments, now: Instant) -> anyhow:
     let order = arguments.order()?;
     let store = store::open(config).await?;
     let mut eraser = erase::open(config, "nothing was erased").await?;
-    let outcome = erase::erase(&mut *eraser, &*store, &order, now).await?;
+    let folder = Folder::take(config)?;
+    let erased = erase::erase_with_archives(&mut *eraser, &*store, &order, now, &folder);
+    let outcome = erased.await?;
     Ok(if order.dry_run {
         would_go(&outcome)
     } else {
@@ -133,6 +136,8 @@ fn gone(outcome: &Outcome) -> String {
         messages,
     } = outcome.removed;
     let statements: BTreeSet<Hash> = outcome.places.iter().map(|one| one.statement).collect();
+    // Of an archived event nothing but names was in the database.
+    let events = events.max(outcome.places.len() as u64);
     let mut lines = vec![format!(
         "{events} events erased in {} statements ({} were erased already); with them {items} names \
          of things, {documents} captured documents, {messages} messages in quarantine",
@@ -142,6 +147,8 @@ fn gone(outcome: &Outcome) -> String {
     let list =
         |hash: &Hash| format!("tombstone list {hash}: the running platform logs it, or the next");
     lines.extend(outcome.lists.iter().map(list));
+    let rewritten = |name: &String| format!("written anew without them: {name}");
+    lines.extend(outcome.archives.iter().map(rewritten));
     if !outcome.cleaned.is_empty() {
         lines.push(outcome.cleaned.clone());
     }

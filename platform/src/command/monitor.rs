@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::monitor::own::Own;
 use crate::monitor::trust::Trust;
-use crate::monitor::{Monitor, MonitorConfig, Raised, Round, listen};
+use crate::monitor::{AT_ONCE, Monitor, MonitorConfig, Raised, Round, listen};
 
 /// What `platform monitor` is told.
 #[derive(Args)]
@@ -95,6 +95,7 @@ impl Arguments {
             token: token.map(|token| token.trim().to_owned()),
             witnesses,
             stale: Duration::from_secs(self.stale),
+            at_once: AT_ONCE,
         })
     }
 }
@@ -116,6 +117,9 @@ pub async fn run(
     loop {
         let round = monitor.round().await?;
         say(&round, arguments.json);
+        if round.behind > 0 && !shutdown.is_cancelled() {
+            continue;
+        }
         if arguments.once {
             return Ok(exit_code(&round, !monitor.alarms().is_empty()));
         }
@@ -148,7 +152,7 @@ fn say(round: &Round, json: bool) {
         let (size, trouble) = (round.size, &round.trouble);
         println!(
             "{}",
-            serde_json::json!({ "size": size, "trouble": trouble })
+            serde_json::json!({ "size": size, "behind": round.behind, "trouble": trouble })
         );
         return;
     }
@@ -157,6 +161,9 @@ fn say(round: &Round, json: bool) {
     }
     for trouble in &round.trouble {
         println!("not read: {trouble}");
+    }
+    if round.behind > 0 {
+        println!("{} entries are still to be read", round.behind);
     }
     println!("{} entries read and whole", round.size);
 }

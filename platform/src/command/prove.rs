@@ -16,9 +16,10 @@ use super::policy::{PolicyError, chain};
 use crate::anchor::{NotaryError, SharedTree};
 use crate::bundle::{BundleError, Bundler, Made};
 use crate::policies::Policies;
+use crate::registry::{AdmitError, Gate, Registries, Snapshot};
 use crate::search::{PAGE_MAX, SearchError, Sizes, What, search};
 use crate::store::search::Span;
-use crate::store::{Store, StoreError};
+use crate::store::{RegistryStore, Store, StoreError};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -148,6 +149,9 @@ pub enum ProveError {
     /// The log could not be read.
     #[error("the log could not be read")]
     Log(#[from] NotaryError),
+    /// The registry could not be read.
+    #[error("the registry could not be read")]
+    Registry(#[from] AdmitError),
     /// Its policies could not be read.
     #[error("the log's policies could not be read")]
     Policies(#[from] Box<PolicyError>),
@@ -196,16 +200,22 @@ pub async fn prove(
     })
 }
 
-async fn bundler(store: Arc<dyn Store>) -> Result<Bundler, ProveError> {
+/// What makes bundles of a database that no platform needs to run on.
+///
+/// # Errors
+/// [`ProveError`].
+pub(crate) async fn bundler(store: Arc<dyn Store>) -> Result<Bundler, ProveError> {
     let chain = chain(&*store).await.map_err(Box::new)?;
     let first = chain.first().map(|reign| reign.policy.clone());
     let policies = Policies::only(first.ok_or_else(|| Box::new(PolicyError::NoPolicy))?);
     policies.set(chain);
     let tree = SharedTree::load(&*store as &dyn crate::store::LogStore).await?;
+    let registry = Snapshot::load(&*store as &dyn RegistryStore).await?;
     Ok(Bundler {
         store,
         tree,
         policies,
+        registries: Registries::new(Arc::new(Gate::new(registry))),
     })
 }
 

@@ -10,7 +10,6 @@ use schemas::note::Witnessed;
 use schemas::proof::{
     self, DocumentReport, Mark, Report, Verdict, VerifiedEvent, VerifiedStatement,
 };
-use schemas::registry::State;
 use schemas::time::Instant;
 use schemas::tlog_policy::{KnownLog, TlogPolicy, VerifierKey};
 use serde_json::{Value, json};
@@ -240,7 +239,7 @@ fn marks_of(event: &VerifiedEvent) -> Vec<String> {
 fn key_state(statement: &VerifiedStatement) -> Value {
     let key = &statement.key;
     json!({
-        "state": word(&key.state),
+        "state": key.state.word(),
         "registry": key.registry_version,
         "time": key.time.map(Instant::as_micros),
     })
@@ -250,22 +249,13 @@ fn made_after(statement: &VerifiedStatement) -> Option<i64> {
     statement.not_before.map(Instant::as_seconds)
 }
 
-const fn word(state: &State) -> &'static str {
-    match state {
-        State::Active => "active",
-        State::Suspended => "suspended",
-        State::Retired { .. } => "retired",
-        State::Revoked { .. } => "revoked",
-    }
-}
-
 /// Whose key is in which state, as of when, once for each key.
 fn key_lines(report: &Report) -> BTreeSet<String> {
     let line = |one: &VerifiedStatement| {
         let (device, key) = (&one.statement.payload.device, &one.key);
         let since = key.time.map_or(String::new(), |time| format!(", {time}"));
         let (kid, version) = (short(&one.statement.kid), key.registry_version);
-        let state = word(&key.state);
+        let state = key.state.word();
         format!("  {device} (key {kid}): {state} as of registry version {version}{since}")
     };
     report.statements.iter().map(line).collect()

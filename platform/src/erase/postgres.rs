@@ -17,11 +17,13 @@ use schemas::tombstone::TombstoneList;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 
 use super::{Eraser, NewList, Place, Removed, What};
-use crate::store::{StoreError, Stored};
+use crate::archive::{NewArchive, Part, Tombstones, postgres as archives};
+use crate::store::convert::{hash, unsigned};
+use crate::store::{Month, StoreError, Stored};
 use copies::{remove_documents, remove_messages};
 
 /// What the eraser's role may do: read what leads to an event, remove content, add tombstones.
-pub const GRANTS: [(&str, &[&str]); 16] = [
+pub const GRANTS: [(&str, &[&str]); 18] = [
     ("statements", &["SELECT"]),
     ("event_leaves", &["SELECT"]),
     ("event_contents", &["SELECT", "DELETE"]),
@@ -38,11 +40,13 @@ pub const GRANTS: [(&str, &[&str]); 16] = [
     ("tombstone_lists", &["SELECT", "INSERT"]),
     ("logged_documents", &["SELECT", "INSERT"]),
     ("log_entries", &["SELECT"]),
+    ("archives", &["SELECT", "INSERT"]),
+    ("archived_items", &["SELECT", "DELETE"]),
 ];
 
 /// What the owner of the tables writes anew afterwards (`VACUUM (FULL)`), so that no page of before
 /// is left in their files.
-const CLEANED: [&str; 9] = [
+const CLEANED: [&str; 10] = [
     "event_contents",
     "event_items",
     "capture_documents",
@@ -52,6 +56,7 @@ const CLEANED: [&str; 9] = [
     "scans",
     "unknown_scans",
     "erased_items",
+    "archived_items",
 ];
 
 /// An eraser in a PostgreSQL database.
@@ -81,15 +86,11 @@ type Writing<'t> = Transaction<'t, Postgres>;
 /// Leaf, statement and place of an event.
 type Row = (Vec<u8>, Vec<u8>, i64);
 
-fn hash(bytes: &[u8]) -> Stored<Hash> {
-    Hash::from_slice(bytes).ok_or(StoreError::Corrupt("hash"))
-}
-
 fn place((leaf, statement, position): Row) -> Stored<Place> {
     Ok(Place {
         leaf: hash(&leaf)?,
         statement: hash(&statement)?,
-        position: u64::try_from(position).map_err(|_| StoreError::Corrupt("number"))?,
+        position: unsigned(position)?,
     })
 }
 
@@ -161,6 +162,30 @@ impl Eraser for PostgresEraser {
         };
         second.commit().await?;
         Ok(removed)
+    }
+
+    async fn tombstones(&mut self) -> Stored<Tombstones> {
+        archives::tombstones(&mut self.connection).await
+    }
+
+    async fn archives(&mut self) -> Stored<BTreeSet<Part>> {
+        archives::archives(&mut self.connection).await
+    }
+
+    async fn add_archive(&mut self, archive: &NewArchive) -> Stored<()> {
+        archives::add(&mut self.connection, archive).await
+    }
+
+    async fn months(&mut self, statements: &BTreeSet<Hash>) -> Stored<BTreeSet<Month>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT to_char(coalesce(made, received), 'YYYY-MM') FROM statements
+             WHERE id = ANY($1)",
+        )
+        .bind(bytes(statements))
+        .fetch_all(&mut self.connection)
+        .await?;
+        let month = |(text,): &(String,)| text.parse().map_err(|_| StoreError::Corrupt("month"));
+        rows.iter().map(month).collect()
     }
 
     async fn clean(&mut self) -> Stored<String> {
@@ -253,6 +278,9 @@ const CONTENTS: &str = "DELETE FROM event_contents c
 const ITEMS: &str = "DELETE FROM event_items i
      USING unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
      WHERE i.statement = n.statement AND i.position = n.position";
+const ARCHIVED_ITEMS: &str = "DELETE FROM archived_items a
+     USING unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
+     WHERE a.statement = n.statement AND a.position = n.position";
 const CAPTURED: &str = "DELETE FROM capture_events e
      USING unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
      WHERE e.statement = n.statement AND e.position = n.position";
@@ -323,7 +351,11 @@ async fn remove_items(
     let named: Vec<(String, Vec<u8>, i64, Vec<u8>)> = sqlx::query_as(
         "SELECT DISTINCT i.item, i.statement, i.position, n.leaf
          FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS n (statement, position, leaf)
-         JOIN event_items i ON i.statement = n.statement AND i.position = n.position",
+         JOIN event_items i ON i.statement = n.statement AND i.position = n.position
+         UNION
+         SELECT a.item, a.statement, a.position, n.leaf
+         FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS n (statement, position, leaf)
+         JOIN archived_items a ON a.statement = n.statement AND a.position = n.position",
     )
     .bind(&gone.statements)
     .bind(&gone.positions)
@@ -331,13 +363,16 @@ async fn remove_items(
     .fetch_all(&mut **transaction)
     .await?;
     let removed = gone.delete(transaction, ITEMS).await?;
+    gone.delete(transaction, ARCHIVED_ITEMS).await?;
     let items: BTreeSet<&str> = named.iter().map(|(item, ..)| item.as_str()).collect();
     let items: Vec<&str> = items.into_iter().collect();
-    let kept: Vec<(String,)> =
-        sqlx::query_as("SELECT DISTINCT item FROM event_items WHERE item = ANY($1)")
-            .bind(&items)
-            .fetch_all(&mut **transaction)
-            .await?;
+    let kept: Vec<(String,)> = sqlx::query_as(
+        "SELECT item FROM event_items WHERE item = ANY($1)
+             UNION SELECT item FROM archived_items WHERE item = ANY($1)",
+    )
+    .bind(&items)
+    .fetch_all(&mut **transaction)
+    .await?;
     let kept: BTreeSet<&str> = kept.iter().map(|(item,)| item.as_str()).collect();
     let ended: Vec<&str> = items
         .iter()

@@ -12,7 +12,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
 
 use super::{Eraser, NewList, Place, Removed, What, holds};
-use crate::store::{StoreError, Stored};
+use crate::archive::{NewArchive, Part, Tombstones, sqlite as archives};
+use crate::store::convert::unsigned;
+use crate::store::{Month, StoreError, Stored};
 
 /// How long a call waits for the running platform's writer.
 const BUSY: Duration = Duration::from_secs(30);
@@ -67,7 +69,7 @@ fn place((leaf, statement, position): (Vec<u8>, Vec<u8>, i64)) -> Stored<Place> 
     Ok(Place {
         leaf: hash(&leaf)?,
         statement: hash(&statement)?,
-        position: u64::try_from(position).map_err(|_| StoreError::Corrupt("number"))?,
+        position: unsigned(position)?,
     })
 }
 
@@ -132,6 +134,8 @@ impl Eraser for SqliteEraser {
         keep(&mut transaction, list).await?;
         let messages = remove_messages(&mut transaction, spellings).await?;
         run(&mut transaction, NAMES).await?;
+        run(&mut transaction, ARCHIVED_NAMES).await?;
+        run(&mut transaction, ARCHIVED_ITEMS).await?;
         let items = run(&mut transaction, ITEMS).await?;
         let events = run(&mut transaction, CONTENTS).await?;
         let documents = remove_documents(&mut transaction, spellings).await?;
@@ -143,6 +147,32 @@ impl Eraser for SqliteEraser {
             documents,
             messages,
         })
+    }
+
+    async fn tombstones(&mut self) -> Stored<Tombstones> {
+        archives::tombstones(&mut self.connection).await
+    }
+
+    async fn archives(&mut self) -> Stored<BTreeSet<Part>> {
+        archives::archives(&mut self.connection).await
+    }
+
+    async fn add_archive(&mut self, archive: &NewArchive) -> Stored<()> {
+        archives::add(&mut self.connection, archive).await
+    }
+
+    async fn months(&mut self, statements: &BTreeSet<Hash>) -> Stored<BTreeSet<Month>> {
+        let mut months = BTreeSet::new();
+        for id in statements {
+            let (month,): (String,) = sqlx::query_as(
+                "SELECT substr(coalesce(made, received), 1, 7) FROM statements WHERE id = $1",
+            )
+            .bind(id.0.to_vec())
+            .fetch_one(&mut self.connection)
+            .await?;
+            months.insert(month.parse().map_err(|_| StoreError::Corrupt("month"))?);
+        }
+        Ok(months)
     }
 
     async fn clean(&mut self) -> Stored<String> {
@@ -235,6 +265,11 @@ async fn keep(transaction: &mut Writing<'_>, list: &NewList) -> Stored<()> {
 const NAMES: &str = "INSERT OR IGNORE INTO temp.named (item, statement, position, leaf)
      SELECT i.item, i.statement, i.position, g.leaf FROM event_items i
      JOIN temp.gone g ON g.statement = i.statement AND g.position = i.position";
+const ARCHIVED_NAMES: &str = "INSERT OR IGNORE INTO temp.named (item, statement, position, leaf)
+     SELECT a.item, a.statement, a.position, g.leaf FROM archived_items a
+     JOIN temp.gone g ON g.statement = a.statement AND g.position = a.position";
+const ARCHIVED_ITEMS: &str = "DELETE FROM archived_items
+     WHERE (statement, position) IN (SELECT statement, position FROM temp.gone)";
 const ITEMS: &str = "DELETE FROM event_items
      WHERE (statement, position) IN (SELECT statement, position FROM temp.gone)";
 const CONTENTS: &str = "DELETE FROM event_contents
@@ -336,11 +371,14 @@ async fn remove_documents(transaction: &mut Writing<'_>, spellings: &[String]) -
 async fn settle_items(transaction: &mut Writing<'_>, list: &NewList) -> Stored<()> {
     for sql in [
         "DELETE FROM scans WHERE item IN (SELECT item FROM temp.named)
-           AND NOT EXISTS (SELECT 1 FROM event_items i WHERE i.item = scans.item)",
+           AND NOT EXISTS (SELECT 1 FROM event_items i WHERE i.item = scans.item)
+           AND NOT EXISTS (SELECT 1 FROM archived_items a WHERE a.item = scans.item)",
         "DELETE FROM unknown_scans WHERE item IN (SELECT item FROM temp.named)
-           AND NOT EXISTS (SELECT 1 FROM event_items i WHERE i.item = unknown_scans.item)",
+           AND NOT EXISTS (SELECT 1 FROM event_items i WHERE i.item = unknown_scans.item)
+           AND NOT EXISTS (SELECT 1 FROM archived_items a WHERE a.item = unknown_scans.item)",
         "DELETE FROM erased_items WHERE item IN (SELECT item FROM temp.named)
-           AND NOT EXISTS (SELECT 1 FROM event_items i WHERE i.item = erased_items.item)",
+           AND NOT EXISTS (SELECT 1 FROM event_items i WHERE i.item = erased_items.item)
+           AND NOT EXISTS (SELECT 1 FROM archived_items a WHERE a.item = erased_items.item)",
     ] {
         run(transaction, sql).await?;
     }
@@ -348,6 +386,7 @@ async fn settle_items(transaction: &mut Writing<'_>, list: &NewList) -> Stored<(
         "INSERT INTO erased_items (item, statement, position, leaf, reason, made)
          SELECT n.item, n.statement, n.position, n.leaf, $1, $2 FROM temp.named n
          WHERE EXISTS (SELECT 1 FROM event_items i WHERE i.item = n.item)
+            OR EXISTS (SELECT 1 FROM archived_items a WHERE a.item = n.item)
          ON CONFLICT DO NOTHING",
     )
     .bind(&list.list.reason)

@@ -12,7 +12,8 @@ use schemas::causes::causes;
 use schemas::enrol::Request;
 use schemas::hash::Hash;
 use schemas::ids::DeviceAddress;
-use schemas::registry::{Record, Role};
+use schemas::registry::{Record, Role, State as KeyState};
+use schemas::statement::{Note, Statement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -75,15 +76,30 @@ pub(super) async fn state(
 ) -> Result<Json<Value>, Problem> {
     let enrolment = find(&app, &claim).await?;
     let request = Request::parse(&enrolment.request).map_err(|_| Problem::internal())?;
-    let answer = answer(&app, &request).await?;
+    // The key of an old claim that does not count any more brings nothing back, least of all its
+    // broker password.
+    let snapshot = app.gate.snapshot();
+    let gone = snapshot
+        .key(&request.key.kid())
+        .is_some_and(|signed| signed.record.state != KeyState::Active);
+    let answer = match gone {
+        true => None,
+        false => answer(&app, &request).await?,
+    };
     let state = match (&answer, &enrolment.consent, &enrolment.draft) {
+        _ if gone => "refused",
         (Some(_), _, _) => "admitted",
         (None, Some(_), _) => "consented",
         (None, None, Some(_)) => "drafted",
         _ => "waiting",
     };
     let mut body = json!({ "state": state, "request": b64::encode(&enrolment.request) });
+    if gone {
+        body["reason"] = "this key is not in use any more".into();
+    }
+    let last_word = last_word(&app, &enrolment, &request).await?;
     let optional = [
+        ("last_word", last_word),
         (
             "draft",
             enrolment
@@ -105,6 +121,37 @@ pub(super) async fn state(
         }
     }
     Ok(Json(body))
+}
+
+/// The last word of the key that this one shall replace: the newest statement of the device that
+/// the draft names, if it names this key as the next one. So nobody learns anything of a device
+/// from this that its present key has not said for them.
+async fn last_word(
+    app: &Shared,
+    enrolment: &Enrolment,
+    request: &Request,
+) -> Result<Option<Value>, Problem> {
+    let draft = enrolment.draft.as_deref().map(Record::parse_draft);
+    let Some(address) = draft
+        .and_then(Result::ok)
+        .and_then(|record| record.address())
+    else {
+        return Ok(None);
+    };
+    let newest = app
+        .store
+        .newest_of(&address)
+        .await
+        .map_err(problem::store)?;
+    let Some(id) = newest else { return Ok(None) };
+    let kept = app.store.statement(&id).await.map_err(problem::store)?;
+    let statement = kept.and_then(|kept| Statement::parse(kept.bytes).ok());
+    let names = |statement: &Statement| {
+        let next = statement.payload.note.as_ref().and_then(Note::next_key);
+        next == Some(request.key.kid())
+    };
+    let statement = statement.filter(names);
+    Ok(statement.map(|statement| Value::from(b64::encode(statement.bytes()))))
 }
 
 /// What an admitted device needs to begin; its broker credential becomes valid with it.

@@ -17,7 +17,8 @@ pub(super) async fn live() -> Json<Value> {
 
 /// `GET /health`, `GET /health/ready`: 200 while the store answers, nothing is ending, and the log
 /// has its quorum or another process leads (then this one shows pages and takes statements), else 503,
-/// with reasons. Send it no requests while this fails.
+/// with each part's state. Send it no requests while this fails. A broker that cannot be reached is
+/// told and no reason: pages and HTTPS work without it, and gateways keep what they have.
 pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let store = app.store.log_head().await.is_ok();
     let stopping = app.shutdown.is_cancelled();
@@ -48,6 +49,7 @@ pub(super) async fn health(State(app): State<Shared>) -> (StatusCode, Json<Value
         "quorum": quorum,
         "witnesses": &witnesses,
         "stopping": stopping,
+        "broker": *app.link.borrow(),
         "words": words(answering, witnesses.len() as u64, quorum),
     });
     (status, Json(body))

@@ -14,11 +14,12 @@ use kit::problem::Problem;
 use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
-use schemas::registry::{Role, State as KeyState};
+use schemas::registry::State as KeyState;
 use serde::Deserialize;
 
 use super::product::{Failed, error_page, failed_page, html};
 use super::{Shared, problem};
+use crate::registry::Entry;
 use crate::report::{KeptReport, Number, State as Progress, Step};
 use crate::store::StoreError;
 use crate::web::organisation::{
@@ -64,11 +65,12 @@ async fn page(State(app): State<Shared>, person: Person, uri: Uri, headers: Head
 async fn view(app: &Shared, person: &Person) -> Result<OrganisationView, StoreError> {
     let organisation = &person.role;
     let mut devices = Vec::new();
-    for signed in app.gate.snapshot().records() {
-        let record = &signed.record;
-        if record.role != Role::Capture || record.organisation != *organisation {
-            continue;
-        }
+    let snapshot = app.gate.snapshot();
+    let records = snapshot.of_organisation(organisation);
+    for record in records
+        .filter_map(Entry::signed)
+        .map(|signed| &signed.record)
+    {
         let Some(address) = record.address() else {
             continue;
         };

@@ -51,8 +51,11 @@ pub(super) fn bundle(error: BundleError) -> Problem {
 
 pub(super) fn admit(error: AdmitError) -> Problem {
     let status = match &error {
-        AdmitError::Store(_) | AdmitError::Random(_) => return Problem::internal(),
+        AdmitError::Store(_) | AdmitError::Random(_) | AdmitError::Root(_) => {
+            return Problem::internal();
+        }
         AdmitError::Standby => return standby(),
+        AdmitError::Again => return Problem::unavailable("hand the record in again"),
         AdmitError::Stopping => return Problem::unavailable("the platform is stopping"),
         AdmitError::Record(_) | AdmitError::Log | AdmitError::PolicyKey => StatusCode::BAD_REQUEST,
         AdmitError::Registrar | AdmitError::Organisation(_) | AdmitError::Signature(_) => {

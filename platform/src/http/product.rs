@@ -16,7 +16,7 @@ use super::{Shared, problem, scan, search};
 use crate::bundle::BundleError;
 use crate::config::WitnessSection;
 use crate::disclosure::Rules;
-use crate::store::erasure::ErasedEvent;
+use crate::store::erasure::{ArchivedEvent, ErasedEvent};
 use crate::store::{ScanCount, StoreError, StoredEvent};
 use crate::trace::event::View;
 use crate::trace::verdict::Witness;
@@ -213,8 +213,16 @@ async fn unknown_page(
     };
     let scans = scans.map_err(|error| Failed(causes(&error)))?;
     view.scans = scans.map(|count| shown(count, counts));
+    let archived = store.archived_of_items(&[key.to_owned()], ERASED_MAX).await;
+    let archived = archived.map_err(|error| Failed(causes(&error)))?;
+    view.archived = web::Archived::of(&archived);
     view.report = Some(web::report_href(item));
-    Ok((StatusCode::NOT_FOUND, web::render_unknown(&view, lang)))
+    // A code whose records are all in archives is known.
+    let status = match view.archived {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::NOT_FOUND,
+    };
+    Ok((status, web::render_unknown(&view, lang)))
 }
 
 fn shown(count: ScanCount, counted: bool) -> Scans {
@@ -237,7 +245,9 @@ async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductV
     let named = [item.key().to_owned()];
     let erased = app.store.erased_of_items(&named, ERASED_MAX);
     let erased = erased.await.map_err(|error| failed(&error))?;
-    let proof = check(app, &journey, &erased).await?;
+    let archived = app.store.archived_of_items(&named, ERASED_MAX);
+    let archived = archived.await.map_err(|error| failed(&error))?;
+    let proof = check(app, &journey, &places(&journey, &erased, &archived)).await?;
     let gaps = gap::read(&*app.store, &journey)
         .await
         .map_err(|error| failed(&error))?;
@@ -260,14 +270,18 @@ async fn view(app: &Shared, item: &Item, counts: bool) -> Result<Option<ProductV
     view.verifiers = app.witnesses.iter().map(verifier_at).collect();
     view.gaps = gaps;
     view.erased = erased;
+    view.archived = archived;
     view.names = app.names.clone();
     view.scans = scans.map(|count| shown(count, counts));
     Ok(Some(view))
 }
 
-/// Statements and places of a journey's events, and of those that were erased.
-fn places(journey: &Journey, erased: &[ErasedEvent]) -> BTreeMap<Hash, BTreeSet<u64>> {
-    let mut places: BTreeMap<Hash, BTreeSet<u64>> = BTreeMap::new();
+/// Statements and places.
+type Places = BTreeMap<Hash, BTreeSet<u64>>;
+
+/// Where a journey's events stand, and those that were erased or archived.
+fn places(journey: &Journey, erased: &[ErasedEvent], archived: &[ArchivedEvent]) -> Places {
+    let mut places = Places::new();
     for entry in journey.entries() {
         places
             .entry(entry.statement)
@@ -278,11 +292,15 @@ fn places(journey: &Journey, erased: &[ErasedEvent]) -> BTreeMap<Hash, BTreeSet<
         let of_statement = places.entry(event.statement).or_default();
         of_statement.insert(event.position);
     }
+    for event in archived {
+        let of_statement = places.entry(event.statement).or_default();
+        of_statement.insert(event.position);
+    }
     places
 }
 
 /// The platform's own check: the very bundle that it hands out, through the same verifier.
-async fn check(app: &Shared, journey: &Journey, erased: &[ErasedEvent]) -> Result<Proof, Failed> {
+async fn check(app: &Shared, journey: &Journey, places: &Places) -> Result<Proof, Failed> {
     let mut proof = Proof {
         origin: app.policy.origin.to_string(),
         checkpoint_size: 0,
@@ -294,7 +312,7 @@ async fn check(app: &Shared, journey: &Journey, erased: &[ErasedEvent]) -> Resul
             .collect(),
         checked_at: app.clock.now(),
     };
-    let made = match app.bundler.public(&places(journey, erased)).await {
+    let made = match app.bundler.public(places).await {
         Ok(made) => made,
         Err(BundleError::NotWitnessed) => return Ok(proof),
         Err(error) => return Err(Failed(causes(&error))),
@@ -370,9 +388,11 @@ pub(super) async fn bundle(
     let named = [item.key().to_owned()];
     let erased = app.store.erased_of_items(&named, ERASED_MAX);
     let erased = erased.await.map_err(problem::store)?;
+    let archived = app.store.archived_of_items(&named, ERASED_MAX);
+    let archived = archived.await.map_err(problem::store)?;
     let made = app
         .bundler
-        .public(&places(&journey, &erased))
+        .public(&places(&journey, &erased, &archived))
         .await
         .map_err(problem::bundle)?;
     Ok(search::bundle(made))

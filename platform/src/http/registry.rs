@@ -5,8 +5,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use kit::problem::Problem;
+use schemas::hash::Hash;
 use schemas::ids::Slug;
-use schemas::registry::Role;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Shared, evidence, problem};
@@ -48,26 +49,31 @@ pub(super) async fn head(State(app): State<Shared>) -> Json<Value> {
 pub(super) async fn list(
     State(app): State<Shared>,
     Path(version): Path<u64>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Listed>, Problem> {
     let head = app.store.head_at(version).await.map_err(problem::store)?;
     let head = head.ok_or_else(|| Problem::not_found("there is no such registry version"))?;
-    let list = app
-        .store
-        .registry_list(version)
-        .await
-        .map_err(problem::store)?;
-    Ok(Json(
-        json!({ "version": version, "root": head.root, "keys": list }),
-    ))
+    let keys = app.store.registry_list(version).await;
+    Ok(Json(Listed {
+        version,
+        root: head.root,
+        keys: keys.map_err(problem::store)?,
+    }))
+}
+
+/// What is served of a registry version; written as it is, without a tree of values between: there
+/// may be a million keys.
+#[derive(Serialize)]
+pub(super) struct Listed {
+    version: u64,
+    root: Hash,
+    keys: Vec<(Hash, Hash)>,
 }
 
 /// `GET /v1/registry/organisations`: the newest record of every organisation's own key, with the
 /// salt that leads to its leaf, so that anybody sees who was admitted and by whom.
 pub(super) async fn organisations(State(app): State<Shared>) -> Json<Shown> {
     let snapshot = app.gate.snapshot();
-    Json(shown(&snapshot, |entry| {
-        entry.signed.record.role == Role::Organisation
-    }))
+    Json(shown(&snapshot, snapshot.organisations()))
 }
 
 /// `GET /v1/registry/records/{organisation}` with a bearer token: the newest records of all keys
@@ -79,18 +85,19 @@ pub(super) async fn records(
 ) -> Result<Json<Shown>, Problem> {
     evidence::check_reader(&app, &organisation, &headers)?;
     let snapshot = app.gate.snapshot();
-    Ok(Json(shown(&snapshot, |entry| {
-        entry.signed.record.organisation == organisation
-    })))
+    Ok(Json(shown(
+        &snapshot,
+        snapshot.of_organisation(&organisation),
+    )))
 }
 
-fn shown(snapshot: &Snapshot, which: impl Fn(&&Entry) -> bool) -> Shown {
+fn shown<'e>(snapshot: &Snapshot, entries: impl Iterator<Item = &'e Entry>) -> Shown {
     let record = |entry: &Entry| ShownRecord {
-        record: entry.signed.bytes().to_vec(),
-        salt: entry.salt.0.to_vec(),
+        record: entry.bytes().to_vec(),
+        salt: entry.salt().0.to_vec(),
     };
     Shown {
         version: snapshot.head.map_or(0, |head| head.version),
-        records: snapshot.entries().filter(which).map(record).collect(),
+        records: entries.map(record).collect(),
     }
 }

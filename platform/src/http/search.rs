@@ -179,6 +179,7 @@ fn row(
         "event_time": time.map(Instant::to_rfc3339),
         "step": step,
         "erased": event.is_erased,
+        "archived": event.is_archived,
         "log_index": log_index,
         "bundle": format!("/v1/bundles/event/{statement}/{place}"),
     })

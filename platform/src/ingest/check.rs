@@ -12,7 +12,7 @@ use schemas::time::Instant;
 use serde_json::Value;
 
 use crate::registry::Snapshot;
-use crate::store::{NewEvent, NewQuarantine, NewStatement};
+use crate::store::{NewEvent, NewQuarantine, NewStatement, filed};
 
 /// Most bytes of a message that quarantine keeps.
 pub const QUARANTINE_BYTES: usize = 65_536;
@@ -67,16 +67,27 @@ pub fn check(
         code: error.code(),
         detail: causes(&error),
     })?;
+    let id = message.statement.id();
+    // Where a statement's way begins: until here nobody knows whose it is.
+    tracing::debug!(
+        target: "tracebond::way",
+        statement = %id,
+        device = %payload.device,
+        bytes = bytes.len(),
+        events = message.events.len(),
+        "message received"
+    );
     let version = snapshot.head.map_or(0, |head| head.version);
     let accept = |(event, leaf): (&WireEvent, Hash)| accept(event, leaf, &signed.record);
     Ok(NewStatement {
-        id: message.statement.id(),
+        id,
         device: payload.device.clone(),
         position: payload.position,
         kid: message.statement.kid,
         prev: payload.prev,
         bytes: message.statement.bytes().to_vec(),
         received: now,
+        made: filed(payload.made, payload.clock, now),
         registry_version: version,
         events: message.events.iter().zip(leaves).map(accept).collect(),
     })
@@ -134,20 +145,41 @@ fn check_state(record: &Record, payload: &Payload, id: Hash) -> Result<(), Rejec
 fn accept(event: &WireEvent, leaf: Hash, record: &Record) -> NewEvent {
     let value: Value = serde_json::from_slice(event.event.bytes()).unwrap_or(Value::Null);
     let refused = judge(event.source, &value, record).err();
-    let facts = EventFacts::read(&value).ok();
-    let name = |item: &epcis::Item| (item.key.as_str().to_owned(), item.role.name());
+    let derived = derived(&value);
     NewEvent {
         leaf,
         source: event.source,
         salt: event.salt,
         bytes: event.event.bytes().to_vec(),
         refused: refused.map(str::to_owned),
-        event_time: facts.as_ref().map(|facts| facts.event_time),
-        step: facts.as_ref().and_then(|facts| facts.biz_step.clone()),
-        items: facts
-            .iter()
-            .flat_map(|facts| facts.items.iter().map(name))
-            .collect(),
+        event_time: derived.event_time,
+        step: derived.step,
+        items: derived.items,
+    }
+}
+
+/// Columns that are made from what an event says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// Event time.
+    pub event_time: Option<Instant>,
+    /// Business step.
+    pub step: Option<String>,
+    /// Things that it names, canonical, with role.
+    pub items: Vec<(String, &'static str)>,
+}
+
+/// The columns of an event; none of what is no event.
+#[must_use]
+pub fn derived(event: &Value) -> Derived {
+    let Ok(facts) = EventFacts::read(event) else {
+        return Derived::default();
+    };
+    let name = |item: &epcis::Item| (item.key.as_str().to_owned(), item.role.name());
+    Derived {
+        event_time: Some(facts.event_time),
+        items: facts.items.iter().map(name).collect(),
+        step: facts.biz_step,
     }
 }
 

@@ -53,6 +53,7 @@ pub async fn run(
             duty: duty.clone(),
             term,
             shutdown: shutdown.clone(),
+            _counted: Counted::new(),
         };
         groups.spawn(worker.finish(group));
     }
@@ -101,6 +102,23 @@ struct Worker {
     /// Term in which the group was taken: after it, the broker delivers its messages again.
     term: Option<u64>,
     shutdown: CancellationToken,
+    _counted: Counted,
+}
+
+/// A group on its way, whichever session it came from.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("tracebond_ingest_groups").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("tracebond_ingest_groups").decrement(1.0);
+    }
 }
 
 impl Worker {

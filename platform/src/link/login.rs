@@ -1,6 +1,9 @@
 //! How the ingest logs in at a broker that is not embedded.
 
+use std::path::Path;
+
 use schemas::hash::sha256;
+use schemas::key::SecretKey;
 
 use crate::config::Config;
 use crate::keys::{self, KeyFileError};
@@ -31,9 +34,24 @@ impl Login {
     /// # Errors
     /// [`KeyFileError`] if that file cannot be read or made.
     pub fn of(config: &Config) -> Result<Self, KeyFileError> {
+        Self::with(config, keys::load_or_make)
+    }
+
+    /// The same, but none is made.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] if that file is needed and cannot be read.
+    pub fn known(config: &Config) -> Result<Self, KeyFileError> {
+        Self::with(config, keys::load)
+    }
+
+    fn with(
+        config: &Config,
+        kept: impl Fn(&Path) -> Result<SecretKey, KeyFileError>,
+    ) -> Result<Self, KeyFileError> {
         let section = &config.broker;
         let password = if section.password.is_empty() {
-            let kept = keys::load_or_make(&config.data.join("keys").join(PASSWORD_FILE))?;
+            let kept = kept(&config.data.join("keys").join(PASSWORD_FILE))?;
             hex::encode(kept.seed())
         } else {
             section.password.clone()

@@ -116,46 +116,49 @@ impl Core {
         Step::Same
     }
 
-    /// Takes the entries between what was read and a checkpoint, if they lead to its root. `first`
-    /// is the index of the first one; those that are known already must be the same.
+    /// Leaf of an entry that was read; none beyond them.
+    #[must_use]
+    pub fn leaf(&self, index: u64) -> Option<Hash> {
+        if index >= self.size() {
+            return None;
+        }
+        Hash::from_slice(&self.tree.tile(0, index, index + 1)?)
+    }
+
+    /// Whether the leaves of all entries between what was read and a checkpoint lead to its root.
     ///
     /// # Errors
-    /// The alarm: nothing was taken.
-    pub fn advance(
+    /// The alarm.
+    pub fn leads_to(&self, note: &Note, new: &[Hash]) -> Result<(), Alarm> {
+        if self.tree.root_with(new.iter().copied()) == Some(note.checkpoint.root) {
+            Ok(())
+        } else {
+            Err(self.does_not_follow(note))
+        }
+    }
+
+    /// Takes the entries that [`leads_to`](Self::leads_to) was asked about, one by one: what they
+    /// say, and whether there were so many.
+    pub fn take(
         &mut self,
         note: &Note,
-        first: u64,
-        entries: &[Vec<u8>],
-    ) -> Result<Vec<Alarm>, Alarm> {
-        let size = note.checkpoint.size;
-        let known = usize::try_from(self.size().saturating_sub(first)).unwrap_or(usize::MAX);
-        let fits = first <= self.size()
-            && first + entries.len() as u64 >= size
-            && self.repeats(first, entries.get(..known).unwrap_or(entries));
-        let wanted = usize::try_from(size.saturating_sub(first)).unwrap_or(usize::MAX);
-        let new = entries.get(known..wanted).unwrap_or_default();
-        let leaves = new.iter().map(|entry| entry_hash(entry));
-        if !fits || self.tree.root_with(leaves) != Some(note.checkpoint.root) {
-            return Err(self.does_not_follow(note));
-        }
+        entries: impl Iterator<Item = Vec<u8>>,
+        count: usize,
+    ) -> (Vec<Alarm>, bool) {
         let mut alarms = Vec::new();
-        for entry in new {
-            alarms.extend(self.read(entry));
+        for entry in entries.take(count) {
+            alarms.extend(self.read(&entry));
         }
-        self.note = Some(note.clone());
-        Ok(alarms)
+        let whole = self.root(note.checkpoint.size) == Some(note.checkpoint.root);
+        if whole {
+            self.note = Some(note.clone());
+        }
+        (alarms, whole)
     }
 
-    fn repeats(&self, first: u64, entries: &[Vec<u8>]) -> bool {
-        let leaves: Vec<u8> = entries
-            .iter()
-            .flat_map(|entry| entry_hash(entry).0)
-            .collect();
-        let end = first + entries.len() as u64;
-        self.tree.tile(0, first, end) == Some(leaves)
-    }
-
-    fn does_not_follow(&self, note: &Note) -> Alarm {
+    /// What is said of a checkpoint that cannot be of the log that was read.
+    #[must_use]
+    pub fn does_not_follow(&self, note: &Note) -> Alarm {
         let (ours, size) = (self.size(), note.checkpoint.size);
         let before = self.note.as_ref().map(Note::encode).unwrap_or_default();
         let words = format!(

@@ -2,17 +2,18 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `entries` | every entry read and found whole, as bundles hold them |
+//! | `entries` | every entry read, as bundles hold them |
 //! | `checkpoint` | the newest accepted checkpoint; entries beyond it do not count |
 //! | `list.json` | the newest list of keys that was checked |
 //! | `alarms.jsonl` | every alarm, one JSON object a line, with its time |
 //! | `evidence/` | two contradicting notes, one file each |
 //!
-//! Entries are on disk before the checkpoint that needs them.
+//! Entries are on disk before the checkpoint that needs them, and alarms before the checkpoint or
+//! list behind which they are not found again. Whatever a crash has left half written is cut off.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use schemas::hash::{Hash, sha256};
@@ -25,6 +26,9 @@ use super::core::{Core, framed};
 
 /// Most alarms that are kept; a log that is this broken needs no more.
 const ALARMS_MAX: usize = 100_000;
+
+const ALARMS: &str = "alarms.jsonl";
+const ENTRIES: &str = "entries";
 
 /// The newest list of keys that was checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,8 @@ pub struct Raised {
 /// The folder.
 pub(super) struct Kept {
     folder: PathBuf,
+    /// Bytes of the entries of the accepted checkpoint.
+    end: u64,
     raised: BTreeSet<(Code, String)>,
     all: Vec<Raised>,
 }
@@ -56,16 +62,33 @@ impl Kept {
         std::fs::create_dir_all(folder)?;
         let mut kept = Self {
             folder: folder.to_owned(),
+            end: 0,
             raised: BTreeSet::new(),
             all: Vec::new(),
         };
-        // A line that was cut off by a crash was not told to anybody either.
-        for line in kept.text("alarms.jsonl")?.lines() {
-            if let Ok(raised) = serde_json::from_str(line) {
-                kept.remember(raised);
+        kept.read_alarms()?;
+        Ok(kept)
+    }
+
+    fn read_alarms(&mut self) -> io::Result<()> {
+        let path = self.folder.join(ALARMS);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+        let whole = bytes.get(..whole.map_or(0, |last| last + 1));
+        let whole = whole.unwrap_or_default();
+        for line in whole.split(|byte| *byte == b'\n') {
+            if let Ok(raised) = serde_json::from_slice(line) {
+                self.remember(raised);
             }
         }
-        Ok(kept)
+        // The next line must not be written behind half of one.
+        if whole.len() < bytes.len() {
+            cut(&path, whole.len() as u64)?;
+        }
+        Ok(())
     }
 
     fn remember(&mut self, raised: Raised) {
@@ -98,7 +121,7 @@ impl Kept {
         }
         let raised = Raised { time, alarm };
         let line = format!("{}\n", serde_json::to_string(&raised)?);
-        append(&self.folder.join("alarms.jsonl"), line.as_bytes())?;
+        append(&self.folder.join(ALARMS), line.as_bytes())?;
         self.remember(raised.clone());
         Ok(Some(raised))
     }
@@ -119,37 +142,58 @@ impl Kept {
         write_synced(&file, &serde_json::to_vec_pretty(&evidence)?)
     }
 
-    /// The log as it was read before; empty where nothing was.
-    pub(super) fn core(&self) -> io::Result<Core> {
+    /// The log as it was read before; empty where nothing was. Cuts off what is behind it.
+    pub(super) fn core(&mut self) -> io::Result<Core> {
         let text = self.text("checkpoint")?;
         if text.is_empty() {
+            self.forget_ahead()?;
             return Ok(Core::default());
         }
         let broken = |what: &str| io::Error::other(format!("{}: {what}", self.folder.display()));
         let note = Note::parse(text.as_bytes()).map_err(|_| broken("checkpoint is none"))?;
-        let file = io::BufReader::new(File::open(self.folder.join("entries"))?);
-        let core = Core::restore(note, Entries(file));
-        core.map_err(|_| broken("the entries do not lead to the checkpoint"))
+        let file = io::BufReader::new(File::open(self.folder.join(ENTRIES))?);
+        let size = usize::try_from(note.checkpoint.size).unwrap_or(usize::MAX);
+        let mut end = 0;
+        let entries = Entries(file).take(size);
+        let core = Core::restore(note, entries.inspect(|entry| end += framed_len(entry)));
+        let core = core.map_err(|_| broken("the entries do not lead to the checkpoint"))?;
+        self.end = end;
+        self.forget_ahead()?;
+        Ok(core)
     }
 
-    /// Keeps entries after the first `size`, then the checkpoint that they lead to.
-    pub(super) fn advance(&self, size: u64, entries: &[Vec<u8>], note: &Note) -> io::Result<()> {
-        let path = self.folder.join("entries");
-        let end = match File::open(&path) {
-            Ok(file) => Entries(io::BufReader::new(file)).length_of(size),
-            Err(_) => 0,
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?;
-        // What a crash left beyond the checkpoint is cut off.
-        file.set_len(end)?;
-        drop(file);
+    /// Writes entries behind all others; nothing is durable before [`Kept::accept`].
+    pub(super) fn write_ahead(&self, entries: &[Vec<u8>]) -> io::Result<()> {
         let bytes: Vec<u8> = entries.iter().flat_map(|entry| framed(entry)).collect();
-        append(&path, &bytes)?;
-        write_synced(&self.folder.join("checkpoint"), &note.encode())
+        let mut out = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(ENTRIES))?;
+        out.write_all(&bytes)
+    }
+
+    /// The entries behind those of the accepted checkpoint.
+    pub(super) fn ahead(&self) -> io::Result<impl Iterator<Item = Vec<u8>> + use<>> {
+        let mut file = File::open(self.folder.join(ENTRIES))?;
+        file.seek(SeekFrom::Start(self.end))?;
+        Ok(Entries(io::BufReader::new(file)))
+    }
+
+    /// Keeps the checkpoint that all entries in the file lead to.
+    pub(super) fn accept(&mut self, note: &Note) -> io::Result<()> {
+        let file = File::open(self.folder.join(ENTRIES))?;
+        file.sync_all()?;
+        write_synced(&self.folder.join("checkpoint"), &note.encode())?;
+        self.end = file.metadata()?.len();
+        Ok(())
+    }
+
+    /// Cuts off the entries behind those of the accepted checkpoint.
+    pub(super) fn forget_ahead(&self) -> io::Result<()> {
+        match cut(&self.folder.join(ENTRIES), self.end) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.end == 0 => Ok(()),
+            done => done,
+        }
     }
 
     /// The newest list that was checked.
@@ -182,12 +226,15 @@ impl<R: io::Read> Iterator for Entries<R> {
     }
 }
 
-impl<R: io::Read> Entries<R> {
-    /// Bytes that the first entries take.
-    fn length_of(self, count: u64) -> u64 {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.take(count).map(|entry| entry.len() as u64 + 2).sum()
-    }
+/// Bytes that an entry takes in the file.
+const fn framed_len(entry: &[u8]) -> u64 {
+    entry.len() as u64 + 2
+}
+
+fn cut(file: &Path, end: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(file)?;
+    file.set_len(end)?;
+    file.sync_all()
 }
 
 fn append(file: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -225,5 +272,31 @@ mod tests {
         assert_eq!(again.all()[0].alarm, alarm);
         let evidence = std::fs::read_dir(folder.path().join("evidence")).unwrap();
         assert_eq!(evidence.count(), 1);
+    }
+
+    #[test]
+    fn half_a_line_does_not_take_the_next_alarm_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Instant::from_seconds(1_800_000_000);
+        let alarm = |subject: &str| Alarm::new(Code::Gap, subject, "线一 is silent");
+        let mut kept = Kept::open(folder.path()).unwrap();
+        for subject in ["1", "2"] {
+            assert!(kept.raise(alarm(subject), now).unwrap().is_some());
+        }
+        drop(kept);
+        let file = folder.path().join(ALARMS);
+        let bytes = std::fs::read(&file).unwrap();
+        // Within the second line, also within a character.
+        let second = bytes.len() / 2;
+        for end in [second + 1, bytes.len() - 18, bytes.len() - 1] {
+            std::fs::write(&file, &bytes[..end]).unwrap();
+            let mut kept = Kept::open(folder.path()).unwrap();
+            assert_eq!(kept.all().len(), 1, "{end}");
+            assert!(kept.raise(alarm("3"), now).unwrap().is_some());
+            drop(kept);
+            let again = Kept::open(folder.path()).unwrap();
+            let subjects: Vec<&str> = again.all().iter().map(|one| &*one.alarm.subject).collect();
+            assert_eq!(subjects, ["1", "3"], "{end}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Rounds: read, judge, keep, tell.
 
+mod log;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -9,22 +11,23 @@ use std::time::Duration;
 
 use kit::metrics::MetricsError;
 use kit::serve::Served;
+use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::note::Note;
 use schemas::time::{Clock, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::{Alarm, Code};
-use super::core::{Core, Step, WIDTH, check_list};
+use super::core::{Core, check_list};
 use super::fetch::{FetchError, Fetcher};
 use super::kept::{Kept, List, Raised};
 use super::own::Own;
 use super::registry;
 use super::series::{Shared, Status, routes};
-use super::trust::{Counted, Trust};
+use super::trust::Trust;
 
-/// Most entries that one round reads.
-const ENTRIES_MAX: u64 = 262_144;
+/// Entries that one round reads, where nothing else is said.
+pub const AT_ONCE: u64 = 262_144;
 /// Most lists that one round reads.
 const LISTS_MAX: usize = 1_000;
 
@@ -49,6 +52,8 @@ pub struct MonitorConfig {
     pub witnesses: Vec<String>,
     /// A checkpoint that is older is an alarm.
     pub stale: Duration,
+    /// Entries that one round reads, above 0; the next one goes on.
+    pub at_once: u64,
 }
 
 /// The monitor itself cannot go on.
@@ -77,6 +82,8 @@ pub struct Round {
     pub trouble: Vec<String>,
     /// Entries that were read and found whole so far.
     pub size: u64,
+    /// Entries of the newest checkpoint that are still to be read: the next round need not wait.
+    pub behind: u64,
 }
 
 /// A monitor of one log.
@@ -88,8 +95,10 @@ pub struct Monitor {
     list: List,
     clock: Arc<dyn Clock>,
     anchored: Option<Instant>,
+    /// Leaves of the entries behind those of the accepted checkpoint, which are in the file already.
+    ahead: Vec<Hash>,
     /// Sizes that witnesses had and the log had not shown, in the last round.
-    ahead: BTreeSet<(String, u64)>,
+    witnessed_ahead: BTreeSet<(String, u64)>,
     shared: Shared,
 }
 
@@ -100,7 +109,7 @@ impl Monitor {
     /// [`MonitorError`].
     pub fn open(config: MonitorConfig, clock: Arc<dyn Clock>) -> Result<Self, MonitorError> {
         let state = |error| MonitorError::State(config.state.clone(), error);
-        let kept = Kept::open(&config.state).map_err(state)?;
+        let mut kept = Kept::open(&config.state).map_err(state)?;
         let core = kept.core().map_err(state)?;
         let list = kept.list().map_err(state)?;
         let fetcher = Fetcher::new(&config.log, config.ca.as_deref(), config.token.clone());
@@ -112,7 +121,8 @@ impl Monitor {
             list,
             clock,
             anchored: None,
-            ahead: BTreeSet::new(),
+            ahead: Vec::new(),
+            witnessed_ahead: BTreeSet::new(),
             shared: Shared::default(),
         })
     }
@@ -140,142 +150,40 @@ impl Monitor {
         self.follow_records(&mut found).await;
         self.follow_chains(&mut found).await;
         self.follow_witnesses(&mut found).await;
-        let now = self.clock.now();
-        let mut round = Round {
+        self.raise(&mut found)?;
+        let round = Round {
+            alarms: found.raised,
             trouble: found.trouble,
             size: self.core.size(),
-            ..Round::default()
+            behind: found.behind,
         };
-        for alarm in found.alarms {
-            let code = alarm.code.word();
-            let raised = self.kept.raise(alarm, now);
-            if let Some(raised) = raised.map_err(|error| self.failed(error))? {
-                metrics::counter!("tracebond_monitor_alarms_total", "code" => code).increment(1);
-                round.alarms.push(raised);
-            }
-        }
         self.shared.set(Status {
             origin: self.config.trust.origin().to_owned(),
             size: round.size,
             anchored: self.anchored.map_or(String::new(), Instant::to_rfc3339),
-            last_round: now.to_rfc3339(),
+            last_round: self.clock.now().to_rfc3339(),
             trouble: round.trouble.clone(),
             alarms: self.kept.all().to_vec(),
         });
         Ok(round)
     }
 
-    fn failed(&self, error: io::Error) -> MonitorError {
-        MonitorError::State(self.config.state.clone(), error)
-    }
-
-    async fn follow_log(&mut self, found: &mut Found) -> Result<(), MonitorError> {
-        let Some(bytes) = found.take(self.fetcher.checkpoint().await) else {
-            return Ok(());
-        };
-        let Ok(note) = Note::parse(&bytes) else {
-            let words = "what is served as checkpoint is none";
-            found
-                .alarms
-                .push(Alarm::new(Code::Log, "checkpoint", words));
-            return Ok(());
-        };
-        let counted = match self.check(&note).await {
-            Ok(counted) => Some(counted),
-            Err(alarm) => {
-                let signed = alarm.code == Code::Quorum;
-                found.alarms.push(alarm);
-                if !signed {
-                    return Ok(());
-                }
-                None
-            }
-        };
-        match self.core.compare(&note) {
-            Step::Wrong(alarm) => found.alarms.push(alarm),
-            Step::Same => self.look_at_age(counted, found),
-            // Nothing is taken that only the log itself has signed.
-            Step::Forward if counted.is_none() => {}
-            Step::Forward => {
-                if self.advance(&note, found).await? {
-                    self.look_at_age(counted, found);
-                }
+    /// Keeps what was found so far; new alarms are told at the end of the round.
+    fn raise(&mut self, found: &mut Found) -> Result<(), MonitorError> {
+        let now = self.clock.now();
+        for alarm in std::mem::take(&mut found.alarms) {
+            let code = alarm.code.word();
+            let raised = self.kept.raise(alarm, now);
+            if let Some(raised) = raised.map_err(|error| self.failed(error))? {
+                metrics::counter!("tracebond_monitor_alarms_total", "code" => code).increment(1);
+                found.raised.push(raised);
             }
         }
         Ok(())
     }
 
-    /// Under the policy that is trusted, or the one to which the log's hand-overs lead from it.
-    async fn check(&mut self, note: &Note) -> Result<Counted, Alarm> {
-        let first = match self.config.trust.check(note) {
-            Ok(counted) => return Ok(counted),
-            Err(alarm) => alarm,
-        };
-        let chain = self.fetcher.policies().await.ok();
-        let Some(next) = chain.and_then(|chain| self.config.trust.followed(&chain)) else {
-            return Err(first);
-        };
-        let counted = next.check(note)?;
-        self.config.trust = next;
-        Ok(counted)
-    }
-
-    fn look_at_age(&mut self, counted: Option<Counted>, found: &mut Found) {
-        let Some(anchored) = counted.and_then(|counted| counted.anchored) else {
-            return;
-        };
-        self.anchored = Some(anchored);
-        if self.clock.now().since(anchored) > self.config.stale {
-            let size = self.core.size();
-            let words = format!("the newest checkpoint (size {size}) is of {anchored}");
-            found
-                .alarms
-                .push(Alarm::new(Code::Stale, size.to_string(), words));
-        }
-    }
-
-    /// Reads the entries up to a checkpoint, if they lead to it.
-    async fn advance(&mut self, note: &Note, found: &mut Found) -> Result<bool, MonitorError> {
-        let (ours, size) = (self.core.size(), note.checkpoint.size);
-        if size - ours > ENTRIES_MAX {
-            found.trouble.push(format!(
-                "{} entries at once are more than a monitor reads ({ENTRIES_MAX})",
-                size - ours
-            ));
-            return Ok(false);
-        }
-        let first = ours / WIDTH * WIDTH;
-        let mut entries = Vec::new();
-        for number in ours / WIDTH..size.div_ceil(WIDTH) {
-            match found.take(self.fetcher.bundle(number, size).await) {
-                Some(bundle) => entries.extend(bundle),
-                None => return Ok(false),
-            }
-        }
-        match self.core.advance(note, first, &entries) {
-            Ok(alarms) => {
-                found.alarms.extend(alarms);
-                found.alarms.extend(self.another_log());
-            }
-            Err(alarm) => {
-                found.alarms.push(alarm);
-                return Ok(false);
-            }
-        }
-        let place = |index: u64| usize::try_from(index - first).unwrap_or(usize::MAX);
-        let new = entries.get(place(ours)..place(size)).unwrap_or_default();
-        let written = self.kept.advance(ours, new, note);
-        written.map_err(|error| self.failed(error))?;
-        Ok(true)
-    }
-
-    /// The log's own policy must be of the log that is trusted.
-    fn another_log(&self) -> Option<Alarm> {
-        let (Trust::Policy(trusted), Some(own)) = (&self.config.trust, self.core.policy()) else {
-            return None;
-        };
-        let words = "the log's own policy is of another log id than the trusted one";
-        (own.log != trusted.log).then(|| Alarm::new(Code::Log, "log id", words))
+    fn failed(&self, error: io::Error) -> MonitorError {
+        MonitorError::State(self.config.state.clone(), error)
     }
 
     /// Reads the lists behind registry heads that are new.
@@ -308,6 +216,7 @@ impl Monitor {
                 .extend(self.config.own.missing(&self.list.keys));
         }
         if self.list.version > after {
+            self.raise(found)?;
             let written = self.kept.put_list(&self.list);
             written.map_err(|error| self.failed(error))?;
         }
@@ -410,13 +319,13 @@ impl Monitor {
                 .alarms
                 .push(Alarm::new(Code::HeldBack, subject, words));
         }
-        self.ahead = ahead;
+        self.witnessed_ahead = ahead;
     }
 
     /// True if the witness was ahead of what is shown in the round before, too.
     fn was_ahead(&self, (url, _): &(String, u64)) -> bool {
         let size = self.core.size();
-        self.ahead
+        self.witnessed_ahead
             .iter()
             .any(|(before, then)| before == url && *then > size)
     }
@@ -440,8 +349,12 @@ impl Monitor {
 /// What a round finds as it goes.
 #[derive(Default)]
 struct Found {
+    /// Not kept yet.
     alarms: Vec<Alarm>,
+    /// New ones, kept.
+    raised: Vec<Raised>,
     trouble: Vec<String>,
+    behind: u64,
 }
 
 impl Found {
@@ -465,7 +378,7 @@ pub async fn listen(
     shared: Shared,
     shutdown: CancellationToken,
 ) -> Result<Served, MonitorError> {
-    let handle = kit::metrics::install(&crate::metrics::ALL)?;
+    let handle = kit::metrics::install(crate::metrics::ALL)?;
     let router = routes(shared, move || handle.render());
     Ok(kit::serve::serve(router, address, None, shutdown).await?)
 }

@@ -1,13 +1,11 @@
 //! The devices' password file, kept as the registry says.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::causes::causes;
-use schemas::registry::{Role, State};
 use tokio_util::sync::CancellationToken;
 
 use super::{file, replace, text};
@@ -21,13 +19,16 @@ const ROUND: Duration = Duration::from_secs(10);
 /// What the kernel calls the process that may be signalled.
 const PROGRAM: &str = "mosquitto";
 
-/// Keeps the file: exactly the devices whose key is active, each with its verifier.
+/// Keeps the file: exactly the devices whose key is active under an active organisation, each with its verifier.
 pub struct Passwords {
     store: Arc<dyn Store>,
     gate: Arc<Gate>,
     wake: Arc<Wake>,
     path: PathBuf,
     pid_file: Option<PathBuf>,
+    /// Mosquitto was told of what the file says. Not known at a start: whoever wrote the file may
+    /// have ended before it had said so.
+    told: bool,
 }
 
 /// The file was not brought up to date.
@@ -56,11 +57,12 @@ impl Passwords {
             wake,
             path: section.folder.join(file::DEVICE_PASSWORDS),
             pid_file: section.pid_file.clone(),
+            told: false,
         }
     }
 
     /// Runs until `shutdown`; a failure is logged and mended by a later round.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             if let Err(error) = self.refresh().await {
                 tracing::error!(
@@ -76,30 +78,33 @@ impl Passwords {
         }
     }
 
-    async fn refresh(&self) -> Result<(), RefreshError> {
+    async fn refresh(&mut self) -> Result<(), RefreshError> {
         let wanted = self.wanted().await?;
         let failed = |error| RefreshError::File(self.path.clone(), error);
         match std::fs::read_to_string(&self.path) {
-            Ok(there) if there == wanted => return Ok(()),
+            Ok(there) if there == wanted && self.told => return Ok(()),
+            Ok(there) if there == wanted => {}
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => replace(&self.path, &wanted).map_err(failed)?,
+            _ => {
+                replace(&self.path, &wanted).map_err(failed)?;
+                self.told = false;
+            }
         }
-        match &self.pid_file {
-            Some(pid_file) => hang_up(pid_file).await,
-            None => Ok(()),
+        if let Some(pid_file) = &self.pid_file {
+            hang_up(pid_file).await?;
         }
+        self.told = true;
+        Ok(())
     }
 
     async fn wanted(&self) -> Result<String, StoreError> {
         let snapshot = self.gate.snapshot();
-        let active: BTreeSet<String> = snapshot
-            .records()
-            .map(|signed| &signed.record)
-            .filter(|record| record.role == Role::Capture && record.state == State::Active)
-            .filter_map(|record| Some(record.address()?.to_string()))
-            .collect();
         let known = self.store.verifiers().await?;
-        let allowed = known.iter().filter(|(name, _)| active.contains(name));
+        let may_speak = |name: &str| {
+            name.parse()
+                .is_ok_and(|device| snapshot.speaker(&device).is_some())
+        };
+        let allowed = known.iter().filter(|(name, _)| may_speak(name));
         Ok(text::passwords(
             allowed.map(|(name, verifier)| (name.as_str(), verifier)),
         ))
@@ -127,4 +132,72 @@ async fn hang_up(pid_file: &Path) -> Result<(), RefreshError> {
         return Ok(());
     }
     Err(failed(&String::from_utf8_lossy(&output.stderr)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Child, Command};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::registry::Snapshot;
+    use crate::store::sqlite::SqliteStore;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+    /// What the kernel calls by Mosquitto's name, and counts its signals.
+    const SCRIPT: &str = "#!/bin/sh
+trap 'echo told >> \"$1/told\"' HUP
+echo $$ > \"$1/pid\"
+while true; do sleep 0.02; done
+";
+
+    /// Killed when this is dropped.
+    struct Program(Child);
+
+    impl Drop for Program {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn wait_for(condition: impl Fn() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !condition() {
+            assert!(Instant::now() < end, "too late");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_starts_tells_the_broker_of_a_file_that_another_has_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join(PROGRAM);
+        std::fs::write(&script, SCRIPT).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = Command::new(&script).arg(folder.path()).spawn().unwrap();
+        let _program = Program(program);
+        let (pid_file, said) = (folder.path().join("pid"), folder.path().join("told"));
+        let times = || std::fs::read_to_string(&said).map_or(0, |said| said.lines().count());
+        wait_for(|| std::fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n')));
+        let store = SqliteStore::open(&folder.path().join("platform.db")).await;
+        let mut passwords = Passwords {
+            store: Arc::new(store.unwrap()),
+            gate: Arc::new(Gate::new(Snapshot::default())),
+            wake: Arc::default(),
+            path: folder.path().join(file::DEVICE_PASSWORDS),
+            pid_file: Some(pid_file),
+            told: false,
+        };
+        // Killed after it had written the file, and before it had said so.
+        let wanted = passwords.wanted().await.unwrap();
+        replace(&passwords.path, &wanted).unwrap();
+        passwords.refresh().await.unwrap();
+        wait_for(|| times() == 1);
+        passwords.refresh().await.unwrap();
+        std::fs::write(&passwords.path, "somebody else's").unwrap();
+        passwords.refresh().await.unwrap();
+        wait_for(|| times() == 2);
+    }
 }

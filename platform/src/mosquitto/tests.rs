@@ -67,6 +67,34 @@ fn all_files_are_written_and_writing_again_changes_nothing() {
 }
 
 #[test]
+fn a_listener_for_websockets_has_the_rules_of_the_gateways() {
+    let data = tempfile::tempdir().unwrap();
+    let text = TEXT.replace("DATA", &data.path().display().to_string());
+    let with = text.replace("[broker]\n", "[broker]\nlisten_ws = \"0.0.0.0:443\"\n");
+    let written = configure(&toml(&with), now()).unwrap();
+    let conf = std::fs::read_to_string(&written[0]).unwrap();
+    let (_, section) = conf.split_once("listener 443 0.0.0.0").unwrap();
+    let (section, _) = section.split_once("\nlistener ").unwrap();
+    for line in [
+        "protocol websockets",
+        "use_username_as_clientid true",
+        "allow_anonymous false",
+    ] {
+        assert!(
+            section.lines().any(|found| found == line),
+            "{line}: {section}"
+        );
+    }
+    assert!(section.contains(file::DEVICE_RULES) && section.contains("certfile "));
+    let bad = text.replace("[broker]\n", "[broker]\nlisten_ws = \"0.0.0.0:0\"\n");
+    let refused = configure(&toml(&bad), now()).unwrap_err();
+    assert!(
+        refused.to_string().starts_with("broker.listen_ws: "),
+        "{refused}"
+    );
+}
+
+#[test]
 fn fields_that_do_not_fit_are_named() {
     let data = tempfile::tempdir().unwrap();
     let good = TEXT.replace("DATA", &data.path().display().to_string());

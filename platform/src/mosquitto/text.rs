@@ -15,8 +15,11 @@ const INFLIGHT: u32 = 1_000;
 const QUEUED: u32 = 100_000;
 /// Connections of ingests: workers of one platform.
 const INGESTS: u32 = 64;
-/// Longest keep-alive in seconds: a gateway that is gone is noticed within one and a half of it.
-const KEEP_ALIVE: u32 = 300;
+/// Heap that it may take, as a multiple of what may wait for one client: for its sessions and what
+/// waits for all others. Beyond, it refuses clients and messages instead of growing.
+const HEAP: u64 = 8;
+/// Heap that it may take at least, in bytes.
+const HEAP_MIN: u64 = 256 * 1024 * 1024;
 
 /// Rules of the gateways' listener; `%u` is the user name, `org/device`.
 pub(super) const DEVICE_RULES: &str = "# Written by `platform broker-config`.
@@ -61,13 +64,15 @@ pub(super) struct Listener {
 
 /// `mosquitto.conf`.
 pub(super) fn configuration(
-    gateways: &Listener,
+    (gateways, websocket): (&Listener, Option<&Listener>),
     ingest: &Listener,
     section: &MosquittoSection,
+    limits: &Limits,
 ) -> String {
-    let limits = Limits::default();
     let queued_bytes = u64::from(limits.backlog_kib) * 1024;
-    let days = limits.session_expiry.as_secs() / 86_400;
+    let heap = (queued_bytes * HEAP).max(HEAP_MIN);
+    let expiry = expiry(limits);
+    let keepalive = limits.keepalive_s;
     let message = schemas::statement::MESSAGE_MAX;
     let mut text = format!(
         "# Written by `platform broker-config`: changes here are lost. Mosquitto 2.0 or later.
@@ -80,13 +85,15 @@ connection_messages false
 persistence true
 persistence_location {persistence}/
 autosave_interval 60
-persistent_client_expiration {days}d
+persistent_client_expiration {expiry}
 max_inflight_messages {INFLIGHT}
 max_queued_messages {QUEUED}
+max_inflight_bytes 0
 max_queued_bytes {queued_bytes}
+memory_limit {heap}
 message_size_limit {message}
 max_packet_size {MAX_PACKET}
-max_keepalive {KEEP_ALIVE}
+max_keepalive {keepalive}
 retain_available false
 queue_qos0_messages false
 set_tcp_nodelay true
@@ -101,10 +108,23 @@ sys_interval 0
     let files = (file::DEVICE_PASSWORDS, file::DEVICE_RULES);
     listener(&mut text, gateways, section, files, limits.connections);
     text.push_str("use_username_as_clientid true\n");
+    if let Some(websocket) = websocket {
+        text.push_str("\n# The same over WebSocket.\n");
+        listener(&mut text, websocket, section, files, limits.connections);
+        text.push_str("protocol websockets\nuse_username_as_clientid true\n");
+    }
     text.push_str("\n# The platform's ingest.\n");
     let files = (file::INGEST_PASSWORD, file::INGEST_RULES);
     listener(&mut text, ingest, section, files, INGESTS as usize);
     text
+}
+
+/// How long a session outlives its connection: in hours, which is the least that it knows.
+fn expiry(limits: &Limits) -> String {
+    format!(
+        "{}h",
+        limits.session_expiry.as_secs().div_ceil(3_600).max(1)
+    )
 }
 
 fn listener(

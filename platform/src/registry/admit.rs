@@ -8,7 +8,8 @@ use schemas::log::Policy;
 use schemas::random::NoRandomness;
 use schemas::registry::{RecordError, Role, SignedRecord, State};
 
-use super::snapshot::{Entry, Snapshot};
+use super::entry::Entry;
+use super::snapshot::Snapshot;
 use crate::store::{KeptRecord, StoreError};
 
 /// A record that is not admitted; nothing was changed.
@@ -44,9 +45,15 @@ pub enum AdmitError {
     /// The record could not be kept.
     #[error("the record could not be kept")]
     Store(#[from] StoreError),
+    /// What is kept is not what the log says.
+    #[error("the kept records do not lead to the registry head of version {0}")]
+    Root(u64),
     /// Another process leads, or too few witnesses have confirmed this one's log.
     #[error("this platform stands by and writes nothing")]
     Standby,
+    /// The log could not take the record just now, or its answer is lost.
+    #[error("the log could not take the record just now: hand it in again")]
+    Again,
     /// The platform is stopping.
     #[error("the platform is stopping")]
     Stopping,
@@ -88,7 +95,7 @@ impl Snapshot {
             hash: signed.hash(&salt),
             head: self.head.map_or(0, |head| head.version) + 1,
         };
-        self.keys.insert(kid, Entry { signed, salt });
+        self.put(Entry::of(signed, salt)?)?;
         Ok(Some(kept))
     }
 

@@ -25,9 +25,13 @@ use crate::link::{Link, LinkConfig};
 use crate::metrics::Sampler;
 use crate::mosquitto::Passwords;
 use crate::operator::{CaptureDevice, Operator};
-use crate::registry::{Gate, Snapshot};
+use crate::partition;
+use crate::registry::{Gate, Registries, Snapshot};
 use crate::standing::Standing;
 use crate::store::{self, NotaryStore, RegistryStore, Store};
+
+/// How often partitions are made ahead.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Opened once, shared by all parts.
 pub(super) struct Core {
@@ -58,6 +62,9 @@ impl Core {
         let capture_devices = config.capturers.iter().map(device);
         let capture_devices = capture_devices.collect::<Result<_, _>>()?;
         let store = store::open(config).await?;
+        if let Some(url) = &config.database {
+            partition::make_if_owner(url, clock.now()).await?;
+        }
         let policy = policy::of(config, &keys, policy::time(&*store, clock.now()).await?)?;
         let mut succession = Succession::none(policy.clone(), keys.log.clone());
         succession.keys = keys::log_keys(&config.data.join("keys"))?;
@@ -220,6 +227,34 @@ impl Core {
         }
     }
 
+    /// Makes partitions ahead, day by day, where the service's role owns the tables.
+    pub(super) fn partitions(
+        &self,
+        config: &Config,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (database, clock) = (config.database.clone(), Arc::clone(&self.clock));
+        let keep = async move {
+            let Some(url) = database else { return };
+            loop {
+                tokio::time::sleep(PARTITIONS_EVERY).await;
+                if let Err(error) = partition::make_if_owner(&url, clock.now()).await {
+                    let error = schemas::causes::causes(&error);
+                    tracing::warn!(
+                        error,
+                        "no partitions were made ahead; the default one takes all"
+                    );
+                }
+            }
+        };
+        async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = keep => {}
+            }
+        }
+    }
+
     /// The reader of gauges.
     pub(super) fn sampler(&self, link: tokio::sync::watch::Receiver<bool>) -> Sampler {
         Sampler {
@@ -267,6 +302,7 @@ impl Core {
             store,
             tree,
             policies: self.succession.policies.clone(),
+            registries: Registries::new(Arc::clone(&self.gate)),
         }
     }
 }

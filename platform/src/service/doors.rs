@@ -1,7 +1,9 @@
 //! Doors of the platform: broker, certificates, HTTP listener.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -14,9 +16,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
-use crate::broker::{self, BrokerAccess, BrokerConfig, Principal, TlsListener};
+use crate::broker::{self, Bridge, BrokerAccess, BrokerConfig, Principal, TlsListener};
 use crate::config::Config;
 use crate::link::{self, LinkConfig, Login};
+use crate::registry::Gate;
 use crate::store::Store;
 use crate::tls;
 
@@ -25,8 +28,17 @@ const INFLIGHT: u16 = 1_000;
 /// The ingests' group at the embedded broker, which lets nobody else join it.
 const SHARE: &str = "ingest";
 
+/// Devices of which it is remembered under which key they have logged in.
+const LOGGED_IN: usize = 100_000;
+
 struct Access {
     store: Arc<dyn Store>,
+    gate: Arc<Gate>,
+    /// Devices that have logged in, and under which key: whose key is another one by now, that is
+    /// an open connection of the key before.
+    keys: Mutex<BTreeMap<DeviceAddress, Hash>>,
+    /// Registry version up to which everybody who may not stay has been put out.
+    settled: AtomicU64,
     ingest: Hash,
 }
 
@@ -40,7 +52,35 @@ impl BrokerAccess for Access {
         let known = self.store.credential(username).await.ok()??;
         let mut raw = [0; 32];
         hex::decode_to_slice(password, &mut raw).ok()?;
-        (sha256(&raw) == known).then_some(Principal::Device(address))
+        let snapshot = self.gate.snapshot();
+        let kid = snapshot.speaker(&address)?.record.kid();
+        if sha256(&raw) != known {
+            return None;
+        }
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= LOGGED_IN {
+            keys.clear();
+        }
+        keys.insert(address.clone(), kid);
+        Some(Principal::Device(address))
+    }
+
+    async fn may_stay(&self, device: &DeviceAddress) -> bool {
+        let snapshot = self.gate.snapshot();
+        let Some(signed) = snapshot.speaker(device) else {
+            return false;
+        };
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = keys.get(device);
+        known.is_none_or(|kid| *kid == signed.record.kid())
+    }
+
+    async fn changed(&self) {
+        let settled = self.settled.load(Ordering::Relaxed);
+        self.gate.moved_from(settled).await;
+        let head = self.gate.snapshot().head;
+        let version = head.map_or(0, |head| head.version);
+        self.settled.store(version, Ordering::Relaxed);
     }
 }
 
@@ -48,6 +88,8 @@ impl BrokerAccess for Access {
 pub(super) struct Broker {
     pub(super) link: LinkConfig,
     pub(super) public: String,
+    /// MQTT over WebSocket to the embedded one.
+    pub(super) bridge: Option<Bridge>,
     pub(super) task: Option<JoinHandle<()>>,
 }
 
@@ -123,6 +165,7 @@ pub(super) async fn open_broker(
     config: &Config,
     certificates: Option<&Certificates>,
     store: &Arc<dyn Store>,
+    gate: &Arc<Gate>,
     shutdown: &CancellationToken,
 ) -> Result<Broker, StartError> {
     let section = &config.broker;
@@ -140,12 +183,16 @@ pub(super) async fn open_broker(
         return Ok(Broker {
             link: link_to(url.clone(), login.username, login.password, login.group),
             public: section.public.clone().unwrap_or_else(|| url.clone()),
+            bridge: None,
             task: None,
         });
     }
     let password = hex::encode(schemas::random::bytes::<32>()?);
     let access = Access {
         store: Arc::clone(store),
+        gate: Arc::clone(gate),
+        keys: Mutex::default(),
+        settled: AtomicU64::new(0),
         ingest: sha256(password.as_bytes()),
     };
     let listener = certificates.map(|certificates| TlsListener {
@@ -156,7 +203,7 @@ pub(super) async fn open_broker(
     let broker_config = BrokerConfig {
         plain: section.listen,
         tls: listener,
-        ..BrokerConfig::default()
+        limits: section.limits.clone(),
     };
     let running = broker::run(broker_config, Arc::new(access), shutdown.clone()).await?;
     let plain = running.url();
@@ -171,6 +218,7 @@ pub(super) async fn open_broker(
     Ok(Broker {
         link: link_to(plain, link::USERNAME.to_owned(), password, SHARE.to_owned()),
         public,
+        bridge: Some(Bridge::new(running.plain, &section.limits)),
         task: Some(running.task),
     })
 }

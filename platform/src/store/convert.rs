@@ -1,4 +1,5 @@
-//! Columns to the types of the domain and back, the same for both engines.
+//! Columns to the types of the domain and back, the same for both engines and whoever reads their
+//! tables.
 
 use schemas::event::{Salt, Source};
 use schemas::hash::Hash;
@@ -6,45 +7,45 @@ use schemas::ids::{DeviceAddress, Slug};
 
 use super::{BatchPlace, StoreError, Stored};
 
-pub(super) fn hash(bytes: &[u8]) -> Stored<Hash> {
+pub(crate) fn hash(bytes: &[u8]) -> Stored<Hash> {
     Hash::from_slice(bytes).ok_or(StoreError::Corrupt("hash"))
 }
 
-pub(super) fn salt(bytes: &[u8]) -> Stored<Salt> {
+pub(crate) fn salt(bytes: &[u8]) -> Stored<Salt> {
     Salt::from_slice(bytes).ok_or(StoreError::Corrupt("salt"))
 }
 
-pub(super) fn source(number: i64) -> Stored<Source> {
+pub(crate) fn source(number: i64) -> Stored<Source> {
     u64::try_from(number)
         .ok()
         .and_then(Source::from_number)
         .ok_or(StoreError::Corrupt("source"))
 }
 
-pub(super) fn unsigned(number: i64) -> Stored<u64> {
+pub(crate) fn unsigned(number: i64) -> Stored<u64> {
     u64::try_from(number).map_err(|_| StoreError::Corrupt("number"))
 }
 
 /// Integers of the formats are below 2^53 and fit.
-pub(super) fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn narrow(number: u64) -> Stored<u32> {
+pub(crate) fn narrow(number: u64) -> Stored<u32> {
     u32::try_from(number).map_err(|_| StoreError::Corrupt("number"))
 }
 
-pub(super) fn address(text: &str) -> Stored<DeviceAddress> {
+pub(crate) fn address(text: &str) -> Stored<DeviceAddress> {
     text.parse()
         .map_err(|_| StoreError::Corrupt("device address"))
 }
 
-pub(super) fn slug(text: &str) -> Stored<Slug> {
+pub(crate) fn slug(text: &str) -> Stored<Slug> {
     text.parse().map_err(|_| StoreError::Corrupt("slug"))
 }
 
 /// Columns of a place in a batch, all there or none.
-pub(super) fn place(
+pub(crate) fn place(
     log_index: Option<i64>,
     shard: Option<i64>,
     seq: Option<i64>,

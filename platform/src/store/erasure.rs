@@ -16,7 +16,7 @@ pub const TOMBSTONES: &str = "tombstones";
 /// A list or document whose hash the log does not have yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlogged {
-    /// [`TOMBSTONES`] or `disclosure`.
+    /// [`TOMBSTONES`], `disclosure` or `archive`.
     pub kind: &'static str,
     /// Its SHA-256.
     pub hash: Hash,
@@ -50,6 +50,19 @@ pub struct ErasedEvent {
     pub made: Instant,
 }
 
+/// An event whose content is in an archive and no more in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchivedEvent {
+    /// Statement that carries it.
+    pub statement: Hash,
+    /// Place in the statement.
+    pub position: u64,
+    /// Its leaf.
+    pub leaf: Hash,
+    /// Month under which it is filed, `2026-01`.
+    pub month: String,
+}
+
 /// A disclosure document as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptDisclosure {
@@ -81,6 +94,8 @@ pub trait ErasureStore: Send + Sync {
     async fn returned(&self) -> Stored<u64>;
     /// Erased events of items, by (item, statement, place).
     async fn erased_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<ErasedEvent>>;
+    /// Events of items whose content was archived, by (item, statement, place).
+    async fn archived_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<ArchivedEvent>>;
     /// Keeps a disclosure document; false if its version is taken.
     async fn add_disclosure(&self, document: &KeptDisclosure) -> Stored<bool>;
     /// A disclosure document of an organisation; the newest one without a version.

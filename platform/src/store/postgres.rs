@@ -8,6 +8,7 @@
 
 mod batches;
 mod captures;
+mod chains;
 mod copy;
 mod erasure;
 mod ingest;
@@ -23,7 +24,7 @@ use schemas::time::Instant;
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
-use super::convert::{address, hash, narrow, salt, signed, source, unsigned};
+use super::convert::{address, hash, narrow, signed, source, unsigned};
 use super::tables::PRIVILEGES;
 use super::{StoreError, Stored};
 

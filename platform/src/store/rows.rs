@@ -169,6 +169,8 @@ pub struct NewStatement {
     pub bytes: Vec<u8>,
     /// When it came.
     pub received: Instant,
+    /// Under which instant it is filed with its content ([`filed`](super::filed)).
+    pub made: Instant,
     /// Registry version that it was checked against.
     pub registry_version: u64,
     /// Its events in order.
@@ -357,6 +359,8 @@ pub struct ChainLink {
     pub prev: Hash,
     /// When it came.
     pub received: Instant,
+    /// COSE bytes of the statement.
+    pub bytes: Vec<u8>,
 }
 
 /// Something that happened to a chain.
@@ -364,7 +368,7 @@ pub struct ChainLink {
 pub struct ChainEvent {
     /// Whose.
     pub device: DeviceAddress,
-    /// `gap-opened`, `gap-closed`, `fork`, `silent` or `seen-another`.
+    /// `gap-opened`, `gap-closed`, `fork`, `silent`, `silence-ended` or `seen-another`.
     pub kind: String,
     /// Epoch.
     pub epoch: u64,

@@ -67,12 +67,14 @@ pub struct FoundEvent {
     pub source: Source,
     /// Who signed.
     pub device: DeviceAddress,
-    /// Event time; none of an erased event.
+    /// Event time; none of an erased or archived event.
     pub time: Option<Instant>,
     /// Business step as signed.
     pub step: Option<String>,
-    /// True if its content is gone.
+    /// True if its content was erased.
     pub is_erased: bool,
+    /// True if its content is in an archive and no more in the database.
+    pub is_archived: bool,
 }
 
 /// Search.

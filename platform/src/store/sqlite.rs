@@ -2,6 +2,7 @@
 
 mod batches;
 mod captures;
+mod chains;
 mod erasure;
 mod ingest;
 mod log;
@@ -15,10 +16,10 @@ use std::time::Duration;
 
 use kit::people::tables::{KeepsPeople, SqlitePeople};
 use schemas::time::Instant;
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, SqlitePool};
 
-use super::convert::{address, hash, place, salt, signed, source, unsigned};
+use super::convert::{address, hash, place, signed, source, unsigned};
 use super::{StoreError, Stored};
 
 /// Readers at once; more would only wait for the disk.
@@ -48,7 +49,7 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
-        let writer = SqlitePoolOptions::new()
+        let writer = kit::sqlite::recovering(SqlitePoolOptions::new())
             .max_connections(1)
             .connect_with(options.clone())
             .await?;
@@ -58,6 +59,20 @@ impl SqliteStore {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         Ok(Self { writer, reader })
+    }
+
+    /// Lets the file grow to so many pages of 4,096 bytes and no further, as a full disk does; as
+    /// far as SQLite can where there is no number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn limit(&self, pages: Option<u32>) -> Stored<()> {
+        let pages = pages.unwrap_or(u32::MAX - 1);
+        let pragma = format!("PRAGMA max_page_count = {pages}");
+        sqlx::raw_sql(AssertSqlSafe(pragma))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
     }
 
     /// Closes both pools; what was acknowledged is on disk already.

@@ -6,7 +6,7 @@ use kit::postgres::Privileges;
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them. Some hold content, which the eraser's role may remove, but not
 /// the service (`crate::erase::GRANTS`).
-pub const APPEND_ONLY: [&str; 26] = [
+pub const APPEND_ONLY: [&str; 28] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -33,10 +33,12 @@ pub const APPEND_ONLY: [&str; 26] = [
     "erased_messages",
     "disclosures",
     "logged_documents",
+    "archives",
+    "archived_items",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 14] = [
+pub const CHANGEABLE: [(&str, &[&str]); 15] = [
     ("credentials", &["UPDATE"]),
     ("enrolments", &["UPDATE"]),
     ("batch_queue", &["DELETE"]),
@@ -45,6 +47,7 @@ pub const CHANGEABLE: [(&str, &[&str]); 14] = [
     ("ingest_gate", &["UPDATE"]),
     ("made_batches", &["DELETE"]),
     ("chain_heads", &["UPDATE"]),
+    ("chain_cursors", &["UPDATE"]),
     ("capture_chains", &["UPDATE"]),
     ("people", &["UPDATE"]),
     ("sessions", &["UPDATE", "DELETE"]),

@@ -66,8 +66,11 @@ pub enum Mark {
 pub struct Reading {
     /// When, as the device states it.
     pub time: Stated,
-    /// The value; `None` is "no reading", never 0.
+    /// The value; `None` is "no reading", never 0. Of a report over a stretch of time its mean,
+    /// in a [`Curve`] with limits the extreme that is furthest outside them, if one is.
     pub value: Option<f64>,
+    /// Lowest and highest of a report over a stretch of time.
+    pub extremes: Option<(f64, f64)>,
     /// UN/CEFACT unit code as stated (`CEL`), or empty.
     pub uom: String,
     /// What was measured: `Temperature`, `RelativeHumidity`, ...
@@ -87,12 +90,34 @@ pub struct Reading {
 impl Reading {
     /// The temperature in degrees Celsius, if it is one in a unit that is known.
     pub fn celsius(&self) -> Option<f64> {
-        let value = self.value.filter(|_| self.kind == "Temperature")?;
+        self.to_celsius(self.value?)
+    }
+
+    fn to_celsius(&self, value: f64) -> Option<f64> {
+        if self.kind != "Temperature" {
+            return None;
+        }
         match self.uom.as_str() {
             "CEL" => Some(value),
             "FAH" => Some((value - 32.0) / 1.8),
             "KEL" => Some(value - 273.15),
             _ => None,
+        }
+    }
+
+    /// An excursion within a stretch of time must not hide behind its mean.
+    fn show_furthest(&mut self, limits: &Limits) {
+        let Some((low, high)) = self.extremes else {
+            return;
+        };
+        let beyond = |value| self.to_celsius(value).map_or(0.0, |one| limits.beyond(one));
+        let furthest = if beyond(low) > beyond(high) {
+            low
+        } else {
+            high
+        };
+        if beyond(furthest) > 0.0 {
+            self.value = Some(furthest);
         }
     }
 }
@@ -144,6 +169,11 @@ impl Curve {
         set_marks(&mut readings);
         let breaks = breaks(&readings);
         let limits = limits.filter(|_| readings.iter().any(|one| one.celsius().is_some()));
+        if let Some(limits) = &limits {
+            readings
+                .iter_mut()
+                .for_each(|one| one.show_furthest(limits));
+        }
         let excursions =
             limits.map_or_else(Vec::new, |limits| excursions(&readings, &limits, &breaks));
         let head = readings.first();
@@ -208,7 +238,9 @@ pub fn curves(place: Option<&str>, readings: Vec<Reading>, limits: Option<Limits
 }
 
 /// Readings of an event's `sensorElementList` (EPCIS 2.0 §7.3.7). The time of a reading is that of
-/// its report, else of its element, else of the event.
+/// its report, else of its element, else the end of the element's stretch, else of the event. What
+/// sums up an excursion (`tb:excursion`) is no reading: these are told elsewhere. Nor are further
+/// percentiles of one stretch.
 pub fn readings(event: &Value, time: Stated, leaf: Hash) -> Vec<Reading> {
     let elements = event
         .get("sensorElementList")
@@ -223,27 +255,38 @@ pub fn readings(event: &Value, time: Stated, leaf: Hash) -> Vec<Reading> {
             .and_then(Value::as_array)
             .into_iter()
             .flatten();
-        out.extend(reports.filter_map(|report| reading(report, metadata, time, leaf)));
+        let told = reports.enumerate().filter(|(place, report)| {
+            let further = *place > 0 && statistics(report).all(|name| name == "percValue");
+            report.get("tb:excursion").is_none() && !(further && report.get("percValue").is_some())
+        });
+        out.extend(told.filter_map(|(_, report)| reading(report, metadata, time, leaf)));
     }
     out.truncate(MAX_READINGS);
     out
 }
 
+/// Names of the values that a report states, in the order in which one stands for the report.
+fn statistics(report: &Value) -> impl Iterator<Item = &'static str> {
+    let names = ["value", "meanValue", "percValue", "maxValue", "minValue"];
+    let stated = move |name: &&str| report.get(*name).is_some();
+    names.into_iter().filter(stated)
+}
+
 fn reading(report: &Value, metadata: &Value, time: Stated, leaf: Hash) -> Option<Reading> {
     let kind = text(report, "type")?;
     let kind = kind.rsplit(['/', ':']).next().unwrap_or(&kind);
-    let stated = |value: &Value| text(value, "time").and_then(|at| Instant::parse_rfc3339(&at));
-    let instant = stated(report)
-        .or_else(|| stated(metadata))
+    let stated = |value: &Value, name| text(value, name).and_then(|at| Instant::parse_rfc3339(&at));
+    let instant = stated(report, "time")
+        .or_else(|| stated(metadata, "time"))
+        .or_else(|| stated(metadata, "endTime"))
         .unwrap_or(time.instant);
-    let value = report
-        .get("value")
-        .or_else(|| report.get("meanValue"))
-        .and_then(Value::as_f64);
+    let number = |name| report.get(name).and_then(Value::as_f64);
+    let value = statistics(report).next().and_then(number);
     let sensor = text(report, "deviceID").or_else(|| text(metadata, "deviceID"));
     Some(Reading {
         time: Stated { instant, ..time },
         value: value.filter(|value| value.is_finite()),
+        extremes: number("minValue").zip(number("maxValue")),
         uom: text(report, "uom")
             .map(|uom| clip(&uom))
             .unwrap_or_default(),

@@ -96,7 +96,7 @@ fn open(events: &[ChainEvent]) -> Vec<&ChainEvent> {
         .filter(|event| event.kind == "gap-closed")
         .collect();
     let is_open = |event: &&ChainEvent| match event.kind.as_str() {
-        "gap-closed" => false,
+        "gap-closed" | "silence-ended" => false,
         "gap-opened" => !closed.iter().any(|other| same(other, event)),
         _ => true,
     };
@@ -287,6 +287,7 @@ mod tests {
             prev,
             bytes: statement.bytes().to_vec(),
             received: seconds(made + 1),
+            made: seconds(made),
             registry_version: 1,
             events: Vec::new(),
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemas::time::Instant;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fixture::{
     CASE, LOT, Memory, ORCHARD, PACKHOUSE, SHOP, TRUCK, event, lot, measured, peaches, time,
@@ -247,6 +247,59 @@ fn a_long_interval_is_a_break_and_ends_an_excursion() {
         .map(|one| (one.first, one.last, one.peak))
         .collect();
     assert_eq!(episodes, [(0, 3, 0), (4, 4, 4)]);
+}
+
+/// A gateway that tells windows: their mean lies within the limits, their extremes do not.
+#[test]
+fn an_excursion_within_a_window_is_seen_and_what_sums_it_up_is_no_reading() {
+    let mut world = peaches(false);
+    world.events.retain(|one| one.source != Source::Sensor);
+    let report = |rest: Value| {
+        let mut report = json!({"type": "Temperature", "uom": "CEL"});
+        let members = rest.as_object().unwrap().clone();
+        report.as_object_mut().unwrap().extend(members);
+        report
+    };
+    let windows = [
+        (
+            60,
+            json!([
+                report(json!({"meanValue": 4.0, "minValue": 3.0, "maxValue": 5.0})),
+                report(json!({"percRank": 95, "percValue": 4.9}))
+            ]),
+        ),
+        (
+            70,
+            json!([report(
+                json!({"meanValue": 6.0, "minValue": 3.5, "maxValue": 12.5})
+            )]),
+        ),
+        (
+            71,
+            json!([report(json!({"maxValue": 12.5, "tb:excursion": "end"}))]),
+        ),
+        (
+            80,
+            json!([report(json!({"percRank": 50, "percValue": 4.0}))]),
+        ),
+    ];
+    for (minutes, reports) in windows {
+        let mut event = measured(minutes, PACKHOUSE, &lot(), 0.0);
+        event["sensorElementList"] = json!([{
+            "sensorMetadata": {"startTime": time(minutes - 10), "endTime": time(minutes)},
+            "sensorReport": reports,
+        }]);
+        world.add("qinghe/cold-1", Source::Sensor, event);
+    }
+    let journey = world.journey();
+    let mut runs = journey.steps.iter().filter(|step| !step.curves.is_empty());
+    let curve = &runs.next().unwrap().curves[0];
+    let values: Vec<_> = curve.readings.iter().map(|one| one.value).collect();
+    assert_eq!(values, [Some(4.0), Some(12.5), Some(4.0)]);
+    let told: Vec<_> = curve.readings.iter().map(|one| one.time.instant).collect();
+    assert_eq!(told, [60, 70, 80].map(at));
+    let found: Vec<_> = curve.excursions.iter().map(|one| one.peak).collect();
+    assert_eq!(found, [1]);
 }
 
 #[test]

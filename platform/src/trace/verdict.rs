@@ -131,6 +131,11 @@ pub enum Reason {
         /// How many.
         entries: usize,
     },
+    /// Events whose content is in an archive.
+    Archived {
+        /// How many.
+        entries: usize,
+    },
     /// The journey is longer than what is read.
     Truncated,
     /// Nothing, or not everything, was checked.
@@ -180,6 +185,8 @@ pub struct Facts {
     pub withheld: usize,
     /// Erased events.
     pub erased: usize,
+    /// Archived events.
+    pub archived: usize,
     /// The walk was cut.
     pub truncated: bool,
     /// Events without any check.
@@ -258,6 +265,7 @@ pub fn judge(facts: &Facts) -> Finding {
         many(facts.late).map(|entries| Reason::Late { entries }),
         many(facts.withheld).map(|entries| Reason::Withheld { entries }),
         many(facts.erased).map(|entries| Reason::Erased { entries }),
+        many(facts.archived).map(|entries| Reason::Archived { entries }),
         facts.truncated.then_some(Reason::Truncated),
         many(facts.unchecked).map(|entries| Reason::NotChecked { entries }),
         many(facts.declared).map(|entries| Reason::Declared { entries }),

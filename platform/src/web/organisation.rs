@@ -211,7 +211,14 @@ fn device(t: Text, one: &DeviceView) -> Row {
 }
 
 fn chain(t: Text, one: &ChainEvent) -> Row {
-    let known = ["gap-opened", "gap-closed", "fork", "silent", "seen-another"];
+    let known = [
+        "gap-opened",
+        "gap-closed",
+        "fork",
+        "silent",
+        "silence-ended",
+        "seen-another",
+    ];
     let kind = known
         .into_iter()
         .find(|kind| *kind == one.kind)
@@ -223,7 +230,7 @@ fn chain(t: Text, one: &ChainEvent) -> Row {
     };
     Row {
         tone: match kind {
-            "gap-closed" => "ok",
+            "gap-closed" | "silence-ended" => "ok",
             "fork" | "seen-another" => "bad",
             _ => "warn",
         },

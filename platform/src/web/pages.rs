@@ -5,7 +5,7 @@ use askama::Template;
 use super::assets::{CSS_HREF, ICON_HREF, css};
 use super::format::{iso, local};
 use super::text::{self, Text, choose};
-use super::view::{ByLanguage, Scans};
+use super::view::{Archived, ByLanguage, Scans};
 use super::{Lang, RenderError};
 use crate::trace::event::clip;
 use crate::trace::{Item, Stated};
@@ -107,6 +107,8 @@ pub struct UnknownView {
     pub report: Option<String>,
     /// Look-ups of the code.
     pub scans: Option<Scans>,
+    /// Records that name the code and are in archives: then it is not unknown, but nothing is shown.
+    pub archived: Option<Archived>,
     /// The log runs on a replayed clock.
     pub is_replay: bool,
 }
@@ -152,6 +154,7 @@ struct UnknownPage<'v> {
     code: String,
     report: Option<&'v str>,
     scans: ScanLine,
+    archived: Option<String>,
 }
 
 #[derive(Template)]
@@ -195,13 +198,21 @@ pub fn render_home(view: &HomeView, lang: Lang) -> Result<String, RenderError> {
 /// Only when the template cannot be written, which is a fault of ours.
 pub fn render_unknown(view: &UnknownView, lang: Lang) -> Result<String, RenderError> {
     let t = text::of(lang);
-    let shell = Shell::new(t, t.get("state.unknown"), view.is_replay);
+    let word = match &view.archived {
+        Some(_) => t.get("archived.title"),
+        None => t.get("state.unknown"),
+    };
+    let shell = Shell::new(t, word, view.is_replay);
     Ok(UnknownPage {
         shell,
         t,
         code: clip(&view.code),
         report: view.report.as_deref(),
         scans: ScanLine::new(&t, view.scans, 0),
+        archived: view
+            .archived
+            .as_ref()
+            .map(|some| some.words(&t, "unknown.archived")),
     }
     .render()?)
 }

@@ -11,7 +11,7 @@ use super::format::{identifier, local};
 use super::pages::{ScanLine, Shell};
 use super::qr::qr_svg;
 use super::text::{self, Text, choose};
-use super::view::ProductView;
+use super::view::{Archived, ProductView};
 use super::{Lang, RenderError, format};
 use crate::store::erasure::ErasedEvent;
 use crate::trace::gap::during;
@@ -63,6 +63,7 @@ enum Row {
     Step(Box<step::Card>),
     Gap(GapCard),
     Erased(ErasedCard),
+    Archived(String),
 }
 
 /// An event of which only the leaf is left.
@@ -232,6 +233,9 @@ impl<'v> Scene<'v> {
                 .iter()
                 .map(|one| Row::Erased(self.erased(one))),
         );
+        // They say no more when they happened either, but for their months.
+        let archived = Archived::of(&self.view.archived);
+        rows.extend(archived.map(|some| Row::Archived(some.words(&self.text, "archived.text"))));
         rows
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::*;
 use crate::report::{Draft, Fault, KeptReport, NONCE_BYTES, NumberError, Sent, State, Step};
 use crate::store::StoredEvent;
-use crate::store::erasure::ErasedEvent;
+use crate::store::erasure::{ArchivedEvent, ErasedEvent};
 use crate::trace::fixture::{
     LOT, MORNING, Memory, PACKHOUSE, SHOP, TRUCK, device, event, lot, measured, peaches,
 };
@@ -128,8 +128,16 @@ fn all() -> Vec<(&'static str, ProductView)> {
         reason: "subject-request".to_owned(),
         made: MORNING + Duration::from_secs(86_400),
     }];
+    let mut archived = plain.clone();
+    archived.archived = vec![ArchivedEvent {
+        statement: sha256(b"statement"),
+        position: 1,
+        leaf: sha256(b"leaf"),
+        month: "2025-06".to_owned(),
+    }];
     vec![
         ("erased", erased),
+        ("archived", archived),
         ("verified", plain),
         ("excursion", view(&peaches(true))),
         ("gap", with_gap),
@@ -266,7 +274,16 @@ pub fn pages(lang: Lang) -> Vec<(String, String)> {
             first: MORNING,
             is_first: false,
         }),
+        archived: None,
         is_replay: false,
+    };
+    let archived = UnknownView {
+        archived: Some(Archived {
+            events: 12,
+            from: "2025-01".to_owned(),
+            to: "2025-03".to_owned(),
+        }),
+        ..unknown.clone()
     };
     let error = ErrorView {
         kind: ErrorKind::Unavailable,
@@ -277,6 +294,10 @@ pub fn pages(lang: Lang) -> Vec<(String, String)> {
     pages.push((
         "unknown".to_owned(),
         render_unknown(&unknown, lang).unwrap(),
+    ));
+    pages.push((
+        "unknown-archived".to_owned(),
+        render_unknown(&archived, lang).unwrap(),
     ));
     pages.push(("error".to_owned(), render_error(&error, lang).unwrap()));
     pages.extend(reports(lang));

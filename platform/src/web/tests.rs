@@ -56,6 +56,8 @@ fn states_are_named_as_they_are() {
         ("withheld", "Doubtful", "有疑点"),
         ("declared", "Doubtful", "有疑点"),
         ("erased", "Doubtful", "有疑点"),
+        ("archived", "Doubtful", "有疑点"),
+        ("unknown-archived", "Archived", "已归档"),
         ("unknown", "Unknown code", "查无此码"),
     ];
     let (en, zh) = (
@@ -95,6 +97,12 @@ fn reasons_name_the_actor() {
     );
     holds("erased", "One record was erased on request.");
     holds("erased", "(reason: subject-request)");
+    holds("archived", "One record is in an archive.");
+    holds("archived", "One record of 2025-06 to 2025-06");
+    holds(
+        "unknown-archived",
+        "12 records of 2025-01 to 2025-03 name this code.",
+    );
     holds(
         "declared",
         "All 4 records are only declared: nothing was measured or scanned.",

@@ -7,7 +7,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use super::format::percent;
-use crate::store::erasure::ErasedEvent;
+use crate::store::erasure::{ArchivedEvent, ErasedEvent};
 use crate::trace::verdict::judge;
 use crate::trace::{Facts, Finding, Gap, Item, Journey, Proof, Witness};
 
@@ -59,6 +59,36 @@ impl Links {
     }
 }
 
+/// Events of an item that are in archives, as pages say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archived {
+    /// How many.
+    pub events: usize,
+    /// Month of the first, `2026-01`.
+    pub from: String,
+    /// Month of the last.
+    pub to: String,
+}
+
+impl Archived {
+    /// `None` where there are none.
+    #[must_use]
+    pub fn of(events: &[ArchivedEvent]) -> Option<Self> {
+        let months = || events.iter().map(|event| &event.month);
+        Some(Self {
+            events: events.len(),
+            from: months().min()?.clone(),
+            to: months().max()?.clone(),
+        })
+    }
+
+    /// In words, by texts of this name.
+    pub(super) fn words(&self, text: &super::text::Text, name: &str) -> String {
+        let values = [("from", &*self.from), ("to", &*self.to)];
+        text.count_with(name, self.events, &values)
+    }
+}
+
 /// A witness that serves the verifier page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verifier {
@@ -85,6 +115,8 @@ pub struct ProductView {
     pub gaps: Vec<Gap>,
     /// Events of the item whose content was erased.
     pub erased: Vec<ErasedEvent>,
+    /// Events of the item whose content is in an archive.
+    pub archived: Vec<ArchivedEvent>,
     /// Lookups, this one included; `None` when they are not counted.
     pub scans: Option<Scans>,
     /// Names of organisations and places.
@@ -111,6 +143,7 @@ impl ProductView {
             proof: None,
             gaps: Vec::new(),
             erased: Vec::new(),
+            archived: Vec::new(),
             scans: None,
             names: Names::default(),
             links,
@@ -124,6 +157,7 @@ impl ProductView {
     pub fn finding(&self) -> Finding {
         let mut facts = Facts::of(&self.journey, self.proof.as_ref(), &self.gaps);
         facts.erased = self.erased.len();
+        facts.archived = self.archived.len();
         judge(&facts)
     }
 }

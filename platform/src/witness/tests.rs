@@ -286,7 +286,7 @@ async fn witness_refuses_fork() {
     tls::install_provider();
     let folder = tempfile::tempdir().unwrap();
     let shutdown = CancellationToken::new();
-    let metrics = kit::metrics::install(&crate::metrics::ALL).unwrap();
+    let metrics = kit::metrics::install(crate::metrics::ALL).unwrap();
     let config = WitnessConfig {
         name: "fork.example".into(),
         ..config(folder.path())

@@ -26,6 +26,9 @@ impl Shape {
     }
 }
 
+/// No shape has more members; one that had would not compile.
+pub(super) const MEMBERS_MOST: usize = 32;
+
 /// A member that the standard names.
 pub(super) struct Member {
     pub(super) name: &'static str,
@@ -103,7 +106,17 @@ const fn must(name: &'static str, kind: Kind) -> Member {
     }
 }
 
+const fn count(groups: &[&[Member]]) -> usize {
+    let (mut group, mut sum) = (0, 0);
+    while group < groups.len() {
+        sum += groups[group].len();
+        group += 1;
+    }
+    sum
+}
+
 const fn open(groups: &'static [&'static [Member]], rules: &'static [Rule]) -> Shape {
+    assert!(count(groups) <= MEMBERS_MOST);
     Shape {
         groups,
         extensible: true,
@@ -113,6 +126,7 @@ const fn open(groups: &'static [&'static [Member]], rules: &'static [Rule]) -> S
 }
 
 const fn closed(groups: &'static [&'static [Member]], rules: &'static [Rule]) -> Shape {
+    assert!(count(groups) <= MEMBERS_MOST);
     Shape {
         groups,
         extensible: false,

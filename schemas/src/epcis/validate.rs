@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::facts::EventType;
 use super::path::Path;
 use super::rule;
-use super::shape::{Kind, Level, List, Shape, of_event};
+use super::shape::{Kind, Level, List, MEMBERS_MOST, Shape, of_event};
 use super::unit::is_code;
 use super::violation::{Problem, Violation};
-use crate::gs1::{self, is_absolute_uri, read_uri};
+use crate::gs1::{self, is_absolute_uri};
 
 /// Most violations that are collected of one event; a stranger's event could break thousands.
 pub const MAX_VIOLATIONS: usize = 64;
@@ -97,17 +97,16 @@ impl Walk<'_> {
         let Some(object) = value.as_object() else {
             return self.fail(path, Problem::WrongForm("an object"));
         };
-        for member in shape.members() {
-            match object.get(member.name) {
+        let (values, unknown) = self.sorted(object, shape);
+        for (member, value) in shape.members().zip(values) {
+            match value {
                 Some(value) => self.value(&path.member(member.name), value, &member.kind),
                 None if member.required => self.missing(path, member.name, &member.kind),
                 None => {}
             }
         }
-        for name in object.keys() {
-            if !self.knows(name, shape) {
-                self.fail(&path.member(name), Problem::UnknownMember);
-            }
+        for name in unknown {
+            self.fail(&path.member(name), Problem::UnknownMember);
         }
         for rule in shape.rules {
             match rule(object) {
@@ -132,9 +131,28 @@ impl Walk<'_> {
         self.fail(&path.member(name), problem.unwrap_or(Problem::Missing));
     }
 
-    fn knows(&self, name: &str, shape: &Shape) -> bool {
-        shape.members().any(|member| member.name == name)
-            || shape.extensible && (has_namespace(name) || self.bound.contains(name))
+    /// The object's values in the order of the shape's members, and names that may not stand in it.
+    /// The entries are gone through instead of being looked up: there are few of them.
+    fn sorted<'v>(
+        &self,
+        object: &'v Map<String, Value>,
+        shape: &Shape,
+    ) -> ([Option<&'v Value>; MEMBERS_MOST], Vec<&'v str>) {
+        let mut values = [None; MEMBERS_MOST];
+        let mut unknown = Vec::new();
+        for (name, value) in object {
+            let place = shape.members().position(|member| member.name == name);
+            match place.and_then(|place| values.get_mut(place)) {
+                Some(found) => *found = Some(value),
+                None if shape.extensible && self.may_extend(name) => {}
+                None => unknown.push(name.as_str()),
+            }
+        }
+        (values, unknown)
+    }
+
+    fn may_extend(&self, name: &str) -> bool {
+        has_namespace(name) || self.bound.contains(name)
     }
 
     fn value(&mut self, path: &Path<'_>, value: &Value, kind: &Kind) {
@@ -201,15 +219,11 @@ impl Walk<'_> {
         let Some(uri) = value.as_str() else {
             return self.fail(path, Problem::WrongForm("a URI"));
         };
-        match read_uri(uri) {
-            Err(error) => self.fail(path, Problem::Identifier(error)),
-            Ok(Some(found)) if found.is_class_level() && level == Level::Instance => {
-                self.fail(path, Problem::NotAnInstance);
-            }
-            Ok(Some(found)) if !found.is_class_level() && level == Level::Class => {
-                self.fail(path, Problem::NotAClass);
-            }
-            Ok(_) => {}
+        match (gs1::is_class(uri), level) {
+            (Err(error), _) => self.fail(path, Problem::Identifier(error)),
+            (Ok(Some(true)), Level::Instance) => self.fail(path, Problem::NotAnInstance),
+            (Ok(Some(false)), Level::Class) => self.fail(path, Problem::NotAClass),
+            (Ok(_), _) => {}
         }
     }
 

@@ -17,6 +17,9 @@ impl ItemKey {
     /// # Errors
     /// [`Gs1Error`] for a broken GS1 identifier or something that is no absolute URI.
     pub fn read(uri: &str) -> Result<Self, Gs1Error> {
+        if link::canonical(uri).is_some_and(|glance| glance.is_valid()) {
+            return Ok(ItemKey(uri.to_owned()));
+        }
         Ok(read_uri(uri)?.map_or_else(
             || ItemKey(uri.to_owned()),
             |identifier| Self::from(&identifier),
@@ -65,6 +68,18 @@ pub fn read_uri(uri: &str) -> Result<Option<Identifier>, Gs1Error> {
     }
 }
 
+/// Whether a URI names a class of things ([`Identifier::is_class_level`]); `None` for an absolute URI
+/// that is no GS1 identifier. Quick for canonical forms of the commonest keys.
+///
+/// # Errors
+/// Those of [`read_uri`].
+pub fn is_class(uri: &str) -> Result<Option<bool>, Gs1Error> {
+    if let Some(glance) = link::canonical(uri).filter(link::Glance::is_valid) {
+        return Ok(Some(glance.is_class));
+    }
+    Ok(read_uri(uri)?.map(|found| found.is_class_level()))
+}
+
 /// Whether the text is `scheme:` (RFC 3986 section 3.1) and something after it, without white
 /// space, control characters or the delimiters that no URI contains. Characters beyond ASCII are
 /// allowed, as JSON-LD speaks of IRIs.
@@ -76,8 +91,17 @@ pub fn is_absolute_uri(text: &str) -> bool {
     let letters = scheme
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    let never = |c: char| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`".contains(c);
-    begins && letters && !rest.is_empty() && !rest.contains(never)
+    begins && letters && !rest.is_empty() && !rest.contains(is_no_part_of_a_uri)
+}
+
+/// White space, controls, and what RFC 3986 leaves out.
+fn is_no_part_of_a_uri(c: char) -> bool {
+    match c {
+        '\0'..=' ' | '\x7f' | '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`' => true,
+        // The tables of Unicode are asked only where they can say yes.
+        _ if c.is_ascii() => false,
+        _ => c.is_whitespace() || c.is_control(),
+    }
 }
 
 impl From<&Identifier> for ItemKey {

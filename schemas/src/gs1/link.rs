@@ -162,12 +162,25 @@ pub(super) fn is_link(text: &str) -> bool {
     split(text).is_some()
 }
 
-/// Whether the text is, as it stands, the canonical form of one of the commonest keys: told without
-/// taking it apart. `false` says nothing.
-pub(super) fn is_canonical(text: &str) -> bool {
-    let Some(path) = text.strip_prefix("https://id.gs1.org/") else {
-        return false;
-    };
+/// What a canonical form says at a glance.
+pub(super) struct Glance<'u> {
+    key: Key,
+    value: &'u str,
+    /// Whether it names a class of things, as [`Identifier::is_class_level`].
+    pub(super) is_class: bool,
+}
+
+impl Glance<'_> {
+    /// Whether the check digit holds.
+    pub(super) fn is_valid(&self) -> bool {
+        self.key.verify(self.value).is_ok()
+    }
+}
+
+/// The text where it is, as it stands, the canonical form of one of the commonest keys but perhaps
+/// for its check digit: told without taking it apart. `None` says nothing.
+pub(super) fn canonical(text: &str) -> Option<Glance<'_>> {
+    let path = text.strip_prefix("https://id.gs1.org/")?;
     let digits =
         |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
     let plain = |text: &str| {
@@ -175,26 +188,23 @@ pub(super) fn is_canonical(text: &str) -> bool {
         (1..=20).contains(&text.len()) && text.bytes().all(unreserved)
     };
     let mut segments = path.split('/');
-    let mut next = || segments.next();
-    match (next(), next(), next(), next(), next()) {
-        (Some("01"), Some(gtin), qualifier, value, None) if digits(gtin, 14) => {
-            match (qualifier, value) {
-                (None, None) => true,
-                (Some("10" | "21"), Some(value)) => plain(value),
-                _ => false,
-            }
-        }
-        (Some("00"), Some(sscc), None, None, None) => digits(sscc, 18),
-        (Some("414"), Some(gln), qualifier, value, None) if digits(gln, 13) => {
-            match (qualifier, value) {
-                (None, None) => true,
-                (Some("254"), Some(value)) => plain(value),
-                _ => false,
-            }
-        }
-        (Some("417"), Some(gln), None, None, None) => digits(gln, 13),
-        _ => false,
-    }
+    let key = segments.next()?;
+    let value = segments.next()?;
+    let (qualifier, narrower) = (segments.next(), segments.next());
+    let narrowed = narrower.is_none_or(plain) && segments.next().is_none();
+    let (key, length, is_class) = match (key, qualifier, narrower) {
+        ("01", None, None) | ("01", Some("10"), Some(_)) => (Key::Gtin, 14, true),
+        ("01", Some("21"), Some(_)) => (Key::Gtin, 14, false),
+        ("00", None, None) => (Key::Sscc, 18, false),
+        ("414", None, None) | ("414", Some("254"), Some(_)) => (Key::Gln, 13, false),
+        ("417", None, None) => (Key::Party, 13, false),
+        _ => return None,
+    };
+    (narrowed && digits(value, length)).then_some(Glance {
+        key,
+        value,
+        is_class,
+    })
 }
 
 /// Whether the URI is on GS1's own host, where every path must be a Digital Link.

@@ -1,6 +1,6 @@
 //! A record as signed.
 
-use super::{RECORD_MAX, Record, RecordError, TYP_RECORD};
+use super::{RECORD_MAX, Record, RecordError, State, TYP_RECORD};
 use crate::cose::{self, Sign1};
 use crate::event::Salt;
 use crate::hash::{Hash, sha256_parts};
@@ -67,6 +67,18 @@ impl SignedRecord {
     #[must_use]
     pub fn id(&self) -> Hash {
         sha256_parts(&[&[0], &self.bytes])
+    }
+
+    /// What may follow: one version on, in this state, not signed yet.
+    #[must_use]
+    pub fn next(&self, state: State) -> Record {
+        Record {
+            version: self.record.version + 1,
+            prev: self.id(),
+            consent: None,
+            state,
+            ..self.record.clone()
+        }
     }
 
     /// # Errors

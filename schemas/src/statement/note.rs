@@ -43,8 +43,30 @@ pub enum Note {
 }
 
 const NOTE_TEXT_MAX: usize = 256;
+/// How the remark of a last word begins.
+const NEXT_KEY: &str = "the next key is ";
 
 impl Note {
+    /// The last word of a device's key before another takes its place: a heartbeat whose remark
+    /// names the next key. Signed by the old key, it is what the organisation can name as that
+    /// key's last statement without asking anybody whom it would have to believe
+    /// (`platform/docs/decisions/0017`).
+    #[must_use]
+    pub fn last_word(next: &Hash) -> Self {
+        Self::Heartbeat {
+            text: format!("{NEXT_KEY}{next}"),
+        }
+    }
+
+    /// kid of the next key, if this is a last word.
+    #[must_use]
+    pub fn next_key(&self) -> Option<Hash> {
+        match self {
+            Self::Heartbeat { text } => text.strip_prefix(NEXT_KEY)?.parse().ok(),
+            _ => None,
+        }
+    }
+
     const fn kind(&self) -> u64 {
         match self {
             Self::EpochStart { .. } => 0,

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use simulators::check::check;
 use simulators::folder::RunFolder;
+use simulators::load;
 use simulators::scenario::DEFAULT_SEED;
 use simulators::script::Script;
+use simulators::site::part::Part;
 use simulators::stack::door::{Door, Lan};
 use simulators::stack::engines::{Engines, Source};
 use simulators::summary;
@@ -78,6 +80,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Many devices with keys of their own speak to a platform that runs somewhere, or to one that
+    /// is started for it: rates, times to receipt and to verified inclusion, losses.
+    Load(Box<load::Wish>),
+    /// A part of a load's own platform, which calls this program again.
+    #[command(hide = true, subcommand)]
+    Part(Part),
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -95,8 +103,33 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::VerifyRun { folder, json }) => verify_run(&RunFolder::open(&folder), json),
+        Some(Command::Load(wish)) => run_load(&wish),
+        Some(Command::Part(part)) => run_part(part),
         None => run(arguments.run),
     }
+}
+
+#[tokio::main]
+async fn run_part(part: Part) -> anyhow::Result<ExitCode> {
+    part.run().await
+}
+
+/// Fails when anything was lost or refused.
+#[tokio::main]
+async fn run_load(wish: &load::Wish) -> anyhow::Result<ExitCode> {
+    kit::telemetry::init(kit::telemetry::Lines::Human, "warn")?;
+    let report = load::run(wish).await?;
+    if wish.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    let fine = report.lost() == 0 && report.refused_events == 0;
+    Ok(if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 #[tokio::main]

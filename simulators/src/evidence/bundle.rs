@@ -1,6 +1,6 @@
-//! One event's bundle in a large log, as `platform::bundle` makes it: 1,000 devices and twenty
-//! organisations in the registry, 64 events in the statement, 1,000 statements in the batch,
-//! 1,000,000 entries in the log. Statements, records and entries that no proof opens are stood in
+//! One event's bundle (version 2) in a large log, as `platform::bundle` makes it: 1,000 devices and
+//! twenty organisations in the registry, 64 events in the statement, 1,000 statements in the batch,
+//! 1,000,000 entries in the log, the keys once more at its newest registry head. Statements, records and entries that no proof opens are stood in
 //! for by hashes; every tree has its real size.
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use schemas::log::{BatchHeader, Entry, Party, Policy, entry_hash};
 use schemas::merkle::Tree;
 use schemas::note::{Checkpoint, Note};
 use schemas::proof::{
-    self, Bundle, Bytes, CheckpointRow, EventRow, Fixed, HeaderRow, KeyRow, PolicyRow,
-    StatementRow, Verdict, Version, member_rows,
+    self, Bundle, Bytes, CheckpointRow, EventRow, Fixed, Fresh, FreshKey, HeaderRow, KeyRow,
+    PolicyRow, StatementRow, Verdict, Version, member_rows,
 };
-use schemas::registry::{Head, Record, Registry, Role, SignedRecord, State};
+use schemas::registry::{Head, Record, Registry, Role, SignedRecord};
 use schemas::statement::{ClockState, Payload, Position, Statement, WireEvent};
 use schemas::time::Instant;
 use schemas::tlog::LogTree;
@@ -37,6 +37,8 @@ const ENTRIES: u64 = 1_000_000;
 /// paths are as long as they get.
 const HEADER_AT: u64 = 654_321;
 const STATEMENT_AT: u64 = 432;
+/// Where the newest registry head stands in the log.
+const HEAD_AT: u64 = 987_654;
 /// The place that the device may name.
 const PLACE: &str = "https://id.gs1.org/414/9521001000015";
 
@@ -130,27 +132,19 @@ fn record(log: Hash, owner: &SecretKey, role: Role) -> anyhow::Result<Record> {
             .map(|&word| word.to_owned())
             .collect()
     };
-    let mut record = Record {
-        log,
-        version: 1,
-        organisation: "qinghe-dairy".parse()?,
+    let record = Record {
         device: if capture {
             Some("cold-store-1".parse()?)
         } else {
             None
         },
-        key: owner.public(),
-        role,
         places: words(&[PLACE]),
         steps: words(&["receiving", "sensor_reporting", "storing"]),
         sources: if capture { vec![2, 3] } else { vec![] },
         heartbeat: if capture { 3_600 } else { 0 },
-        state: State::Active,
-        prev: Hash::ZERO,
-        consent: None,
+        ..Record::first(log, "qinghe-dairy".parse()?, role, owner.public())
     };
-    record.consent = Some(record.consent_by(owner));
-    Ok(record)
+    Ok(record.consented(owner))
 }
 
 /// Stands in for what no proof opens.
@@ -223,13 +217,14 @@ fn statement(log: Hash, leaves: &[Hash], root: Hash) -> anyhow::Result<Statement
     Ok(Statement::sign(&key(4), payload))
 }
 
-/// The log with a policy, stand-ins, and one batch header; and its checkpoint.
-fn log(policy: &[u8], header: &[u8]) -> anyhow::Result<(LogTree, Note)> {
+/// The log with a policy, stand-ins, one batch header and one registry head; and its checkpoint.
+fn log(policy: &[u8], header: &[u8], head: &[u8]) -> anyhow::Result<(LogTree, Note)> {
     let mut tree = LogTree::new();
     for index in 0..ENTRIES {
         tree.push(match index {
             0 => entry_hash(policy),
             HEADER_AT => entry_hash(header),
+            HEAD_AT => entry_hash(head),
             other => stand_in(b'e', other),
         })?;
     }
@@ -281,7 +276,8 @@ fn bundle() -> anyhow::Result<Bundle> {
         Entry::Policy(policy).encode(),
         Entry::Header(header).encode(),
     );
-    let (log, note) = log(&policy, &header)?;
+    let newest = Entry::Registry { head, time: at(13) }.encode();
+    let (log, note) = log(&policy, &header, &newest)?;
     let path = |index| log.inclusion(index, ENTRIES).context("no such entry");
     let of_device = |row: &KeyRow| {
         SignedRecord::parse(row.record.0.clone())
@@ -297,10 +293,15 @@ fn bundle() -> anyhow::Result<Bundle> {
         members: Some(member_rows(&event.event, &event.salt, |_| false)),
     };
     Ok(Bundle {
-        version: Version::V1,
+        version: Version::V2,
         policies: vec![PolicyRow::first(Bytes(policy), 0, path(0)?.into())],
         checkpoints: vec![CheckpointRow::only(note.encode())],
-        fresh: None,
+        fresh: Some(Fresh {
+            entry: Bytes(newest),
+            index: HEAD_AT,
+            path: path(HEAD_AT)?.into(),
+            keys: keys.iter().map(fresh_key).collect(),
+        }),
         headers: vec![HeaderRow {
             path: path(HEADER_AT)?.into(),
             entry: Bytes(header),
@@ -324,6 +325,16 @@ fn bundle() -> anyhow::Result<Bundle> {
         events: events.iter().enumerate().map(event).collect(),
         keys: keys.into(),
     })
+}
+
+/// The same record at the newest head, which has not changed since.
+fn fresh_key(row: &KeyRow) -> FreshKey {
+    FreshKey {
+        record: row.record.clone(),
+        salt: row.salt,
+        index: row.index,
+        path: row.path.clone(),
+    }
 }
 
 /// Microseconds to verify a bundle that must hold.

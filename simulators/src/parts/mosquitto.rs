@@ -100,6 +100,12 @@ impl Mosquitto {
         format!("mqtt://127.0.0.1:{port}")
     }
 
+    /// Process id of the running server.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::id)
+    }
+
     /// SIGKILL; returns when it is gone.
     pub fn kill9(&mut self) {
         self.server = None;

@@ -4,6 +4,8 @@
 //! and copied for each instance. PostgreSQL refuses the administrator: as root it runs as
 //! Debian's user `postgres`, who then owns the folder.
 
+mod backup;
+
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -101,6 +103,12 @@ impl Postgres {
         Ok(self.url_of(name))
     }
 
+    /// Process id of the running server, of which all of its other processes are children.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::id)
+    }
+
     /// SIGKILL for the server and every process of it; returns when they are gone.
     pub fn kill9(&mut self) {
         self.server = None;
@@ -129,6 +137,32 @@ impl Postgres {
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
+}
+
+/// Gives the empty database at `to` the tables and indexes of the one at `from`, and no rows. Blocks.
+///
+/// # Errors
+/// When a program of PostgreSQL is missing or refuses.
+pub fn copy_schema(from: &str, to: &str) -> Result<()> {
+    let tool = |name: &str| program(name).with_context(|| format!("{name} is not installed"));
+    let (pg_dump, psql) = (tool("pg_dump")?, tool("psql")?);
+    let mut dump = Command::new(pg_dump);
+    dump.args(["--schema-only", "--no-owner", "--no-privileges", "-d", from]);
+    let schema = server::output(&mut dump)?;
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), schema)?;
+    let mut make = Command::new(psql);
+    make.args([
+        "-q",
+        "-o",
+        "/dev/null",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        to,
+        "-f",
+    ]);
+    server::run(make.arg(file.path()))
 }
 
 /// The server writes its id first and its state last into this file.

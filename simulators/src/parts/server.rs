@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 /// How long a server may take to start or to end on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Who may become anybody.
-pub(super) const ROOT: &str = "root";
+pub(crate) const ROOT: &str = "root";
 /// How often a condition is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -26,31 +26,31 @@ const PORTS: Range<u16> = 12_000..32_000;
 const TRIES: u32 = 100;
 
 /// A loopback port that was free a moment ago.
-pub(super) fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     let mut ports = (0..TRIES).map(|_| rand::random_range(PORTS));
     let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.ok_or_else(|| io::Error::other("no free port"))
 }
 
 /// Our effective user id.
-pub(super) fn user_id() -> u32 {
+pub(crate) fn user_id() -> u32 {
     std::fs::metadata("/proc/self").map_or(u32::MAX, |metadata| metadata.uid())
 }
 
 /// Is this the administrator? Some servers refuse to run as one.
-pub(super) fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     user_id() == 0
 }
 
 /// A command that runs as `user` where we are the administrator, otherwise as who we are.
-pub(super) fn tool_as(user: &str, program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn tool_as(user: &str, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(credentials(user)).arg("--").arg(program);
     command
 }
 
 /// The same for a server: the kernel kills it should this process die without a chance to.
-pub(super) fn server_as(user: &str, program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn server_as(user: &str, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     // One command for both: a change of user would forget the signal.
     command.args(["--pdeathsig", "KILL"]);
@@ -67,19 +67,24 @@ fn credentials(user: &str) -> Vec<String> {
 }
 
 /// Runs a tool to its end.
-pub(super) fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    output(command).map(drop)
+}
+
+/// Runs a tool to its end; what it has written on standard output.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     let name = format!("{command:?}");
     let output = command.stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("{name} does not start"))?;
     if !output.status.success() {
         bail!("{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok(())
+    Ok(output.stdout)
 }
 
 /// A running server. It is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -87,7 +92,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a command of [`server_as`]; what it says goes to `log`.
-    pub(super) fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Server> {
+    pub(crate) fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Server> {
         let out = File::options().create(true).append(true).open(log)?;
         let child = command
             .stdin(Stdio::null())
@@ -103,12 +108,12 @@ impl Server {
     }
 
     /// Its process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits until `ready`; an error with the end of the log if the server ends before.
-    pub(super) fn wait(&mut self, ready: impl Fn() -> bool) -> Result<()> {
+    pub(crate) fn wait(&mut self, ready: impl Fn() -> bool) -> Result<()> {
         let end = Instant::now() + DEADLINE;
         while !ready() {
             if let Some(status) = self.child.try_wait()? {
@@ -133,8 +138,26 @@ impl Server {
         lines.join("\n")
     }
 
+    /// SIGTERM; returns when it has ended, an error if that takes longer than `patience`.
+    pub(crate) fn terminate(mut self, patience: Duration) -> Result<()> {
+        run(Command::new("kill").args(["-TERM", &self.id().to_string()]))?;
+        let end = Instant::now() + patience;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > end {
+                bail!("{} does not end: {}", self.name, self.last_words());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// SIGKILL for the server and all that it has started; returns when they are gone.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let offspring = descendants(self.child.id());
         // It may have ended by itself; there is nobody to tell.
         let _ = self.child.kill();

@@ -279,6 +279,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         ..AnchorSection::default()
     };
     Ok(Config {
+        retention: Default::default(),
         database: setup.database.map(str::parse).transpose()?,
         eraser: None,
         owner: None,

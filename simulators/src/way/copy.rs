@@ -4,22 +4,24 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::TryStreamExt;
-use platform::store::postgres::PostgresStore;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
-/// Tables that an event's way fills, by the platform's migrations.
-const TABLES: [&str; 8] = [
-    "statements",
-    "event_leaves",
-    "event_contents",
-    "event_items",
-    "batches",
-    "batch_statements",
-    "log_entries",
-    "log_heads",
+use crate::parts::postgres;
+
+/// Tables of a platform that no event's way fills: who may speak, who leads, who reads.
+const OTHERS: [&str; 9] = [
+    "_sqlx_migrations",
+    "registry_records",
+    "registry_heads",
+    "credentials",
+    "enrolments",
+    "leases",
+    "ingest_gate",
+    "disclosures",
+    "logged_documents",
 ];
 /// The table with one row an event.
 const EVENTS: &str = "event_contents";
@@ -51,37 +53,106 @@ pub struct Copied {
 ///
 /// # Errors
 /// When PostgreSQL refuses, or the copy is not the same.
-pub async fn copy(from: &str, to: &str) -> anyhow::Result<Copied> {
-    PostgresStore::open(&to.parse()?).await?.close().await;
-    let mut from = PgConnection::connect(from).await?;
-    let mut to = PgConnection::connect(to).await?;
-    let mut tables = Vec::new();
-    for table in TABLES {
-        tables.push((table, dump(&mut from, table).await?));
-    }
-    let mut copied = Copied {
-        events: 0,
-        rows: 0,
-        bytes: 0,
-        transactions: 0,
-        seconds: 0.0,
-        events_per_second: 0.0,
-    };
-    let started = Instant::now();
-    for (table, rows) in &tables {
-        load(&mut to, table, rows, &mut copied).await?;
-    }
-    copied.seconds = started.elapsed().as_secs_f64();
-    for (table, rows) in &tables {
-        let same = sorted(&dump(&mut to, table).await?) == sorted(rows);
-        ensure!(same, "{table} has changed");
-        copied.rows += rows.len() as u64;
-        if *table == EVENTS {
-            copied.events = rows.len() as u64;
-        }
-    }
-    copied.events_per_second = copied.events as f64 / copied.seconds;
+pub async fn copy(from: &str, to: &str) -> Result<Copied> {
+    postgres::copy_schema(from, to)?;
+    let rows = Rows::read(from).await?;
+    let copied = rows.copy_into(to).await?;
+    rows.are_those_of(to).await?;
     Ok(copied)
+}
+
+/// Rows of every table that an event's way fills, as a run has left them.
+pub struct Rows {
+    tables: Vec<(String, Vec<Vec<u8>>)>,
+}
+
+impl Rows {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When PostgreSQL refuses.
+    pub async fn read(from: &str) -> Result<Rows> {
+        let mut from = PgConnection::connect(from).await?;
+        let mut tables = Vec::new();
+        for table in tables_of(&mut from).await? {
+            let rows = dump(&mut from, &table).await?;
+            if !rows.is_empty() {
+                tables.push((table, rows));
+            }
+        }
+        Ok(Rows { tables })
+    }
+
+    /// Events among them.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        let events = self.tables.iter().find(|(table, _)| table == EVENTS);
+        events.map_or(0, |(_, rows)| rows.len() as u64)
+    }
+
+    /// Names of the tables with their numbers of rows.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, usize)> {
+        let each = self.tables.iter();
+        each.map(|(table, rows)| (table.as_str(), rows.len()))
+    }
+
+    /// Copies them into empty tables of the same schema: one connection, a transaction for each
+    /// thousand rows. What is sent is put together before the clock runs.
+    ///
+    /// # Errors
+    /// When PostgreSQL refuses.
+    pub async fn copy_into(&self, to: &str) -> Result<Copied> {
+        let mut to = PgConnection::connect(to).await?;
+        let (mut bytes, mut transactions) = (0, 0);
+        let mut parts = Vec::new();
+        for (table, rows) in &self.tables {
+            let chunks = rows.chunks(ROWS);
+            let chunks = chunks.map(|rows| (rows.len(), [HEAD, &rows.concat(), &TAIL].concat()));
+            parts.push((table, chunks.collect::<Vec<_>>()));
+        }
+        let started = Instant::now();
+        for (table, chunks) in &parts {
+            for (rows, chunk) in chunks {
+                load(&mut to, table, *rows, chunk).await?;
+                transactions += 1;
+                bytes += chunk.len() as u64;
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Copied {
+            events: self.events(),
+            rows: self.tables().map(|(_, rows)| rows as u64).sum(),
+            bytes,
+            transactions,
+            seconds,
+            events_per_second: self.events() as f64 / seconds,
+        })
+    }
+
+    /// # Errors
+    /// When a table at `to` has other rows.
+    pub async fn are_those_of(&self, to: &str) -> Result<()> {
+        let mut to = PgConnection::connect(to).await?;
+        for (table, rows) in &self.tables {
+            let same = sorted(&dump(&mut to, table).await?) == sorted(rows);
+            ensure!(same, "{table} has changed");
+        }
+        Ok(())
+    }
+}
+
+/// Tables that an event's way may fill; of a table in parts the whole.
+async fn tables_of(connection: &mut PgConnection) -> Result<Vec<String>> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+           AND NOT relispartition
+         ORDER BY relname",
+    )
+    .fetch_all(connection)
+    .await?;
+    let fills = |name: &String| !OTHERS.contains(&name.as_str());
+    Ok(names.into_iter().filter(fills).collect())
 }
 
 fn sorted(rows: &[Vec<u8>]) -> Vec<&[u8]> {
@@ -91,8 +162,9 @@ fn sorted(rows: &[Vec<u8>]) -> Vec<&[u8]> {
 }
 
 /// Rows of a table in the binary format, in the order in which the run has left them.
-async fn dump(connection: &mut PgConnection, table: &str) -> anyhow::Result<Vec<Vec<u8>>> {
-    let statement = format!("COPY {table} TO STDOUT (FORMAT binary)");
+async fn dump(connection: &mut PgConnection, table: &str) -> Result<Vec<Vec<u8>>> {
+    // A table in parts can only be copied out through a query.
+    let statement = format!("COPY (SELECT * FROM {table}) TO STDOUT (FORMAT binary)");
     let mut stream = connection.copy_out_raw(&statement).await?;
     let mut bytes = Vec::new();
     while let Some(part) = stream.try_next().await? {
@@ -119,23 +191,13 @@ fn first_row(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(end)
 }
 
-async fn load(
-    connection: &mut PgConnection,
-    table: &str,
-    rows: &[Vec<u8>],
-    copied: &mut Copied,
-) -> anyhow::Result<()> {
+async fn load(connection: &mut PgConnection, table: &str, rows: usize, chunk: &[u8]) -> Result<()> {
     let statement = format!("COPY {table} FROM STDIN (FORMAT binary)");
-    for rows in rows.chunks(ROWS) {
-        let bytes = [HEAD, &rows.concat(), &TAIL].concat();
-        let mut copy = connection.copy_in_raw(&statement).await?;
-        copy.send(&bytes[..]).await?;
-        // Committed, durable and answered when this returns: one statement is one transaction.
-        let count = copy.finish().await?;
-        ensure!(count == rows.len() as u64, "{table}: {count} rows");
-        copied.transactions += 1;
-        copied.bytes += bytes.len() as u64;
-    }
+    let mut copy = connection.copy_in_raw(&statement).await?;
+    copy.send(chunk).await?;
+    // Committed, durable and answered when this returns: one statement is one transaction.
+    let count = copy.finish().await?;
+    ensure!(count == rows as u64, "{table}: {count} rows");
     Ok(())
 }
 
@@ -144,6 +206,7 @@ mod tests {
     use super::*;
     use crate::parts::Part;
     use crate::parts::postgres::Postgres;
+    use platform::store::postgres::PostgresStore;
 
     #[test]
     fn rows_of_the_binary_format_are_told_apart() {

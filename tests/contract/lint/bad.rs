@@ -22,6 +22,18 @@ CREATE TABLE leases ( -- in one place
   name  TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,
   fence BIGINT NOT NULL UNIQUE
 );
+CREATE TABLE months ( -- spread by thing
+  thing BYTEA NOT NULL,
+  made  TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (thing, made)
+) PARTITION BY RANGE (made);
+CREATE TABLE months_default PARTITION OF months DEFAULT;
+CREATE TABLE old ( -- spread by thing
+  thing BYTEA NOT NULL PRIMARY KEY
+);
+ALTER TABLE old RENAME TO older;
+INSERT INTO months (thing, made) SELECT o.thing, t.made FROM older o JOIN things t ON t.id = o.thing;
+DROP TABLE older;
 CREATE UNIQUE INDEX things_id ON things (id);
 CREATE INDEX things_made ON things (made) WHERE owner = 'x';
 ";
@@ -29,6 +41,7 @@ CREATE INDEX things_made ON things (made) WHERE owner = 'x';
 fn schema(text: &str) -> Schema {
     let mut schema = Schema::default();
     schema.read("m", text);
+    schema.end();
     schema
 }
 
@@ -36,7 +49,7 @@ fn schema(text: &str) -> Schema {
 fn good_migration_is_taken() {
     let schema = schema(GOOD);
     assert_eq!(schema.complaints, Vec::<String>::new());
-    assert_eq!(schema.tables.len(), 4);
+    assert_eq!(schema.tables.len(), 5);
 }
 
 /// A migration of one table with this line in it, or after it.
@@ -114,6 +127,39 @@ fn bad_statements_of_migrations_are_refused() {
             "not in its key",
         ),
         ("UPDATE t SET id = 'x';", "does not know"),
+        ("DROP TABLE u;", "is dropped and was never made"),
+        (
+            "ALTER TABLE u RENAME TO v;",
+            "is renamed and was never made",
+        ),
+        (
+            "CREATE TABLE u PARTITION OF t DEFAULT;",
+            "a table that is not partitioned",
+        ),
+        (
+            "CREATE TABLE m ( -- spread by id\n id BYTEA, made TIMESTAMPTZ, PRIMARY KEY (id, made)
+             ) PARTITION BY RANGE (made);",
+            "has no default partition",
+        ),
+        (
+            "CREATE TABLE m ( -- spread by id\n id BYTEA PRIMARY KEY, made TIMESTAMPTZ
+             ) PARTITION BY RANGE (made); CREATE TABLE m_default PARTITION OF m DEFAULT;",
+            "partitioned by made, which is not in its key (id)",
+        ),
+        (
+            "CREATE TABLE m ( -- spread by id\n id BYTEA PRIMARY KEY) PARTITION BY HASH (id);",
+            "something else than ranges",
+        ),
+        (
+            "CREATE TABLE m ( -- spread by id\n id BYTEA, made TIMESTAMPTZ, PRIMARY KEY (id, made)
+             ) PARTITION BY RANGE (made); CREATE TABLE m_1 PARTITION OF m FOR VALUES
+             FROM ('2026-01-01T00:00:00Z') TO ('2026-02-01T00:00:00Z');",
+            "is not the default partition",
+        ),
+        (
+            "INSERT INTO t (id) SELECT x.id FROM t x JOIN t y ON y.n = x.n;",
+            "do not meet",
+        ),
     ];
     for (statement, expected) in statements {
         let found = complaints_of("", statement);
@@ -211,6 +257,14 @@ fn bad_statements_are_refused() {
         (
             "SELECT t.id FROM things t WHERE EXISTS (SELECT 1 FROM leases l WHERE l.name = t.owner)",
             "is in one place and meets",
+        ),
+        (
+            "INSERT INTO months (thing, made) VALUES ($1, $2) ON CONFLICT (thing) DO NOTHING",
+            "partitioned by `made`, which is not in ON CONFLICT",
+        ),
+        (
+            "SELECT thing FROM months_default",
+            "`months_default` is a partition",
         ),
         (
             "INSERT INTO thing (id) VALUES ($1)",

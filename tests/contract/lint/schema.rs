@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Complaint;
-use super::statement::forbidden;
+use super::statement::{check, forbidden};
 use super::tokens::{find, has, in_parentheses, parts, statements, tokens};
 
 /// Where rows of a table go.
@@ -19,6 +19,10 @@ pub enum Spread {
 #[derive(Debug, Default)]
 pub struct Schema {
     pub tables: BTreeMap<String, Spread>,
+    /// Partitioned tables, each with the column of its ranges.
+    pub partitioned: BTreeMap<String, String>,
+    /// Partitions, each with its table.
+    pub partitions: BTreeMap<String, String>,
     pub complaints: Vec<Complaint>,
 }
 
@@ -63,7 +67,16 @@ impl Schema {
             self.complaints
                 .extend(forbidden(place, &statement.join(" ")));
             match statement.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["create", "table", name, "partition", "of", table, ..] => {
+                    self.partition(place, name, table, statement);
+                }
                 ["create", "table", name, ..] => self.table(place, name, statement, &spreads),
+                ["alter", "table", name, "rename", "to", to] => self.renamed(place, name, to),
+                ["drop", "table", name] => self.dropped(place, name),
+                ["insert", "into", ..] => {
+                    let found = check(place, &statement.join(" "), self);
+                    self.complaints.extend(found);
+                }
                 ["create", "unique", "index", ..] => self.unique_index(place, statement),
                 ["create", "index", ..] | ["drop", "index", ..] => {}
                 ["alter", "table", name, ..] => self.altered(place, name, statement),
@@ -87,7 +100,16 @@ impl Schema {
             return self.complaints.push(what);
         };
         self.tables.insert(name.to_owned(), spread.clone());
-        let body = in_parentheses(statement, 0).map_or(&[][..], |(body, _)| body);
+        let (body, behind) = in_parentheses(statement, 0).unwrap_or((&[][..], statement.len()));
+        match ranges(&statement[behind..]) {
+            Ok(Some(by)) => {
+                self.partitioned.insert(name.to_owned(), by);
+            }
+            Ok(None) => {}
+            Err(what) => self
+                .complaints
+                .push(format!("{place}: table {name} {what}")),
+        }
         let mut has_primary = false;
         for part in parts(body) {
             has_primary |= has(part, &["primary", "key"]);
@@ -96,6 +118,44 @@ impl Schema {
         if !has_primary {
             self.complaints
                 .push(format!("{place}: table {name} has no primary key"));
+        }
+    }
+
+    /// Only the partition that takes what has none is made by a migration.
+    fn partition(&mut self, place: &str, name: &str, table: &str, statement: &[String]) {
+        let mut complain = |what: &str| self.complaints.push(format!("{place}: {name} {what}"));
+        if !self.partitioned.contains_key(table) {
+            complain("is a partition of a table that is not partitioned");
+        }
+        if statement.last().is_none_or(|word| word != "default") {
+            complain("is not the default partition: the owner makes those of months ahead");
+        }
+        self.partitions.insert(name.to_owned(), table.to_owned());
+    }
+
+    fn renamed(&mut self, place: &str, name: &str, to: &str) {
+        let Some(spread) = self.tables.remove(name) else {
+            let what = format!("{place}: table {name} is renamed and was never made");
+            return self.complaints.push(what);
+        };
+        self.tables.insert(to.to_owned(), spread);
+    }
+
+    fn dropped(&mut self, place: &str, name: &str) {
+        if self.tables.remove(name).is_none() {
+            let what = format!("{place}: table {name} is dropped and was never made");
+            self.complaints.push(what);
+        }
+    }
+
+    /// What shows only once everything was read: a table without a default partition would refuse
+    /// rows that fit no other one.
+    pub fn end(&mut self) {
+        for table in self.partitioned.keys() {
+            if !self.partitions.values().any(|of| of == table) {
+                let what = format!("table {table} is partitioned and has no default partition");
+                self.complaints.push(what);
+            }
         }
     }
 
@@ -148,8 +208,17 @@ impl Schema {
         }
     }
 
-    /// A key must hold the column that its table is spread by.
+    /// A key must hold the column that its table is spread by, and the one that it is partitioned
+    /// by.
     fn key(&mut self, place: &str, table: &str, columns: &[String]) {
+        if let Some(by) = self.partitioned.get(table)
+            && !columns.contains(by)
+        {
+            let columns = columns.join(" ");
+            self.complaints.push(format!(
+                "{place}: {table} is partitioned by {by}, which is not in its key ({columns})"
+            ));
+        }
         let Some(Spread::By(by)) = self.tables.get(table) else {
             return;
         };
@@ -190,6 +259,17 @@ impl Schema {
                     .push(format!("{place}: the lint does not know: {}", shown(part))),
             }
         }
+    }
+}
+
+/// The column by whose ranges a table is partitioned, from what stands behind its columns.
+fn ranges(behind: &[String]) -> Result<Option<String>, &'static str> {
+    if !has(behind, &["partition", "by"]) {
+        return Ok(None);
+    }
+    match behind.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["partition", "by", "range", "(", column, ")"] => Ok(Some(column.to_owned())),
+        _ => Err("is partitioned by something else than ranges of one column"),
     }
 }
 

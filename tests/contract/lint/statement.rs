@@ -68,6 +68,13 @@ pub fn check(place: &str, sql: &str, schema: &Schema) -> Vec<Complaint> {
             complain(format!("no migration makes `{table}`"));
         }
     }
+    for partition in schema
+        .partitions
+        .keys()
+        .filter(|name| has(&tokens, &[name]))
+    {
+        complain(format!("`{partition}` is a partition, name its table"));
+    }
     check_conflict(&tokens, schema, &mut complain);
     check_moved(&tokens, schema, &mut complain);
     check_joins(&tokens, &BTreeMap::new(), schema, &mut complain);
@@ -102,6 +109,13 @@ fn check_conflict(tokens: &[String], schema: &Schema, complain: &mut impl FnMut(
     {
         complain(format!(
             "`{table}` is spread by `{by}`, which is not in ON CONFLICT"
+        ));
+    }
+    if let Some(by) = schema.partitioned.get(table)
+        && !columns.contains(by)
+    {
+        complain(format!(
+            "`{table}` is partitioned by `{by}`, which is not in ON CONFLICT"
         ));
     }
 }

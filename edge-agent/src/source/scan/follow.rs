@@ -29,6 +29,17 @@ pub(super) enum FollowError {
     Outbox(String),
 }
 
+impl FollowError {
+    /// What a person can do about it.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "let the agent's user read the file, and check its disk",
+            Self::Rejects(_) => "let the agent's user write the rejects file, and check its disk",
+            Self::Outbox(_) => "see what the agent says of its outbox",
+        }
+    }
+}
+
 /// Whole lines with their numbers from 1, and where they end.
 #[derive(Debug)]
 pub(super) struct Chunk {
@@ -141,6 +152,25 @@ fn position(file: &mut File, offset: u64, line: u64) -> std::io::Result<ScanPosi
         prefix: length,
         prefix_hash: prefix(file, length)?,
     })
+}
+
+/// The position behind the last whole line of a file.
+pub(super) fn end(path: &Path) -> std::io::Result<ScanPosition> {
+    let mut file = File::open(path)?;
+    let (mut at, mut offset, mut line) = (0, 0, 0);
+    let mut block = vec![0; READ_MAX];
+    loop {
+        let count = file.read(&mut block)?;
+        if count == 0 {
+            return position(&mut file, offset, line);
+        }
+        for (index, byte) in block[..count].iter().enumerate() {
+            if *byte == b'\n' {
+                (offset, line) = (at + index as u64 + 1, line + 1);
+            }
+        }
+        at += count as u64;
+    }
 }
 
 /// Up to `limit` whole lines and the bytes that they take.

@@ -1,5 +1,8 @@
 //! `TIMESTAMPTZ` and [`Instant`]: both count microseconds, only from another day. Bound as they
 //! are, so nothing is rounded on the way and no wall clock of the server has a say.
+//!
+//! SQLite keeps the same instants as text (RFC 3339); they are read here too, so that a row has one
+//! shape on both engines.
 
 use schemas::time::Instant;
 use sqlx::encode::IsNull;
@@ -8,7 +11,8 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
     PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef, Postgres,
 };
-use sqlx::{Decode, Encode, Type};
+use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Encode, Sqlite, Type};
 
 /// Number of the type `timestamptz` in every PostgreSQL.
 const TIMESTAMPTZ: Oid = Oid(1184);
@@ -66,6 +70,20 @@ impl Decode<'_, Postgres> for Timestamp {
             // Only unprepared statements answer in text, and none of ours asks for an instant.
             PgValueFormat::Text => Err("an instant came as text".into()),
         }
+    }
+}
+
+impl Type<Sqlite> for Timestamp {
+    fn type_info() -> SqliteTypeInfo {
+        <str as Type<Sqlite>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for Timestamp {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        let text = <&str as Decode<'r, Sqlite>>::decode(value)?;
+        let at = Instant::parse_rfc3339(text);
+        at.map(Self).ok_or_else(|| "no instant".into())
     }
 }
 

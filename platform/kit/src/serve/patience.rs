@@ -1,10 +1,14 @@
-//! Connections are few and may not dawdle: a semaphore counts them, and one deadline a connection
-//! covers slow headers, slow bodies, slow handlers, slow readers and idle keep-alive alike.
+//! Connections are few and may not dawdle: a semaphore counts them, one caller's are fewer, and one
+//! deadline a connection covers slow headers, slow bodies, slow handlers, slow readers and idle
+//! keep-alive alike. Where all are taken, some wait for a moment; the rest is closed at once, so
+//! that a flood holds neither memory nor file descriptors.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,20 +16,103 @@ use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::{Limits, network};
+
+/// How long a connection waits for a place.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// Gives every accepted connection a permit and a deadline.
 #[derive(Debug, Clone)]
 pub(super) struct PatientAcceptor {
     permits: Arc<Semaphore>,
+    /// Places in the queue for a permit.
+    queue: Arc<Semaphore>,
+    callers: Callers,
     patience: Duration,
 }
 
 impl PatientAcceptor {
-    pub(super) fn new(connections: usize, patience: Duration) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(connections)),
-            patience,
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            queue: Arc::new(Semaphore::new(limits.connections)),
+            callers: Callers {
+                most: limits.connections_per_address,
+                open: Arc::default(),
+            },
+            patience: limits.patience,
+        }
+    }
+
+    async fn place(&self, stream: &TcpStream) -> io::Result<Place> {
+        let caller = self.callers.enter(network(stream.peer_addr()?.ip()));
+        let caller = caller.ok_or_else(|| refused("address"))?;
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait().await.ok_or_else(|| refused("full"))?,
+        };
+        Ok(Place {
+            _permit: permit,
+            _caller: caller,
+        })
+    }
+
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        let _queued = self.queue.try_acquire().ok()?;
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        timeout(WAIT, permit).await.ok()?.ok()
+    }
+}
+
+fn refused(reason: &'static str) -> io::Error {
+    metrics::counter!("tracebond_http_refused_connections_total", "reason" => reason).increment(1);
+    io::ErrorKind::ConnectionRefused.into()
+}
+
+/// A connection's place among all and among its caller's.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _caller: Caller,
+}
+
+/// Open connections by caller, those that have any. Cheap to clone.
+#[derive(Debug, Clone)]
+struct Callers {
+    most: usize,
+    open: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+/// One connection of a caller's.
+struct Caller {
+    address: IpAddr,
+    callers: Callers,
+}
+
+impl Callers {
+    fn enter(&self, address: IpAddr) -> Option<Caller> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = open.get(&address).copied().unwrap_or_default();
+        if theirs >= self.most {
+            return None;
+        }
+        open.insert(address, theirs + 1);
+        drop(open);
+        Some(Caller {
+            address,
+            callers: self.clone(),
+        })
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let open = &self.callers.open;
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.get_mut(&self.address) {
+            Some(theirs) if *theirs > 1 => *theirs -= 1,
+            _ => drop(open.remove(&self.address)),
         }
     }
 }
@@ -38,13 +125,9 @@ impl<S: Send + 'static> Accept<TcpStream, S> for PatientAcceptor {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let this = self.clone();
         Box::pin(async move {
-            let permit = this
-                .permits
-                .acquire_owned()
-                .await
-                .map_err(io::Error::other)?;
+            let place = this.place(&stream).await?;
             stream.set_nodelay(true)?;
-            Ok((PatientStream::new(stream, this.patience, permit), service))
+            Ok((PatientStream::new(stream, this.patience, place), service))
         })
     }
 }
@@ -64,18 +147,18 @@ pub(super) struct PatientStream {
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
     last: Turn,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl PatientStream {
-    fn new(inner: TcpStream, patience: Duration, permit: OwnedSemaphorePermit) -> Self {
+    fn new(inner: TcpStream, patience: Duration, place: Place) -> Self {
         let deadline = Box::pin(sleep(patience));
         Self {
             inner,
             patience,
             deadline,
             last: Turn::Server,
-            _permit: permit,
+            _place: place,
         }
     }
 

@@ -145,3 +145,43 @@ async fn an_address_in_use_is_an_error() {
     .await;
     assert_eq!(error.unwrap_err().address, served.address);
 }
+
+/// A flood of one caller's connections is closed; another caller is served.
+#[tokio::test]
+async fn one_caller_has_only_so_many_connections() {
+    let limits = Limits {
+        connections_per_address: 2,
+        ..Limits::default()
+    };
+    let router = Router::new().route("/", get(|| async { "here" }));
+    let (served, _shutdown) = started(router, limits).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut first = [0; 1];
+        timeout(SOON, stream.read_exact(&mut first))
+            .await
+            .unwrap()
+            .unwrap();
+        open.push(stream);
+    }
+    let mut third = TcpStream::connect(served.address).await.unwrap();
+    let mut nothing = Vec::new();
+    let closed = timeout(SOON, third.read_to_end(&mut nothing))
+        .await
+        .unwrap();
+    assert!(closed.is_err() || nothing.is_empty());
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let mut other = other.connect(served.address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    other.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(SOON, other.read_to_end(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(answer.ends_with(b"here"));
+}

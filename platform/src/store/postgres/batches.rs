@@ -1,35 +1,14 @@
 //! The way of a statement from the queue into a batch, and of a batch into the log.
 
-use kit::postgres::Timestamp;
 use schemas::hash::Hash;
-use sqlx::{FromRow, PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 
-use super::{ROWS, at, column, hash, signed, unsigned};
+use super::{ROWS, at, column, signed, unsigned};
+use crate::store::shape::{MadeRow, QueuedRow};
 use crate::store::{MadeBatch, NewBatch, Queued, Stored, Whose};
 
 /// PostgreSQL's code of a key that is taken.
 const UNIQUE_VIOLATION: &str = "23505";
-
-#[derive(FromRow)]
-struct QueuedRow {
-    registry_version: i64,
-    received: Timestamp,
-    statement: Vec<u8>,
-    accepted: i64,
-    refused: i64,
-}
-
-impl QueuedRow {
-    fn queued(self) -> Stored<Queued> {
-        Ok(Queued {
-            id: hash(&self.statement)?,
-            received: self.received.0,
-            registry_version: unsigned(self.registry_version)?,
-            accepted: unsigned(self.accepted)?,
-            refused: unsigned(self.refused)?,
-        })
-    }
-}
 
 pub(super) async fn queued(pool: &PgPool, whose: &Whose, limit: u32) -> Stored<Vec<Queued>> {
     let rows: Vec<QueuedRow> = sqlx::query_as(
@@ -148,15 +127,6 @@ pub(super) async fn last(pool: &PgPool, shard: u64) -> Stored<Option<(u64, Vec<u
     Ok(None)
 }
 
-#[derive(FromRow)]
-struct MadeRow {
-    shard: i64,
-    seq: i64,
-    registry_version: i64,
-    header: Vec<u8>,
-    refused: Option<Vec<u8>>,
-}
-
 pub(super) async fn made(pool: &PgPool, limit: u32) -> Stored<Vec<MadeBatch>> {
     let rows: Vec<MadeRow> = sqlx::query_as(
         "SELECT shard, seq, registry_version, header, refused FROM made_batches
@@ -167,17 +137,7 @@ pub(super) async fn made(pool: &PgPool, limit: u32) -> Stored<Vec<MadeBatch>> {
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
-    let batch = |row: MadeRow| {
-        Ok(MadeBatch {
-            shard: unsigned(row.shard)?,
-            seq: unsigned(row.seq)?,
-            registry_version: unsigned(row.registry_version)?,
-            header: row.header,
-            refused: row.refused,
-            statements: Vec::new(),
-        })
-    };
-    rows.into_iter().map(batch).collect()
+    rows.into_iter().map(MadeRow::made).collect()
 }
 
 /// A made batch gets its place in the log; its devices are to be told.

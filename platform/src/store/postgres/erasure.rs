@@ -10,7 +10,7 @@ use super::ingest::Writing;
 use super::{PostgresStore, at, column, hash, retried, signed, texts, unsigned};
 use crate::store::convert::slug;
 use crate::store::erasure::{
-    ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, TOMBSTONES, Unlogged,
+    ArchivedEvent, ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, TOMBSTONES, Unlogged,
 };
 use crate::store::{Append, NewStatement, Stored};
 
@@ -78,6 +78,14 @@ impl ErasureStore for PostgresStore {
         )
         .fetch_all(&self.pool)
         .await?;
+        let archives: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT a.hash, 1::bigint FROM archives a
+             WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
+                               WHERE l.kind = 'archive' AND l.hash = a.hash)
+             ORDER BY a.made, a.hash",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let of = |kind| {
             move |(bytes, count): (Vec<u8>, i64)| {
                 let (hash, count) = (hash(&bytes)?, unsigned(count)?);
@@ -86,7 +94,8 @@ impl ErasureStore for PostgresStore {
         };
         let lists = lists.into_iter().map(of(TOMBSTONES));
         let documents = documents.into_iter().map(of(schemas::disclosure::KIND));
-        lists.chain(documents).collect()
+        let archives = archives.into_iter().map(of(crate::archive::KIND));
+        lists.chain(documents).chain(archives).collect()
     }
 
     async fn tombstone_list(&self, hash: &Hash) -> Stored<Option<Vec<u8>>> {
@@ -149,6 +158,26 @@ impl ErasureStore for PostgresStore {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(ErasedRow::erased).collect()
+    }
+
+    async fn archived_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<ArchivedEvent>> {
+        let rows: Vec<(Vec<u8>, i64, Vec<u8>, String)> = sqlx::query_as(
+            "SELECT statement, position, leaf, month FROM archived_items
+             WHERE item = ANY($1) ORDER BY item, statement, position LIMIT $2",
+        )
+        .bind(texts(items))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let event = |(statement, position, leaf, month): (Vec<u8>, i64, Vec<u8>, String)| {
+            Ok(ArchivedEvent {
+                statement: hash(&statement)?,
+                position: unsigned(position)?,
+                leaf: hash(&leaf)?,
+                month,
+            })
+        };
+        rows.into_iter().map(event).collect()
     }
 
     async fn add_disclosure(&self, document: &KeptDisclosure) -> Stored<bool> {
@@ -224,6 +253,8 @@ impl PostgresStore {
              JOIN event_contents c ON c.statement = n.statement AND c.position = n.position",
             "SELECT count(*) FROM unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
              JOIN event_items i ON i.statement = n.statement AND i.position = n.position",
+            "SELECT count(*) FROM unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
+             JOIN archived_items a ON a.statement = n.statement AND a.position = n.position",
             "SELECT count(*) FROM unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
              JOIN capture_events e ON e.statement = n.statement AND e.position = n.position",
         ] {

@@ -165,10 +165,10 @@ async fn insert_statements(
 ) -> Stored<Vec<Hash>> {
     let new: Vec<(Vec<u8>,)> = sqlx::query_as(
         "INSERT INTO statements (device, epoch, seq, id, organisation, kid, prev, events, bytes,
-                                 received, registry_version)
+                                 received, registry_version, made)
          SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[],
                               $6::bytea[], $7::bytea[], $8::bigint[], $9::bytea[],
-                              $10::timestamptz[], $11::bigint[])
+                              $10::timestamptz[], $11::bigint[], $12::timestamptz[])
          ON CONFLICT (device, epoch, seq, id) DO NOTHING RETURNING id",
     )
     .bind(column(rows, |s| s.device.to_string()))
@@ -182,6 +182,7 @@ async fn insert_statements(
     .bind(column(rows, |s| &s.bytes[..]))
     .bind(column(rows, |s| at(s.received)))
     .bind(column(rows, |s| signed(s.registry_version)))
+    .bind(column(rows, |s| at(s.made)))
     .fetch_all(&mut **transaction)
     .await?;
     new.iter().map(|(id,)| hash(id)).collect()
@@ -246,15 +247,16 @@ async fn insert_contents(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> S
         let event = place.event;
         let time = event.event_time.map(|time| Timestamp(time).since_2000());
         let step = event.step.as_deref().map(text);
-        copy.row(6)
+        copy.row(7)
             .value(&place.statement.id.0)
             .number(place.position)
             .value(&event.bytes)
             .value(&event.salt.0)
             .optional(time.map(i64::to_be_bytes).as_ref().map(|time| &time[..]))
-            .optional(step.as_deref().map(str::as_bytes));
+            .optional(step.as_deref().map(str::as_bytes))
+            .time(place.statement.made);
     }
-    let table = "event_contents (statement, position, bytes, salt, event_time, step)";
+    let table = "event_contents (statement, position, bytes, salt, event_time, step, made)";
     copy.into(table, transaction).await
 }
 
@@ -270,17 +272,19 @@ async fn insert_items(transaction: &mut Writing<'_>, rows: &[Place<'_>]) -> Stor
         let item = |(item, role): &'_ (String, &'static str)| (text(item).into_owned(), *role);
         let named: BTreeSet<(String, &str)> = event.items.iter().map(item).collect();
         for (item, role) in named {
-            copy.row(7)
+            copy.row(8)
                 .value(item.as_bytes())
                 .time(time)
                 .value(&place.statement.id.0)
                 .number(place.position)
                 .value(role.as_bytes())
                 .value(place.statement.device.organisation.as_str().as_bytes())
-                .optional(step.as_deref().map(str::as_bytes));
+                .optional(step.as_deref().map(str::as_bytes))
+                .time(place.statement.made);
         }
     }
-    let table = "event_items (item, event_time, statement, position, role, organisation, step)";
+    let table =
+        "event_items (item, event_time, statement, position, role, organisation, step, made)";
     copy.into(table, transaction).await
 }
 

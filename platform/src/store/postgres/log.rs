@@ -3,42 +3,17 @@ use kit::postgres::Timestamp;
 use schemas::hash::Hash;
 use schemas::registry::Head;
 use schemas::time::Instant;
-use sqlx::{FromRow, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 use super::batches;
 use super::{PostgresStore, ROWS, at, column, hash, retried, signed, unsigned};
+use crate::store::shape::{BatchRow, CheckpointRow};
 use crate::store::{
     Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, MadeBatch, Pass, Queued, StoreError,
     Stored, Whose,
 };
 
 type Writing<'t> = Transaction<'t, Postgres>;
-
-#[derive(FromRow)]
-struct BatchRow {
-    shard: i64,
-    seq: i64,
-    log_index: i64,
-    refused: Option<Vec<u8>>,
-    header: Vec<u8>,
-}
-
-#[derive(FromRow)]
-struct CheckpointRow {
-    size: i64,
-    note: Vec<u8>,
-    anchored: Timestamp,
-}
-
-impl CheckpointRow {
-    fn kept(self) -> Stored<KeptCheckpoint> {
-        Ok(KeptCheckpoint {
-            size: unsigned(self.size)?,
-            note: self.note,
-            anchored: self.anchored.0,
-        })
-    }
-}
 
 impl PostgresStore {
     async fn with_statements(&self, row: Option<BatchRow>) -> Stored<Option<KeptBatch>> {
@@ -50,14 +25,7 @@ impl PostgresStore {
         .bind(row.seq)
         .fetch_all(&self.pool)
         .await?;
-        Ok(Some(KeptBatch {
-            shard: unsigned(row.shard)?,
-            seq: unsigned(row.seq)?,
-            log_index: unsigned(row.log_index)?,
-            header: row.header,
-            refused: row.refused,
-            statements: ids.iter().map(|(id,)| hash(id)).collect::<Stored<_>>()?,
-        }))
+        row.kept(&ids).map(Some)
     }
 
     async fn append_once(&self, append: &Append) -> Stored<()> {
@@ -212,18 +180,6 @@ impl LogStore for PostgresStore {
             .fetch_optional(&self.pool)
             .await?;
         row.map(|(root,)| hash(&root)).transpose()
-    }
-
-    async fn last_batch(&self, shard: u64) -> Stored<Option<KeptBatch>> {
-        let row = sqlx::query_as(
-            "SELECT b.shard, b.seq, b.log_index, b.refused, e.bytes AS header
-             FROM batches b JOIN log_entries e ON e.position = b.log_index
-             WHERE b.shard = $1 ORDER BY b.seq DESC LIMIT 1",
-        )
-        .bind(signed(shard))
-        .fetch_optional(&self.pool)
-        .await?;
-        self.with_statements(row).await
     }
 
     async fn batch(&self, shard: u64, seq: u64) -> Stored<Option<KeptBatch>> {

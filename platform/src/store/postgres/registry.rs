@@ -5,68 +5,10 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::registry::Head;
 use schemas::time::Instant;
-use sqlx::FromRow;
 
-use super::{PostgresStore, at, hash, retried, salt, signed, unsigned};
+use super::{PostgresStore, at, hash, retried, signed};
+use crate::store::shape::{EnrolmentRow, HeadRow, RecordRow};
 use crate::store::{Enrolment, KeptRecord, RegistryStore, StoreError, Stored};
-
-#[derive(FromRow)]
-struct RecordRow {
-    kid: Vec<u8>,
-    version: i64,
-    organisation: String,
-    device: String,
-    role: i64,
-    bytes: Vec<u8>,
-    salt: Vec<u8>,
-    hash: Vec<u8>,
-    head: i64,
-}
-
-impl RecordRow {
-    fn kept(self) -> Stored<KeptRecord> {
-        Ok(KeptRecord {
-            kid: hash(&self.kid)?,
-            version: unsigned(self.version)?,
-            organisation: self
-                .organisation
-                .parse()
-                .map_err(|_| StoreError::Corrupt("slug"))?,
-            device: self.device,
-            role: unsigned(self.role)?,
-            bytes: self.bytes,
-            salt: salt(&self.salt)?,
-            hash: hash(&self.hash)?,
-            head: unsigned(self.head)?,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct EnrolmentRow {
-    claim: String,
-    request: Vec<u8>,
-    draft: Option<Vec<u8>>,
-    mac: Option<String>,
-    consent: Option<Vec<u8>>,
-}
-
-#[derive(FromRow)]
-struct HeadRow {
-    version: i64,
-    count: i64,
-    root: Vec<u8>,
-}
-
-impl HeadRow {
-    fn head(self) -> Stored<Head> {
-        Ok(Head {
-            version: unsigned(self.version)?,
-            count: unsigned(self.count)?,
-            root: hash(&self.root)?,
-        })
-    }
-}
 
 fn kept(rows: Vec<RecordRow>) -> Stored<Vec<KeptRecord>> {
     rows.into_iter().map(RecordRow::kept).collect()
@@ -83,6 +25,63 @@ impl RegistryStore for PostgresStore {
         .fetch_all(&self.pool)
         .await?;
         kept(rows)
+    }
+
+    async fn records_page(
+        &self,
+        after: Option<&Hash>,
+        version: u64,
+        limit: u32,
+    ) -> Stored<Vec<KeptRecord>> {
+        let rows = sqlx::query_as(
+            "SELECT DISTINCT ON (kid) kid, version, organisation, device, role, bytes, salt, hash,
+                    head
+             FROM registry_records WHERE kid > $1 AND head <= $2
+             ORDER BY kid, version DESC LIMIT $3",
+        )
+        .bind(after.map_or(&[][..], |kid| &kid.0[..]))
+        .bind(signed(version))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        kept(rows)
+    }
+
+    async fn records_since(&self, after: u64, until: u64, limit: u32) -> Stored<Vec<KeptRecord>> {
+        let last: Option<(i64,)> = sqlx::query_as(
+            "SELECT head FROM registry_records WHERE head > $1 AND head <= $2
+             ORDER BY head LIMIT 1 OFFSET $3",
+        )
+        .bind(signed(after))
+        .bind(signed(until))
+        .bind(i64::from(limit.saturating_sub(1)))
+        .fetch_optional(&self.pool)
+        .await?;
+        let rows = sqlx::query_as(
+            "SELECT kid, version, organisation, device, role, bytes, salt, hash, head
+             FROM registry_records WHERE head > $1 AND head <= $2 ORDER BY head, kid, version",
+        )
+        .bind(signed(after))
+        .bind(last.map_or(signed(until), |(head,)| head))
+        .fetch_all(&self.pool)
+        .await?;
+        kept(rows)
+    }
+
+    async fn records_before(&self, version: u64, until: u64) -> Stored<Vec<(Hash, Option<Hash>)>> {
+        let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+            "SELECT c.kid, (SELECT o.hash FROM registry_records o
+                            WHERE o.kid = c.kid AND o.head <= $1
+                            ORDER BY o.version DESC LIMIT 1)
+             FROM (SELECT DISTINCT kid FROM registry_records WHERE head > $1 AND head <= $2) c",
+        )
+        .bind(signed(version))
+        .bind(signed(until))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|(kid, record)| Ok((hash(kid)?, record.as_deref().map(hash).transpose()?)))
+            .collect()
     }
 
     async fn registry_list(&self, version: u64) -> Stored<Vec<(Hash, Hash)>> {
@@ -216,13 +215,7 @@ impl RegistryStore for PostgresStore {
         .bind(text(claim))
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| Enrolment {
-            claim: row.claim,
-            request: row.request,
-            draft: row.draft,
-            mac: row.mac,
-            consent: row.consent,
-        }))
+        Ok(row.map(EnrolmentRow::enrolment))
     }
 
     async fn set_draft(&self, claim: &str, draft: &[u8], mac: &str) -> Stored<bool> {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kit::postgres::{Timestamp, text};
@@ -24,7 +24,9 @@ struct FoundRow {
 }
 
 impl FoundRow {
-    fn found(self) -> Stored<FoundEvent> {
+    /// `erased`: places that have a tombstone.
+    fn found(self, erased: &BTreeSet<(Vec<u8>, i64)>) -> Stored<FoundEvent> {
+        let has_tombstone = erased.contains(&(self.statement.clone(), self.position));
         Ok(FoundEvent {
             leaf: hash(&self.leaf)?,
             statement: hash(&self.statement)?,
@@ -33,7 +35,8 @@ impl FoundRow {
             device: address(&self.device)?,
             time: self.event_time.map(|time| time.0),
             step: self.step,
-            is_erased: !self.is_kept,
+            is_erased: !self.is_kept && has_tombstone,
+            is_archived: !self.is_kept && !has_tombstone,
         })
     }
 }
@@ -115,17 +118,42 @@ impl SearchStore for PostgresStore {
 
     async fn events_in(&self, statements: &[Hash]) -> Stored<Vec<FoundEvent>> {
         let wanted: Vec<&[u8]> = statements.iter().map(|id| &id.0[..]).collect();
+        // Asked for before, so that only the months in question are looked into.
+        let made: Vec<(Timestamp,)> = sqlx::query_as(
+            "SELECT DISTINCT coalesce(made, received) FROM statements WHERE id = ANY($1)",
+        )
+        .bind(&wanted)
+        .fetch_all(&self.pool)
+        .await?;
+        let made: Vec<Timestamp> = made.into_iter().map(|(made,)| made).collect();
         let rows: Vec<FoundRow> = sqlx::query_as(
             "SELECT l.statement, l.position, l.leaf, l.source, s.device, c.event_time, c.step,
                     c.statement IS NOT NULL AS is_kept
              FROM event_leaves l JOIN statements s ON s.id = l.statement
              LEFT JOIN event_contents c ON c.statement = l.statement AND c.position = l.position
+               AND c.made = coalesce(s.made, s.received) AND c.made = ANY($2)
              WHERE l.statement = ANY($1) AND l.refused IS NULL
              ORDER BY l.statement, l.position",
         )
         .bind(wanted)
+        .bind(made)
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter().map(FoundRow::found).collect()
+        // Tombstones are spread by leaf, so they are asked for apart, and only where something is
+        // missing.
+        let gone = rows.iter().filter(|row| !row.is_kept);
+        let gone: Vec<&[u8]> = gone.map(|row| &row.statement[..]).collect();
+        let mut erased = BTreeSet::new();
+        if !gone.is_empty() {
+            let places: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+                "SELECT DISTINCT statement, position FROM tombstones WHERE statement = ANY($1)",
+            )
+            .bind(gone)
+            .fetch_all(&self.pool)
+            .await?;
+            erased.extend(places);
+        }
+        let found = rows.into_iter().map(|row| row.found(&erased));
+        found.collect()
     }
 }

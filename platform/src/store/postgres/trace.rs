@@ -6,95 +6,15 @@ use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
 use schemas::statement::Position;
 use schemas::time::Instant;
-use sqlx::FromRow;
 
-use super::{
-    PostgresStore, ROWS, address, at, column, hash, retried, salt, signed, source, texts, unsigned,
-};
+use super::{PostgresStore, ROWS, address, at, column, hash, retried, signed, texts, unsigned};
+use crate::store::shape::{ChainEventRow, LeafRow, LinkRow};
 use crate::store::{
     ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, Stored, StoredEvent,
     Totals, TraceStore, Waiting,
 };
 
 mod events;
-
-#[derive(FromRow)]
-struct LeafRow {
-    position: i64,
-    leaf: Vec<u8>,
-    source: i64,
-    refused: Option<String>,
-    bytes: Option<Vec<u8>>,
-    salt: Option<Vec<u8>>,
-}
-
-impl LeafRow {
-    fn kept(self) -> Stored<KeptEvent> {
-        let content = match (self.bytes, self.salt) {
-            (Some(bytes), Some(kept)) => Some((bytes, salt(&kept)?)),
-            _ => None,
-        };
-        Ok(KeptEvent {
-            position: unsigned(self.position)?,
-            leaf: hash(&self.leaf)?,
-            source: source(self.source)?,
-            refused: self.refused,
-            content,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct LinkRow {
-    epoch: i64,
-    seq: i64,
-    id: Vec<u8>,
-    prev: Vec<u8>,
-    received: Timestamp,
-}
-
-impl LinkRow {
-    fn link(self) -> Stored<ChainLink> {
-        Ok(ChainLink {
-            position: position(self.epoch, self.seq)?,
-            id: hash(&self.id)?,
-            prev: hash(&self.prev)?,
-            received: self.received.0,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct ChainEventRow {
-    device: String,
-    kind: String,
-    epoch: i64,
-    from_seq: i64,
-    to_seq: i64,
-    at: Timestamp,
-    detail: String,
-}
-
-impl ChainEventRow {
-    fn event(self) -> Stored<ChainEvent> {
-        Ok(ChainEvent {
-            device: address(&self.device)?,
-            kind: self.kind,
-            epoch: unsigned(self.epoch)?,
-            from_seq: unsigned(self.from_seq)?,
-            to_seq: unsigned(self.to_seq)?,
-            at: self.at.0,
-            detail: self.detail,
-        })
-    }
-}
-
-fn position(epoch: i64, seq: i64) -> Stored<Position> {
-    Ok(Position {
-        epoch: unsigned(epoch)?,
-        seq: unsigned(seq)?,
-    })
-}
 
 fn hashes(rows: &[(Vec<u8>,)]) -> Stored<Vec<Hash>> {
     rows.iter().map(|(id,)| hash(id)).collect()
@@ -134,6 +54,7 @@ impl TraceStore for PostgresStore {
             "SELECT l.position, l.leaf, l.source, l.refused, c.bytes, c.salt
              FROM event_leaves l
              LEFT JOIN event_contents c ON c.statement = l.statement AND c.position = l.position
+               AND c.made = (SELECT coalesce(s.made, s.received) FROM statements s WHERE s.id = $1)
              WHERE l.statement = $1 ORDER BY l.position",
         )
         .bind(&id.0[..])
@@ -217,39 +138,6 @@ impl TraceStore for PostgresStore {
         })
     }
 
-    async fn chain_head(&self, device: &DeviceAddress) -> Stored<Option<(Position, Hash)>> {
-        let row: Option<(i64, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT epoch, seq, id FROM chain_heads WHERE device = $1")
-                .bind(device.to_string())
-                .fetch_optional(&self.pool)
-                .await?;
-        row.map(|(epoch, seq, id)| Ok((position(epoch, seq)?, hash(&id)?)))
-            .transpose()
-    }
-
-    async fn set_chain_head(
-        &self,
-        device: &DeviceAddress,
-        position: Position,
-        id: &Hash,
-    ) -> Stored<()> {
-        retried(|| async {
-            sqlx::query(
-                "INSERT INTO chain_heads (device, epoch, seq, id) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (device) DO UPDATE
-                 SET epoch = excluded.epoch, seq = excluded.seq, id = excluded.id",
-            )
-            .bind(device.to_string())
-            .bind(signed(position.epoch))
-            .bind(signed(position.seq))
-            .bind(&id.0[..])
-            .execute(&self.pool)
-            .await?;
-            Ok(())
-        })
-        .await
-    }
-
     async fn links_after(
         &self,
         device: &DeviceAddress,
@@ -258,7 +146,7 @@ impl TraceStore for PostgresStore {
     ) -> Stored<Vec<ChainLink>> {
         let (epoch, seq) = after.map_or((-1, -1), |at| (signed(at.epoch), signed(at.seq)));
         let rows: Vec<LinkRow> = sqlx::query_as(
-            "SELECT epoch, seq, id, prev, received FROM statements
+            "SELECT epoch, seq, id, prev, received, bytes FROM statements
              WHERE device = $1 AND (epoch, seq) > ($2, $3) ORDER BY epoch, seq, id LIMIT $4",
         )
         .bind(device.to_string())
@@ -268,6 +156,17 @@ impl TraceStore for PostgresStore {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(LinkRow::link).collect()
+    }
+
+    async fn newest_of(&self, device: &DeviceAddress) -> Stored<Option<Hash>> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT id FROM statements WHERE device = $1
+             ORDER BY epoch DESC, seq DESC, id LIMIT 1",
+        )
+        .bind(device.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|(id,)| hash(&id)).transpose()
     }
 
     async fn ids_at(&self, device: &DeviceAddress, place: Position) -> Stored<Vec<Hash>> {
@@ -329,11 +228,13 @@ impl TraceStore for PostgresStore {
     }
 
     async fn last_heard(&self, device: &DeviceAddress) -> Stored<Option<Instant>> {
-        let (last,): (Option<Timestamp>,) =
-            sqlx::query_as("SELECT max(received) FROM statements WHERE device = $1")
-                .bind(device.to_string())
-                .fetch_one(&self.pool)
-                .await?;
+        let (last,): (Option<Timestamp>,) = sqlx::query_as(
+            "SELECT max(received) FROM (SELECT received FROM statements WHERE device = $1
+                                            ORDER BY epoch DESC, seq DESC LIMIT 100) AS last",
+        )
+        .bind(device.to_string())
+        .fetch_one(&self.pool)
+        .await?;
         Ok(last.map(|last| last.0))
     }
 

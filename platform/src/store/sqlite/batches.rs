@@ -1,13 +1,14 @@
 //! The way of a statement from the queue into a batch, and of a batch into the log.
 
 use schemas::hash::Hash;
-use sqlx::{FromRow, Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::{BEGIN, hash, instant, signed, unsigned};
+use super::{BEGIN, signed, unsigned};
+use crate::store::shape::{MadeRow, QueuedRow};
 use crate::store::{MadeBatch, NewBatch, Queued, Stored, Whose};
 
 pub(super) async fn queued(reader: &SqlitePool, whose: &Whose, limit: u32) -> Stored<Vec<Queued>> {
-    let rows: Vec<(i64, String, Vec<u8>, i64, i64)> = sqlx::query_as(
+    let rows: Vec<QueuedRow> = sqlx::query_as(
         "SELECT registry_version, received, statement, accepted, refused FROM batch_queue
          WHERE (shard = $1 OR received < $2 OR registry_version < $3)
            AND registry_version =
@@ -21,16 +22,7 @@ pub(super) async fn queued(reader: &SqlitePool, whose: &Whose, limit: u32) -> St
     .bind(limit)
     .fetch_all(reader)
     .await?;
-    let queued = |(version, received, id, accepted, refused): (_, String, Vec<u8>, _, _)| {
-        Ok(Queued {
-            id: hash(&id)?,
-            received: instant(&received)?,
-            registry_version: unsigned(version)?,
-            accepted: unsigned(accepted)?,
-            refused: unsigned(refused)?,
-        })
-    };
-    rows.into_iter().map(queued).collect()
+    rows.into_iter().map(QueuedRow::queued).collect()
 }
 
 pub(super) async fn make(writer: &SqlitePool, batch: &MadeBatch) -> Stored<bool> {
@@ -103,15 +95,6 @@ pub(super) async fn last(reader: &SqlitePool, shard: u64) -> Stored<Option<(u64,
     Ok(None)
 }
 
-#[derive(FromRow)]
-struct MadeRow {
-    shard: i64,
-    seq: i64,
-    registry_version: i64,
-    header: Vec<u8>,
-    refused: Option<Vec<u8>>,
-}
-
 pub(super) async fn made(reader: &SqlitePool, limit: u32) -> Stored<Vec<MadeBatch>> {
     let rows: Vec<MadeRow> = sqlx::query_as(
         "SELECT shard, seq, registry_version, header, refused FROM made_batches
@@ -122,17 +105,7 @@ pub(super) async fn made(reader: &SqlitePool, limit: u32) -> Stored<Vec<MadeBatc
     .bind(limit)
     .fetch_all(reader)
     .await?;
-    let batch = |row: MadeRow| {
-        Ok(MadeBatch {
-            shard: unsigned(row.shard)?,
-            seq: unsigned(row.seq)?,
-            registry_version: unsigned(row.registry_version)?,
-            header: row.header,
-            refused: row.refused,
-            statements: Vec::new(),
-        })
-    };
-    rows.into_iter().map(batch).collect()
+    rows.into_iter().map(MadeRow::made).collect()
 }
 
 /// A made batch gets its place in the log; its devices are to be told.

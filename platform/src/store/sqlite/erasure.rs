@@ -8,7 +8,7 @@ use sqlx::{FromRow, Sqlite, Transaction};
 use super::{SqliteStore, hash, instant, json_list, signed, unsigned};
 use crate::store::convert::slug;
 use crate::store::erasure::{
-    ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, TOMBSTONES, Unlogged,
+    ArchivedEvent, ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, TOMBSTONES, Unlogged,
 };
 use crate::store::{Append, Stored};
 
@@ -73,6 +73,14 @@ impl ErasureStore for SqliteStore {
         )
         .fetch_all(&self.reader)
         .await?;
+        let archives: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT a.hash, 1 FROM archives a
+             WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
+                               WHERE l.kind = 'archive' AND l.hash = a.hash)
+             ORDER BY a.made, a.hash",
+        )
+        .fetch_all(&self.reader)
+        .await?;
         let of = |kind| {
             move |(bytes, count): (Vec<u8>, i64)| {
                 let (hash, count) = (hash(&bytes)?, unsigned(count)?);
@@ -81,7 +89,8 @@ impl ErasureStore for SqliteStore {
         };
         let lists = lists.into_iter().map(of(TOMBSTONES));
         let documents = documents.into_iter().map(of(schemas::disclosure::KIND));
-        lists.chain(documents).collect()
+        let archives = archives.into_iter().map(of(crate::archive::KIND));
+        lists.chain(documents).chain(archives).collect()
     }
 
     async fn tombstone_list(&self, hash: &Hash) -> Stored<Option<Vec<u8>>> {
@@ -131,6 +140,8 @@ impl ErasureStore for SqliteStore {
                   ON c.statement = t.statement AND c.position = t.position)
                + (SELECT count(*) FROM event_items i JOIN tombstones t
                   ON t.statement = i.statement AND t.position = i.position)
+               + (SELECT count(*) FROM archived_items a JOIN tombstones t
+                  ON t.statement = a.statement AND t.position = a.position)
                + (SELECT count(*) FROM capture_events e JOIN tombstones t
                   ON t.statement = e.statement AND t.position = e.position)
              ELSE 0 END",
@@ -151,6 +162,27 @@ impl ErasureStore for SqliteStore {
         .fetch_all(&self.reader)
         .await?;
         rows.into_iter().map(ErasedRow::erased).collect()
+    }
+
+    async fn archived_of_items(&self, items: &[String], limit: u32) -> Stored<Vec<ArchivedEvent>> {
+        let rows: Vec<(Vec<u8>, i64, Vec<u8>, String)> = sqlx::query_as(
+            "SELECT statement, position, leaf, month FROM archived_items
+             WHERE item IN (SELECT value FROM json_each($1))
+             ORDER BY item, statement, position LIMIT $2",
+        )
+        .bind(json_list(items))
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        let event = |(statement, position, leaf, month): (Vec<u8>, i64, Vec<u8>, String)| {
+            Ok(ArchivedEvent {
+                statement: hash(&statement)?,
+                position: unsigned(position)?,
+                leaf: hash(&leaf)?,
+                month,
+            })
+        };
+        rows.into_iter().map(event).collect()
     }
 
     async fn add_disclosure(&self, document: &KeptDisclosure) -> Stored<bool> {

@@ -59,8 +59,8 @@ pub(super) async fn insert_statement(
 ) -> Stored<bool> {
     let new: Option<(i64,)> = sqlx::query_as(
         "INSERT INTO statements (device, epoch, seq, id, organisation, kid, prev, events, bytes,
-                                 received, registry_version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                 received, registry_version, made)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (device, epoch, seq, id) DO NOTHING RETURNING epoch",
     )
     .bind(statement.device.to_string())
@@ -74,6 +74,7 @@ pub(super) async fn insert_statement(
     .bind(&statement.bytes)
     .bind(statement.received.to_rfc3339())
     .bind(signed(statement.registry_version))
+    .bind(statement.made.to_rfc3339())
     .fetch_optional(&mut **transaction)
     .await?;
     if new.is_none() {

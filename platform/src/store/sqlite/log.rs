@@ -1,40 +1,14 @@
 use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::time::Instant;
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
 
 use super::{BEGIN, SqliteStore, batches, hash, instant, signed, unsigned};
+use crate::store::shape::{BatchRow, CheckpointRow};
 use crate::store::{
     Append, KeptBatch, KeptCheckpoint, KeptRecord, LogStore, MadeBatch, Pass, Queued, StoreError,
     Stored, Whose,
 };
-
-#[derive(FromRow)]
-struct BatchRow {
-    shard: i64,
-    seq: i64,
-    log_index: i64,
-    refused: Option<Vec<u8>>,
-    header: Vec<u8>,
-}
-
-#[derive(FromRow)]
-struct CheckpointRow {
-    size: i64,
-    note: Vec<u8>,
-    anchored: String,
-}
-
-impl CheckpointRow {
-    fn kept(self) -> Stored<KeptCheckpoint> {
-        let anchored = instant(&self.anchored)?;
-        Ok(KeptCheckpoint {
-            size: unsigned(self.size)?,
-            note: self.note,
-            anchored,
-        })
-    }
-}
 
 impl SqliteStore {
     async fn with_statements(&self, row: Option<BatchRow>) -> Stored<Option<KeptBatch>> {
@@ -46,14 +20,7 @@ impl SqliteStore {
         .bind(row.seq)
         .fetch_all(&self.reader)
         .await?;
-        Ok(Some(KeptBatch {
-            shard: unsigned(row.shard)?,
-            seq: unsigned(row.seq)?,
-            log_index: unsigned(row.log_index)?,
-            header: row.header,
-            refused: row.refused,
-            statements: ids.iter().map(|(id,)| hash(id)).collect::<Stored<_>>()?,
-        }))
+        row.kept(&ids).map(Some)
     }
 }
 
@@ -204,18 +171,6 @@ impl LogStore for SqliteStore {
             .fetch_optional(&self.reader)
             .await?;
         row.map(|(root,)| hash(&root)).transpose()
-    }
-
-    async fn last_batch(&self, shard: u64) -> Stored<Option<KeptBatch>> {
-        let row = sqlx::query_as(
-            "SELECT b.shard, b.seq, b.log_index, b.refused, e.bytes AS header
-             FROM batches b JOIN log_entries e ON e.position = b.log_index
-             WHERE b.shard = $1 ORDER BY b.seq DESC LIMIT 1",
-        )
-        .bind(signed(shard))
-        .fetch_optional(&self.reader)
-        .await?;
-        self.with_statements(row).await
     }
 
     async fn batch(&self, shard: u64, seq: u64) -> Stored<Option<KeptBatch>> {

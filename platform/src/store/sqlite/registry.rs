@@ -4,51 +4,10 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::registry::Head;
 use schemas::time::Instant;
-use sqlx::FromRow;
 
-use super::{SqliteStore, hash, salt, signed, unsigned};
+use super::{SqliteStore, hash, signed};
+use crate::store::shape::{EnrolmentRow, HeadRow, RecordRow};
 use crate::store::{Enrolment, KeptRecord, RegistryStore, StoreError, Stored};
-
-#[derive(FromRow)]
-struct RecordRow {
-    kid: Vec<u8>,
-    version: i64,
-    organisation: String,
-    device: String,
-    role: i64,
-    bytes: Vec<u8>,
-    salt: Vec<u8>,
-    hash: Vec<u8>,
-    head: i64,
-}
-
-impl RecordRow {
-    fn kept(self) -> Stored<KeptRecord> {
-        Ok(KeptRecord {
-            kid: hash(&self.kid)?,
-            version: unsigned(self.version)?,
-            organisation: self
-                .organisation
-                .parse()
-                .map_err(|_| StoreError::Corrupt("slug"))?,
-            device: self.device,
-            role: unsigned(self.role)?,
-            bytes: self.bytes,
-            salt: salt(&self.salt)?,
-            hash: hash(&self.hash)?,
-            head: unsigned(self.head)?,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct EnrolmentRow {
-    claim: String,
-    request: Vec<u8>,
-    draft: Option<Vec<u8>>,
-    mac: Option<String>,
-    consent: Option<Vec<u8>>,
-}
 
 #[async_trait]
 impl RegistryStore for SqliteStore {
@@ -61,6 +20,59 @@ impl RegistryStore for SqliteStore {
         .fetch_all(&self.reader)
         .await?;
         rows.into_iter().map(RecordRow::kept).collect()
+    }
+
+    async fn records_page(
+        &self,
+        after: Option<&Hash>,
+        version: u64,
+        limit: u32,
+    ) -> Stored<Vec<KeptRecord>> {
+        let rows: Vec<RecordRow> = sqlx::query_as(
+            "SELECT r.* FROM registry_records r
+             WHERE r.kid > $1
+               AND r.version = (SELECT max(n.version) FROM registry_records n
+                                WHERE n.kid = r.kid AND n.head <= $2)
+             ORDER BY r.kid LIMIT $3",
+        )
+        .bind(after.map_or_else(Vec::new, |kid| kid.0.to_vec()))
+        .bind(signed(version))
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(RecordRow::kept).collect()
+    }
+
+    async fn records_since(&self, after: u64, until: u64, limit: u32) -> Stored<Vec<KeptRecord>> {
+        let rows: Vec<RecordRow> = sqlx::query_as(
+            "SELECT r.* FROM registry_records r
+             WHERE r.head > $1 AND r.head <= coalesce(
+               (SELECT l.head FROM registry_records l WHERE l.head > $1 AND l.head <= $2
+                ORDER BY l.head LIMIT 1 OFFSET $3), $2)
+             ORDER BY r.head, r.kid, r.version",
+        )
+        .bind(signed(after))
+        .bind(signed(until))
+        .bind(i64::from(limit.saturating_sub(1)))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(RecordRow::kept).collect()
+    }
+
+    async fn records_before(&self, version: u64, until: u64) -> Stored<Vec<(Hash, Option<Hash>)>> {
+        let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+            "SELECT c.kid, (SELECT o.hash FROM registry_records o
+                            WHERE o.kid = c.kid AND o.head <= $1
+                            ORDER BY o.version DESC LIMIT 1)
+             FROM (SELECT DISTINCT kid FROM registry_records WHERE head > $1 AND head <= $2) c",
+        )
+        .bind(signed(version))
+        .bind(signed(until))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|(kid, record)| Ok((hash(kid)?, record.as_deref().map(hash).transpose()?)))
+            .collect()
     }
 
     async fn registry_list(&self, version: u64) -> Stored<Vec<(Hash, Hash)>> {
@@ -91,43 +103,34 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn records_of(&self, organisation: &Slug) -> Stored<Vec<KeptRecord>> {
-        let records = self.newest_records().await?;
-        Ok(records
-            .into_iter()
-            .filter(|record| record.organisation == *organisation)
-            .collect())
+        let rows: Vec<RecordRow> = sqlx::query_as(
+            "SELECT r.* FROM registry_records r
+             WHERE r.organisation = $1
+               AND r.version = (SELECT max(n.version) FROM registry_records n WHERE n.kid = r.kid)
+             ORDER BY r.kid",
+        )
+        .bind(organisation.as_str())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(RecordRow::kept).collect()
     }
 
     async fn head_at(&self, version: u64) -> Stored<Option<Head>> {
-        let row: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT count, root FROM registry_heads WHERE version = $1")
+        let row: Option<HeadRow> =
+            sqlx::query_as("SELECT version, count, root FROM registry_heads WHERE version = $1")
                 .bind(signed(version))
                 .fetch_optional(&self.reader)
                 .await?;
-        row.map(|(count, root)| {
-            Ok(Head {
-                version,
-                count: unsigned(count)?,
-                root: hash(&root)?,
-            })
-        })
-        .transpose()
+        row.map(HeadRow::head).transpose()
     }
 
     async fn registry_head(&self) -> Stored<Option<Head>> {
-        let row: Option<(i64, i64, Vec<u8>)> = sqlx::query_as(
+        let row: Option<HeadRow> = sqlx::query_as(
             "SELECT version, count, root FROM registry_heads ORDER BY version DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
-        row.map(|(version, count, root)| {
-            Ok(Head {
-                version: unsigned(version)?,
-                count: unsigned(count)?,
-                root: hash(&root)?,
-            })
-        })
-        .transpose()
+        row.map(HeadRow::head).transpose()
     }
 
     async fn put_credential(
@@ -199,13 +202,7 @@ impl RegistryStore for SqliteStore {
         .bind(claim)
         .fetch_optional(&self.reader)
         .await?;
-        Ok(row.map(|row| Enrolment {
-            claim: row.claim,
-            request: row.request,
-            draft: row.draft,
-            mac: row.mac,
-            consent: row.consent,
-        }))
+        Ok(row.map(EnrolmentRow::enrolment))
     }
 
     async fn set_draft(&self, claim: &str, draft: &[u8], mac: &str) -> Stored<bool> {

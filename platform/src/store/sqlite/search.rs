@@ -20,6 +20,7 @@ struct FoundRow {
     event_time: Option<String>,
     step: Option<String>,
     is_kept: bool,
+    has_tombstone: bool,
 }
 
 impl FoundRow {
@@ -32,7 +33,8 @@ impl FoundRow {
             device: address(&self.device)?,
             time: self.event_time.as_deref().map(instant).transpose()?,
             step: self.step,
-            is_erased: !self.is_kept,
+            is_erased: !self.is_kept && self.has_tombstone,
+            is_archived: !self.is_kept && !self.has_tombstone,
         })
     }
 }
@@ -128,7 +130,9 @@ impl SearchStore for SqliteStore {
         for id in wanted {
             let rows: Vec<FoundRow> = sqlx::query_as(
                 "SELECT l.statement, l.position, l.leaf, l.source, s.device, c.event_time, c.step,
-                        c.statement IS NOT NULL AS is_kept
+                        c.statement IS NOT NULL AS is_kept,
+                        EXISTS (SELECT 1 FROM tombstones t WHERE t.statement = l.statement
+                                AND t.position = l.position) AS has_tombstone
                  FROM event_leaves l JOIN statements s ON s.id = l.statement
                  LEFT JOIN event_contents c
                    ON c.statement = l.statement AND c.position = l.position

@@ -7,13 +7,15 @@ use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
 use schemas::statement::Position;
 use schemas::time::Instant;
+use sqlx::sqlite::SqliteConnection;
 
 use super::{SqliteStore, address, hash, instant, json_list, signed, unsigned};
+use crate::store::shape::{ChainEventRow, LeafRow, LinkRow};
 use crate::store::{
     ChainEvent, ChainLink, KeptEvent, KeptStatement, Quarantined, ScanCount, Stored, StoredEvent,
     Totals, TraceStore, Waiting,
 };
-use rows::{ChainEventRow, EventRow, LeafRow, StatementRow};
+use rows::{EventRow, StatementRow};
 
 #[async_trait]
 impl TraceStore for SqliteStore {
@@ -164,44 +166,6 @@ impl TraceStore for SqliteStore {
         })
     }
 
-    async fn chain_head(&self, device: &DeviceAddress) -> Stored<Option<(Position, Hash)>> {
-        let row: Option<(i64, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT epoch, seq, id FROM chain_heads WHERE device = $1")
-                .bind(device.to_string())
-                .fetch_optional(&self.reader)
-                .await?;
-        row.map(|(epoch, seq, id)| {
-            Ok((
-                Position {
-                    epoch: unsigned(epoch)?,
-                    seq: unsigned(seq)?,
-                },
-                hash(&id)?,
-            ))
-        })
-        .transpose()
-    }
-
-    async fn set_chain_head(
-        &self,
-        device: &DeviceAddress,
-        position: Position,
-        id: &Hash,
-    ) -> Stored<()> {
-        sqlx::query(
-            "INSERT INTO chain_heads (device, epoch, seq, id) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (device) DO UPDATE
-             SET epoch = excluded.epoch, seq = excluded.seq, id = excluded.id",
-        )
-        .bind(device.to_string())
-        .bind(signed(position.epoch))
-        .bind(signed(position.seq))
-        .bind(id.0.to_vec())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
     async fn links_after(
         &self,
         device: &DeviceAddress,
@@ -209,8 +173,8 @@ impl TraceStore for SqliteStore {
         limit: u32,
     ) -> Stored<Vec<ChainLink>> {
         let (epoch, seq) = after.map_or((-1, -1), |at| (signed(at.epoch), signed(at.seq)));
-        let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
-            "SELECT epoch, seq, id, prev, received FROM statements
+        let rows: Vec<LinkRow> = sqlx::query_as(
+            "SELECT epoch, seq, id, prev, received, bytes FROM statements
              WHERE device = $1 AND (epoch, seq) > ($2, $3) ORDER BY epoch, seq, id LIMIT $4",
         )
         .bind(device.to_string())
@@ -219,19 +183,18 @@ impl TraceStore for SqliteStore {
         .bind(limit)
         .fetch_all(&self.reader)
         .await?;
-        rows.into_iter()
-            .map(|(epoch, seq, id, prev, received)| {
-                Ok(ChainLink {
-                    position: Position {
-                        epoch: unsigned(epoch)?,
-                        seq: unsigned(seq)?,
-                    },
-                    id: hash(&id)?,
-                    prev: hash(&prev)?,
-                    received: instant(&received)?,
-                })
-            })
-            .collect()
+        rows.into_iter().map(LinkRow::link).collect()
+    }
+
+    async fn newest_of(&self, device: &DeviceAddress) -> Stored<Option<Hash>> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT id FROM statements WHERE device = $1
+             ORDER BY epoch DESC, seq DESC, id LIMIT 1",
+        )
+        .bind(device.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|(id,)| hash(&id)).transpose()
     }
 
     async fn ids_at(&self, device: &DeviceAddress, at: Position) -> Stored<Vec<Hash>> {
@@ -261,20 +224,8 @@ impl TraceStore for SqliteStore {
     }
 
     async fn add_chain_event(&self, event: &ChainEvent) -> Stored<()> {
-        sqlx::query(
-            "INSERT INTO chain_events (device, kind, epoch, from_seq, to_seq, at, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-        )
-        .bind(event.device.to_string())
-        .bind(&event.kind)
-        .bind(signed(event.epoch))
-        .bind(signed(event.from_seq))
-        .bind(signed(event.to_seq))
-        .bind(event.at.to_rfc3339())
-        .bind(&event.detail)
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        let mut connection = self.writer.acquire().await?;
+        insert_chain_event(&mut connection, event).await
     }
 
     async fn chain_events(&self, device: Option<&DeviceAddress>) -> Stored<Vec<ChainEvent>> {
@@ -285,27 +236,17 @@ impl TraceStore for SqliteStore {
         .bind(device.map(ToString::to_string))
         .fetch_all(&self.reader)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(ChainEvent {
-                    device: address(&row.device)?,
-                    kind: row.kind,
-                    epoch: unsigned(row.epoch)?,
-                    from_seq: unsigned(row.from_seq)?,
-                    to_seq: unsigned(row.to_seq)?,
-                    at: instant(&row.at)?,
-                    detail: row.detail,
-                })
-            })
-            .collect()
+        rows.into_iter().map(ChainEventRow::event).collect()
     }
 
     async fn last_heard(&self, device: &DeviceAddress) -> Stored<Option<Instant>> {
-        let (last,): (Option<String>,) =
-            sqlx::query_as("SELECT max(received) FROM statements WHERE device = $1")
-                .bind(device.to_string())
-                .fetch_one(&self.reader)
-                .await?;
+        let (last,): (Option<String>,) = sqlx::query_as(
+            "SELECT max(received) FROM (SELECT received FROM statements WHERE device = $1
+                                            ORDER BY epoch DESC, seq DESC LIMIT 100)",
+        )
+        .bind(device.to_string())
+        .fetch_one(&self.reader)
+        .await?;
         last.as_deref().map(instant).transpose()
     }
 
@@ -396,4 +337,25 @@ impl TraceStore for SqliteStore {
             .map(|(code, count)| Ok((code, unsigned(count)?)))
             .collect()
     }
+}
+
+/// Adds a row about a chain; one that is there changes nothing.
+pub(super) async fn insert_chain_event(
+    connection: &mut SqliteConnection,
+    event: &ChainEvent,
+) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO chain_events (device, kind, epoch, from_seq, to_seq, at, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(event.device.to_string())
+    .bind(&event.kind)
+    .bind(signed(event.epoch))
+    .bind(signed(event.from_seq))
+    .bind(signed(event.to_seq))
+    .bind(event.at.to_rfc3339())
+    .bind(&event.detail)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

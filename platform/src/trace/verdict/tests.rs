@@ -67,6 +67,7 @@ fn verdicts_follow_the_rule() {
         late: 1,
         withheld: 1,
         erased: 1,
+        archived: 1,
         truncated: true,
         unchecked: 1,
         declared: 1,

@@ -63,6 +63,7 @@ impl Scene<'_> {
             Reason::Late { entries } => text.count("reason.late", *entries),
             Reason::Withheld { entries } => text.count("reason.withheld", *entries),
             Reason::Erased { entries } => text.count("reason.erased", *entries),
+            Reason::Archived { entries } => text.count("reason.archived", *entries),
             Reason::Truncated => text.get("reason.truncated").to_owned(),
             Reason::NotChecked { entries } => self.unchecked(*entries),
             Reason::Declared { entries } => text.count("reason.declared", *entries),

@@ -8,12 +8,22 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::statement::Statement;
 use schemas::time::Instant;
-use sqlx::FromRow;
+use sqlx::postgres::PgConnection;
+use sqlx::{FromRow, Postgres, Transaction};
 
-use super::{position, texts};
+use super::texts;
 use crate::store::convert::slug;
 use crate::store::postgres::{PostgresStore, address, hash, narrow, source, unsigned};
+use crate::store::shape::position;
 use crate::store::{Anchor, BatchPlace, KeptStatement, StoreError, Stored, StoredEvent};
+
+/// All levels see one state. The plans are made once for all values: they are the same for every
+/// item, and planning with the values would cost more than reading (a table has a part for each
+/// month, each of which would be looked at).
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                    SET LOCAL plan_cache_mode = force_generic_plan";
+
+type Reading = Transaction<'static, Postgres>;
 
 #[derive(FromRow)]
 struct StatementRow {
@@ -101,59 +111,28 @@ impl PostgresStore {
         items: &[String],
         limit: u32,
     ) -> Stored<Vec<StoredEvent>> {
-        let named: Vec<(Timestamp, Vec<u8>, i64)> = sqlx::query_as(
-            "SELECT DISTINCT event_time, statement, position FROM event_items
+        let mut reading: Reading = self.pool.begin_with(READ).await?;
+        let named: Vec<(Timestamp, Vec<u8>, i64, Timestamp)> = sqlx::query_as(
+            "SELECT DISTINCT event_time, statement, position, made FROM event_items
              WHERE item = ANY($1) ORDER BY event_time, statement, position LIMIT $2",
         )
         .bind(texts(items))
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *reading)
         .await?;
-        let statements: Vec<&[u8]> = named.iter().map(|(_, id, _)| &id[..]).collect();
-        let positions: Vec<i64> = named.iter().map(|(_, _, position)| *position).collect();
-        let mut rows = self.event_rows(&statements, &positions).await?;
-        let standings = self.standings(&statements).await?;
-        let declarers = self.declarers(&statements).await?;
+        let statements: Vec<&[u8]> = named.iter().map(|(_, id, ..)| &id[..]).collect();
+        let positions: Vec<i64> = named.iter().map(|(_, _, position, _)| *position).collect();
+        let made: Vec<Timestamp> = named.iter().map(|(.., made)| *made).collect();
+        let mut rows = event_rows(&mut reading, &statements, &positions, &made).await?;
+        let standings = standings(&mut reading, &statements).await?;
+        let declarers = declarers(&mut reading, &statements).await?;
+        reading.rollback().await?;
         // In the order in which they were named; erased content is left out.
-        let each = named.iter().filter_map(|(_, id, position)| {
+        let each = named.iter().filter_map(|(_, id, position, _)| {
             rows.remove(&(id.clone(), *position))
                 .map(|row| row.stored(&standings, &declarers))
         });
         each.collect()
-    }
-
-    async fn event_rows(
-        &self,
-        statements: &[&[u8]],
-        positions: &[i64],
-    ) -> Stored<BTreeMap<(Vec<u8>, i64), EventRow>> {
-        let rows: Vec<EventRow> = sqlx::query_as(
-            "SELECT l.leaf, l.statement, l.position, l.source, l.refused, c.bytes,
-                    s.bytes AS signed, s.received
-             FROM unnest($1::bytea[], $2::bigint[]) AS n (statement, position)
-             JOIN event_leaves l ON l.statement = n.statement AND l.position = n.position
-             JOIN event_contents c ON c.statement = l.statement AND c.position = l.position
-             JOIN statements s ON s.id = l.statement",
-        )
-        .bind(statements)
-        .bind(positions)
-        .fetch_all(&self.pool)
-        .await?;
-        let key = |row: EventRow| ((row.statement.clone(), row.position), row);
-        Ok(rows.into_iter().map(key).collect())
-    }
-
-    /// For whom the platform has signed statements, those of the capture interface.
-    async fn declarers(&self, statements: &[&[u8]]) -> Stored<BTreeMap<Hash, Slug>> {
-        let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
-            "SELECT statement, organisation FROM capture_statements WHERE statement = ANY($1)",
-        )
-        .bind(statements)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|(id, organisation)| Ok((hash(id)?, slug(organisation)?)))
-            .collect()
     }
 
     /// Places of statements that are in a batch.
@@ -161,57 +140,9 @@ impl PostgresStore {
         &self,
         statements: &[&[u8]],
     ) -> Stored<BTreeMap<Hash, BatchPlace>> {
-        let standings = self.standings(statements).await?;
+        let standings = standings(&mut *self.pool.acquire().await?, statements).await?;
         let place = |(id, standing): (Hash, Standing)| (id, standing.place);
         Ok(standings.into_iter().map(place).collect())
-    }
-
-    /// Where statements stand, those that are in a batch; of two batches the earlier.
-    async fn standings(&self, statements: &[&[u8]]) -> Stored<BTreeMap<Hash, Standing>> {
-        let places: Vec<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
-            "SELECT statement, shard, seq, position FROM batch_statements
-             WHERE statement = ANY($1)",
-        )
-        .bind(statements)
-        .fetch_all(&self.pool)
-        .await?;
-        let batches = self.batches_of(&places).await?;
-        let mut standings: BTreeMap<Hash, Standing> = BTreeMap::new();
-        for (statement, shard, seq, position) in places {
-            // A batch that waits for its place in the log is none yet.
-            let Some(batch) = batches.get(&(shard, seq)) else {
-                continue;
-            };
-            let standing = batch.standing(position)?;
-            let kept = standings.entry(hash(&statement)?).or_insert(standing);
-            if standing.place < kept.place {
-                *kept = standing;
-            }
-        }
-        Ok(standings)
-    }
-
-    async fn batches_of(
-        &self,
-        places: &[(Vec<u8>, i64, i64, i64)],
-    ) -> Stored<BTreeMap<(i64, i64), BatchRow>> {
-        let mut wanted: Vec<(i64, i64)> = places.iter().map(|row| (row.1, row.2)).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let (shards, seqs): (Vec<i64>, Vec<i64>) = wanted.into_iter().unzip();
-        let rows: Vec<BatchRow> = sqlx::query_as(
-            "SELECT b.shard, b.seq, b.log_index, k.size, k.anchored
-             FROM unnest($1::bigint[], $2::bigint[]) AS n (shard, seq)
-             JOIN batches b ON b.shard = n.shard AND b.seq = n.seq
-             LEFT JOIN LATERAL (SELECT size, anchored FROM log_checkpoints
-                                WHERE size > b.log_index ORDER BY size LIMIT 1) k ON true",
-        )
-        .bind(shards)
-        .bind(seqs)
-        .fetch_all(&self.pool)
-        .await?;
-        let key = |row: BatchRow| ((row.shard, row.seq), row);
-        Ok(rows.into_iter().map(key).collect())
     }
 
     pub(super) async fn statement_with_place(&self, id: &Hash) -> Stored<Option<KeptStatement>> {
@@ -223,7 +154,7 @@ impl PostgresStore {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let standings = self.standings(&[&id.0[..]]).await?;
+        let standings = standings(&mut *self.pool.acquire().await?, &[&id.0[..]]).await?;
         Ok(Some(KeptStatement {
             id: *id,
             device: address(&row.device)?,
@@ -235,6 +166,101 @@ impl PostgresStore {
             batch: standings.get(id).map(|standing| standing.place),
         }))
     }
+}
+
+/// Rows of events by statement and position.
+async fn event_rows(
+    reading: &mut PgConnection,
+    statements: &[&[u8]],
+    positions: &[i64],
+    made: &[Timestamp],
+) -> Stored<BTreeMap<(Vec<u8>, i64), EventRow>> {
+    let rows: Vec<EventRow> = sqlx::query_as(
+        "SELECT l.leaf, l.statement, l.position, l.source, l.refused, c.bytes,
+                s.bytes AS signed, s.received
+         FROM unnest($1::bytea[], $2::bigint[], $3::timestamptz[])
+              AS n (statement, position, made)
+         JOIN event_leaves l ON l.statement = n.statement AND l.position = n.position
+         JOIN event_contents c ON c.statement = l.statement AND c.position = l.position
+           AND c.made = n.made AND c.made BETWEEN $4 AND $5
+         JOIN statements s ON s.id = l.statement",
+    )
+    .bind(statements)
+    .bind(positions)
+    .bind(made)
+    .bind(made.iter().min().copied())
+    .bind(made.iter().max().copied())
+    .fetch_all(reading)
+    .await?;
+    let key = |row: EventRow| ((row.statement.clone(), row.position), row);
+    Ok(rows.into_iter().map(key).collect())
+}
+
+/// For whom the platform has signed statements, those of the capture interface.
+async fn declarers(
+    reading: &mut PgConnection,
+    statements: &[&[u8]],
+) -> Stored<BTreeMap<Hash, Slug>> {
+    let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
+        "SELECT statement, organisation FROM capture_statements WHERE statement = ANY($1)",
+    )
+    .bind(statements)
+    .fetch_all(reading)
+    .await?;
+    rows.iter()
+        .map(|(id, organisation)| Ok((hash(id)?, slug(organisation)?)))
+        .collect()
+}
+
+/// Where statements stand, those that are in a batch; of two batches the earlier.
+async fn standings(
+    reading: &mut PgConnection,
+    statements: &[&[u8]],
+) -> Stored<BTreeMap<Hash, Standing>> {
+    let places: Vec<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
+        "SELECT statement, shard, seq, position FROM batch_statements
+         WHERE statement = ANY($1)",
+    )
+    .bind(statements)
+    .fetch_all(&mut *reading)
+    .await?;
+    let batches = batches_of(reading, &places).await?;
+    let mut standings: BTreeMap<Hash, Standing> = BTreeMap::new();
+    for (statement, shard, seq, position) in places {
+        // A batch that waits for its place in the log is none yet.
+        let Some(batch) = batches.get(&(shard, seq)) else {
+            continue;
+        };
+        let standing = batch.standing(position)?;
+        let kept = standings.entry(hash(&statement)?).or_insert(standing);
+        if standing.place < kept.place {
+            *kept = standing;
+        }
+    }
+    Ok(standings)
+}
+
+async fn batches_of(
+    reading: &mut PgConnection,
+    places: &[(Vec<u8>, i64, i64, i64)],
+) -> Stored<BTreeMap<(i64, i64), BatchRow>> {
+    let mut wanted: Vec<(i64, i64)> = places.iter().map(|row| (row.1, row.2)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let (shards, seqs): (Vec<i64>, Vec<i64>) = wanted.into_iter().unzip();
+    let rows: Vec<BatchRow> = sqlx::query_as(
+        "SELECT b.shard, b.seq, b.log_index, k.size, k.anchored
+         FROM unnest($1::bigint[], $2::bigint[]) AS n (shard, seq)
+         JOIN batches b ON b.shard = n.shard AND b.seq = n.seq
+         LEFT JOIN LATERAL (SELECT size, anchored FROM log_checkpoints
+                            WHERE size > b.log_index ORDER BY size LIMIT 1) k ON true",
+    )
+    .bind(shards)
+    .bind(seqs)
+    .fetch_all(reading)
+    .await?;
+    let key = |row: BatchRow| ((row.shard, row.seq), row);
+    Ok(rows.into_iter().map(key).collect())
 }
 
 impl BatchRow {

@@ -1,11 +1,12 @@
 //! Rows as SQLite gives them, and what they are.
 
-use schemas::statement::{Position, Statement};
+use schemas::statement::Statement;
 use sqlx::FromRow;
 
-use super::super::{address, hash, instant, place, salt, source, unsigned};
-use crate::store::convert::slug;
-use crate::store::{Anchor, KeptEvent, KeptStatement, StoreError, Stored, StoredEvent};
+use super::super::{address, hash, instant, place, source, unsigned};
+use crate::store::convert::{narrow, slug};
+use crate::store::shape::position;
+use crate::store::{Anchor, KeptStatement, StoreError, Stored, StoredEvent};
 
 #[derive(FromRow)]
 pub(super) struct StatementRow {
@@ -28,10 +29,7 @@ impl StatementRow {
         Ok(KeptStatement {
             id: hash(&self.id)?,
             device: address(&self.device)?,
-            position: Position {
-                epoch: unsigned(self.epoch)?,
-                seq: unsigned(self.seq)?,
-            },
+            position: position(self.epoch, self.seq)?,
             kid: hash(&self.kid)?,
             bytes: self.bytes,
             received: instant(&self.received)?,
@@ -72,7 +70,6 @@ impl EventRow {
         )?;
         let anchored = self.anchored.as_deref().map(instant).transpose()?;
         let checkpoint_size = self.checkpoint_size.map(unsigned).transpose()?;
-        let narrow = |number: u64| u32::try_from(number).map_err(|_| StoreError::Corrupt("number"));
         let anchor = match place {
             None => None,
             Some(place) => Some(Anchor {
@@ -100,41 +97,4 @@ impl EventRow {
             anchor,
         })
     }
-}
-
-#[derive(FromRow)]
-pub(super) struct LeafRow {
-    position: i64,
-    leaf: Vec<u8>,
-    source: i64,
-    refused: Option<String>,
-    bytes: Option<Vec<u8>>,
-    salt: Option<Vec<u8>>,
-}
-
-impl LeafRow {
-    pub(super) fn kept(self) -> Stored<KeptEvent> {
-        let content = match (self.bytes, self.salt) {
-            (Some(bytes), Some(kept)) => Some((bytes, salt(&kept)?)),
-            _ => None,
-        };
-        Ok(KeptEvent {
-            position: unsigned(self.position)?,
-            leaf: hash(&self.leaf)?,
-            source: source(self.source)?,
-            refused: self.refused,
-            content,
-        })
-    }
-}
-
-#[derive(FromRow)]
-pub(super) struct ChainEventRow {
-    pub(super) device: String,
-    pub(super) kind: String,
-    pub(super) epoch: i64,
-    pub(super) from_seq: i64,
-    pub(super) to_seq: i64,
-    pub(super) at: String,
-    pub(super) detail: String,
 }

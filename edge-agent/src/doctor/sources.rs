@@ -1,0 +1,120 @@
+//! Each source, tried once.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Check, Patient};
+use crate::clock::SystemClock;
+use crate::config::{LinesConfig, SourceConfig};
+use crate::source::Quality;
+use crate::source::probe::{Probed, probe};
+use crate::state::State;
+
+/// How long a device may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
+    let sources = &patient.config.sources;
+    if sources.is_empty() {
+        checks.push(Check::doubtful(
+            "sources",
+            "none is configured: this gateway only says that it lives",
+            "add a [[source]]; `edge-agent init` writes an example",
+        ));
+    }
+    for (place, source) in sources.iter().enumerate() {
+        let name = format!("source {}", place + 1);
+        checks.push(match allowed(patient, source) {
+            Some(what) => Check::bad(
+                name.clone(),
+                format!("the device's record does not allow {what}"),
+                "let the organisation admit a record that allows it, or mend the configuration",
+            ),
+            None => Check::good(format!("{name} allowed"), "by the device's record"),
+        });
+        checks.push(tried(name, source).await);
+    }
+}
+
+/// What the record forbids, as the agent's start would.
+fn allowed(patient: &Patient<'_>, source: &SourceConfig) -> Option<String> {
+    let record = &patient.device.as_ref()?.trust.record;
+    let only = std::slice::from_ref(source);
+    crate::agent::first_not_allowed(only, record).map(|(_, what)| what)
+}
+
+async fn tried(name: String, source: &SourceConfig) -> Check {
+    if let SourceConfig::Lines(lines) = source {
+        return lines_of(name, lines);
+    }
+    match tokio::time::timeout(PATIENCE, probe(source, &SystemClock)).await {
+        Ok(Ok(probed)) => judged(name, &probed),
+        Ok(Err(trouble)) => Check::bad(name, trouble.cause, trouble.remedy),
+        Err(_) => {
+            let found = format!("{} does not answer", source.name());
+            Check::bad(name, found, State::SensorFault.remedy().en)
+        }
+    }
+}
+
+/// What a live look has found, the most doubtful of it first.
+fn judged(name: String, probed: &Probed) -> Check {
+    let shown = probed.found.iter().map(|last| match last.value {
+        Some(value) => format!("{} {value} {}", last.what, last.uom),
+        None => last.what.clone(),
+    });
+    let shown = format!("{}: {}", probed.name, shown.collect::<Vec<_>>().join(", "));
+    let doubt = probed.found.iter().find_map(|last| match &last.quality {
+        Quality::Good => None,
+        Quality::Suspect(doubt) | Quality::Refused(doubt) => Some(doubt),
+    });
+    match doubt {
+        None => Check::good(name, shown),
+        Some(doubt) => Check::doubtful(
+            name,
+            format!("{shown}: {doubt}"),
+            State::SensorFault.remedy().en,
+        ),
+    }
+}
+
+fn lines_of(name: String, lines: &LinesConfig) -> Check {
+    let path = lines.path.display();
+    let rejects = lines.rejects.parent().unwrap_or(Path::new("."));
+    if let Err(error) = std::fs::metadata(rejects) {
+        let found = format!("rejects: {}: {error}", rejects.display());
+        return Check::bad(
+            name,
+            found,
+            "make the folder, writable for the agent's user",
+        );
+    }
+    match std::fs::metadata(&lines.path) {
+        Ok(file) if file.is_dir() => Check::bad(
+            name,
+            format!("{path} is a folder"),
+            "name a file or a named pipe",
+        ),
+        // Opening a pipe would wait for its writer, or take what is for the agent.
+        Ok(file) if !file.is_file() => Check::good(name, format!("{path} is a pipe")),
+        Ok(_) => match std::fs::File::open(&lines.path) {
+            Ok(_) => Check::good(name, format!("{path} can be read")),
+            Err(error) => Check::bad(
+                name,
+                format!("{path}: {error}"),
+                "let the agent's user read it",
+            ),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Check::doubtful(
+            name,
+            format!("{path} is not there yet"),
+            "nothing, if the scanner makes it with its first line",
+        ),
+        Err(error) => Check::bad(
+            name,
+            format!("{path}: {error}"),
+            "let the agent's user read it",
+        ),
+    }
+}
