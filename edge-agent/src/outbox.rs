@@ -52,6 +52,7 @@ pub use database::DATABASE_FILE;
 pub use glance::{Glance, glance};
 pub use mirror::HEAD_FILE;
 pub use open::open;
+pub use repair::COPY_STARTED;
 pub use send::Waiting;
 pub use work::{Fault, ScanBatch, ScanPosition};
 

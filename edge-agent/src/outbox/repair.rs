@@ -12,6 +12,9 @@ use super::state::{State, hash_column, whole_event};
 use super::{Opening, OutboxError, answers, rotation};
 use crate::status::Head;
 
+/// Why an epoch begins behind what the platform has and this state directory does not know.
+pub const COPY_STARTED: &str = "an older copy of the outbox, or of the key, was started";
+
 const COLUMNS: &str = "position, first, last, bytes, id, events";
 
 /// Takes a statement back that cannot be delivered: its whole events are unsigned again.
@@ -150,8 +153,7 @@ pub(super) async fn compare(
         let lost = take_back(db, state, row).await?;
         state.counts.events_damaged += lost;
     }
-    let text = "an older copy of the outbox, or of the key, was started";
-    rotation::begin_epoch(opening, db, state, theirs, text).await?;
+    rotation::begin_epoch(opening, db, state, theirs, COPY_STARTED).await?;
     if state.last_word.is_none() {
         chain::say_held(opening, db, state).await?;
     }

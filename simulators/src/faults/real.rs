@@ -105,6 +105,19 @@ async fn live(
     told: &mut Told,
 ) -> Result<()> {
     let mut stage = Stage::begin(folder, seed, faults, told.lines).await?;
+    let broker = stage.world.operator.site.mosquitto.as_ref();
+    broker.context("no broker")?.keep_up();
+    let played = play(&mut stage, dice, faults, told).await;
+    let broker = stage.world.operator.site.mosquitto.as_ref();
+    let broker = broker.context("no broker")?;
+    if broker.crashes() > 0 {
+        let again = format!("Mosquitto has crashed {} times by itself", broker.crashes());
+        told.faults.push(again);
+    }
+    played.with_context(|| broker.how_it_is())
+}
+
+async fn play(stage: &mut Stage, dice: &mut Dice, faults: &[Fault], told: &mut Told) -> Result<()> {
     for (round, fault) in (1..).zip(faults) {
         let (begin, end) = ((round - 1) * LINES, round * LINES);
         let point = begin + u32::try_from(dice.between(5, 40))?;

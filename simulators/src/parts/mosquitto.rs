@@ -3,6 +3,9 @@
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -13,11 +16,20 @@ use super::server::{self, Server};
 const PROGRAM: &str = "/usr/sbin/mosquitto";
 /// Attempts with other ports: a port that was free may be taken by the time of the start.
 const ATTEMPTS: u32 = 5;
+/// How often one that is kept up is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The server program, if it is installed.
 pub(super) fn program() -> Option<PathBuf> {
     let path = PathBuf::from(PROGRAM);
     path.exists().then_some(path)
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        // Whoever keeps it up may hold the rest for a moment longer.
+        self.kill9();
+    }
 }
 
 /// Whether Mosquitto is installed.
@@ -46,10 +58,35 @@ impl Place {
 /// A running Mosquitto. Killed, and its folder removed, when this is dropped.
 #[derive(Debug)]
 pub struct Mosquitto {
-    place: Place,
     // Before the folder: fields are dropped in order.
-    server: Option<Server>,
+    run: Arc<Run>,
     _folder: TempDir,
+}
+
+/// What its keeper looks at, too.
+#[derive(Debug)]
+struct Run {
+    place: Place,
+    server: Mutex<Option<Server>>,
+    crashes: AtomicU32,
+}
+
+impl Run {
+    fn server(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts it again if it has ended by itself.
+    fn keep_up(&self) {
+        let mut server = self.server();
+        if server.as_mut().is_some_and(Server::has_ended) {
+            self.crashes.fetch_add(1, Ordering::Relaxed);
+            // What keeps it from starting will keep it the next time, too, or is over then.
+            if let Ok(new) = run(&self.place) {
+                *server = Some(new);
+            }
+        }
+    }
 }
 
 impl Mosquitto {
@@ -75,9 +112,13 @@ impl Mosquitto {
             std::fs::write(place.folder.join("mosquitto.conf"), text)?;
             match run(&place) {
                 Ok(server) => {
-                    return Ok(Mosquitto {
+                    let run = Arc::new(Run {
                         place,
-                        server: Some(server),
+                        server: Mutex::new(Some(server)),
+                        crashes: AtomicU32::new(0),
+                    });
+                    return Ok(Mosquitto {
+                        run,
                         _folder: folder,
                     });
                 }
@@ -90,25 +131,53 @@ impl Mosquitto {
     /// Where it is.
     #[must_use]
     pub fn place(&self) -> &Place {
-        &self.place
+        &self.run.place
     }
 
     /// Address of one of its ports, in the order in which they were asked for.
     #[must_use]
     pub fn url(&self, port: usize) -> String {
-        let port = self.place.ports.get(port).copied().unwrap_or_default();
+        let port = self.place().ports.get(port).copied().unwrap_or_default();
         format!("mqtt://127.0.0.1:{port}")
     }
 
     /// Process id of the running server.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.server.as_ref().map(Server::id)
+        self.run.server().as_ref().map(Server::id)
+    }
+
+    /// Starts it again whenever it ends by itself, as Debian's unit does (`Restart=on-failure`).
+    /// Mosquitto 2.0.11 does so now and then after a SIGHUP that takes the password of a client that
+    /// is away: it "disconnects" the session a second time, and its list of sessions that run out is
+    /// broken from then on.
+    pub fn keep_up(&self) {
+        let run = Arc::downgrade(&self.run);
+        std::thread::spawn(move || {
+            while let Some(run) = Weak::upgrade(&run) {
+                run.keep_up();
+                drop(run);
+                std::thread::sleep(LOOK);
+            }
+        });
+    }
+
+    /// How often it has ended by itself since it is kept up.
+    #[must_use]
+    pub fn crashes(&self) -> u32 {
+        self.run.crashes.load(Ordering::Relaxed)
+    }
+
+    /// Whether it runs, or how it has ended, and the end of its log.
+    #[must_use]
+    pub fn how_it_is(&self) -> String {
+        let of_server = self.run.server().as_mut().map(Server::how_it_is);
+        of_server.unwrap_or_else(|| "Mosquitto was killed".to_owned())
     }
 
     /// SIGKILL; returns when it is gone.
     pub fn kill9(&mut self) {
-        self.server = None;
+        *self.run.server() = None;
     }
 
     /// Starts it again with its folder, configuration and ports, killed or not.
@@ -117,7 +186,7 @@ impl Mosquitto {
     /// When it does not start.
     pub fn restart(&mut self) -> Result<()> {
         self.kill9();
-        self.server = Some(run(&self.place)?);
+        *self.run.server() = Some(run(&self.run.place)?);
         Ok(())
     }
 
@@ -126,11 +195,10 @@ impl Mosquitto {
     /// # Errors
     /// When it does not run.
     pub fn reload(&self) -> Result<()> {
-        let Some(server) = &self.server else {
+        let Some(id) = self.id() else {
             bail!("Mosquitto does not run");
         };
-        let id = server.id().to_string();
-        server::run(Command::new("kill").args(["-HUP", &id]))
+        server::run(Command::new("kill").args(["-HUP", &id.to_string()]))
     }
 }
 
@@ -185,6 +253,30 @@ mod tests {
         assert!(listens(port));
         drop(mosquitto);
         assert!(!listens(port));
+    }
+
+    #[test]
+    fn one_that_is_kept_up_comes_again_when_it_crashes_and_not_when_it_was_killed() {
+        if Part::Mosquitto.skip() {
+            return;
+        }
+        let configure = |place: &Place| {
+            let port = place.ports[0];
+            Ok(format!("listener {port} 127.0.0.1\nallow_anonymous true\n"))
+        };
+        let mut mosquitto = Mosquitto::start(1, configure).unwrap();
+        let (port, first) = (mosquitto.place().ports[0], mosquitto.id().unwrap());
+        mosquitto.keep_up();
+        let mut crash = Command::new("kill");
+        server::run(crash.args(["-SEGV", &first.to_string()])).unwrap();
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        while mosquitto.crashes() == 0 || !listens(port) {
+            assert!(std::time::Instant::now() < end, "{}", mosquitto.how_it_is());
+            std::thread::yield_now();
+        }
+        assert_ne!(mosquitto.id(), Some(first));
+        mosquitto.kill9();
+        assert_eq!((mosquitto.id(), mosquitto.crashes()), (None, 1));
     }
 
     #[test]

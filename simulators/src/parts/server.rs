@@ -138,6 +138,21 @@ impl Server {
         lines.join("\n")
     }
 
+    /// It has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Whether it runs, or how it has ended, and the end of what it has said.
+    pub(crate) fn how_it_is(&mut self) -> String {
+        let state = match self.child.try_wait() {
+            Ok(None) => "runs".to_owned(),
+            Ok(Some(status)) => format!("has ended with {status}"),
+            Err(error) => format!("cannot be asked: {error}"),
+        };
+        format!("{} {state}\n{}", self.name, self.last_words())
+    }
+
     /// SIGTERM; returns when it has ended, an error if that takes longer than `patience`.
     pub(crate) fn terminate(mut self, patience: Duration) -> Result<()> {
         run(Command::new("kill").args(["-TERM", &self.id().to_string()]))?;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
+use edge_agent::outbox::COPY_STARTED;
 use schemas::event::Source;
 use schemas::hash::Hash;
 use schemas::proof::{self, Report, Verdict, VerifiedStatement};
@@ -36,10 +37,10 @@ impl Stage {
         let said = operator.verify(&bundle).await?;
         ensure!(said.success, "platform verify: {said:?}");
         self.check_stored(&report).await?;
-        self.check_lines(&report, lines)?;
+        let chain = Chain::of(&report)?;
+        self.check_lines(&report, lines, chain.begun_as_copies())?;
         self.check_counts(&report).await?;
         self.check_sensor(&report)?;
-        let chain = Chain::of(&report)?;
         self.check_chain(&chain).await?;
         let gaps = self.check_gaps(&chain).await?;
         let found = operator.fsck().await?;
@@ -76,8 +77,8 @@ impl Stage {
     }
 
     /// Each line is there as often as it was accepted: once, but for what a copied or a damaged
-    /// outbox has accepted again.
-    fn check_lines(&self, report: &Report, lines: u32) -> Result<()> {
+    /// outbox has accepted again, or one that learnt it was a copy has said again.
+    fn check_lines(&self, report: &Report, lines: u32, copies: u32) -> Result<()> {
         let mut said: BTreeMap<String, u32> = BTreeMap::new();
         for event in report
             .events
@@ -101,7 +102,7 @@ impl Stage {
         let of_twin = (0..twin).map(|line| (item_of(TWIN_MARK, line), 1));
         for (name, once) in own.chain(of_twin) {
             let found = said.remove(&name).unwrap_or_default();
-            let allowed = once..=once + self.wounds;
+            let allowed = once..=once + self.wounds + copies;
             ensure!(
                 allowed.contains(&found),
                 "{name} is there {found} times, not {allowed:?}"
@@ -157,10 +158,16 @@ impl Stage {
             "the head is not there: {audit}"
         );
         let epochs: BTreeSet<u64> = chain.places.keys().map(|place| place.0).collect();
-        let most = u64::from(self.wounds);
+        let copies = chain.begun_as_copies();
+        ensure!(
+            copies == 0 || self.twin.is_some(),
+            "{copies} epochs begin as if there were a copy"
+        );
+        let most = u64::from(self.wounds + copies);
         ensure!(
             epochs.iter().all(|epoch| *epoch <= most) && epochs.contains(&head.0.0),
-            "epochs {epochs:?} of an outbox that was damaged {most} times"
+            "epochs {epochs:?} of an outbox that was damaged {} times and met {copies} copies",
+            self.wounds
         );
         if let Some(twin) = &self.twin {
             let audit = twin.gateway.audit().await?;
@@ -265,6 +272,16 @@ impl<'a> Chain<'a> {
         }
         ensure!(!places.is_empty(), "nothing is stored");
         Ok(Self { places })
+    }
+
+    /// Epochs that an agent has begun since the platform had more of its device than it knew. Which
+    /// of two twins learns so depends on who is asked first.
+    fn begun_as_copies(&self) -> u32 {
+        let notes = self.places.values().flatten();
+        let notes = notes.filter_map(|one| one.statement.payload.note.as_ref());
+        let copies = notes
+            .filter(|note| matches!(note, Note::EpochStart { text, .. } if text == COPY_STARTED));
+        u32::try_from(copies.count()).unwrap_or(u32::MAX)
     }
 
     fn at(&self, place: Place) -> &[&'a VerifiedStatement] {
