@@ -264,11 +264,17 @@ impl Stage {
 async fn settled(gateway: &Gateway, lines: u32) -> Result<()> {
     let mut last = None;
     let waited = until("everything is taken over", HAND_OVER, async || {
-        last = gateway.outbox().await?;
-        let settled = last.as_ref().is_some_and(|outbox| {
-            let handed_over = outbox.events == 0 && outbox.statements == 0;
-            outbox.lines == i64::from(lines) && (handed_over || gateway.has_sensor())
-        });
+        // One that was damaged a moment ago cannot be read before the agent has saved what is whole.
+        let read = gateway.outbox().await;
+        let settled = read
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .is_some_and(|outbox| {
+                let handed_over = outbox.events == 0 && outbox.statements == 0;
+                outbox.lines == i64::from(lines) && (handed_over || gateway.has_sensor())
+            });
+        last = Some(read);
         Ok(settled.then_some(()))
     })
     .await;
