@@ -143,7 +143,7 @@ fn event_hash_us() -> anyhow::Result<f64> {
 }
 
 /// What this was measured on.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let read = |file| std::fs::read_to_string(file).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let model = info

@@ -4,6 +4,7 @@ pub mod banner;
 pub mod chain_storm;
 pub mod check;
 pub mod clock;
+pub mod credit_bench;
 pub mod deliveries;
 pub mod device;
 pub mod evidence;

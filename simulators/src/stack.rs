@@ -114,6 +114,11 @@ impl Stack {
         })
     }
 
+    /// The bank.
+    pub fn bank(&self) -> &Bank {
+        &self.bank
+    }
+
     /// Address of the bank's page.
     pub fn bank_page(&self) -> String {
         self.bank.page()

@@ -1,5 +1,5 @@
-//! Measurements: `cargo run --release -p simulators --bin bench -- way|gateway|evidence|ingest|store
-//! [--json]`.
+//! Measurements: `cargo run --release -p simulators --bin bench --
+//! way|gateway|evidence|ingest|store|credit [--json]`.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use simulators::chain_storm;
+use simulators::credit_bench;
 use simulators::evidence;
 use simulators::gateway_bench;
 use simulators::ingest;
@@ -105,6 +106,15 @@ enum Command {
         )]
         events: u64,
     },
+    /// Lending: scores with and without proofs, decisions, schedules, fits of scorecards.
+    Credit {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// Where the data of others is.
+        #[arg(long, env = "TRACEBOND_FIXTURES", default_value = "../shared/fixtures")]
+        fixtures: PathBuf,
+    },
     /// A part of a measurement, which calls this program again.
     #[command(hide = true, subcommand)]
     Part(Part),
@@ -125,6 +135,12 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn measure(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Part(_) => Ok(()),
+        Command::Credit { json, fixtures } => {
+            let mut progress = Progress::new(json);
+            let measured = credit_bench::measure(&fixtures, &mut progress).await?;
+            drop(progress);
+            print(&measured, json)
+        }
         Command::Store { json, events } => {
             let mut progress = Progress::new(json);
             let events = events / volume::STEP * volume::STEP;

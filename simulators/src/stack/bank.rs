@@ -9,7 +9,7 @@ use credit::desk::Role;
 use credit::evidence::EvidencePort;
 use credit::loan::{Application, Outcome, Record};
 use credit::money::{Currency, Money};
-use credit::service::LateDeliveries;
+use credit::service::{ApplyError, LateDeliveries};
 use schemas::ids::Slug;
 use schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
@@ -149,9 +149,17 @@ impl Bank {
             product: lending.product.parse::<Slug>()?,
             requested: Money::parse(lending.requested, currency)?,
         };
-        let record = self.handle.credit.apply(application).await;
+        let record = self.decide(application).await;
         let record = record.with_context(|| format!("application of {}", supplier.slug))?;
         Ok(decision(supplier, conduct, &record))
+    }
+
+    /// Decides on an application of any kind.
+    ///
+    /// # Errors
+    /// When evidence is refused or cannot be had.
+    pub async fn decide(&self, application: Application) -> Result<Record, ApplyError> {
+        self.handle.credit.apply(application).await
     }
 
     /// Verifies the evidence of all these suppliers and evaluates the model of late delivery.
