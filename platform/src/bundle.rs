@@ -10,6 +10,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use schemas::disclosure::Audience;
 use schemas::hash::Hash;
 use schemas::log::{BatchHeader, Entry};
@@ -26,6 +27,12 @@ use crate::store::{KeptBatch, KeptCheckpoint, KeptStatement, Store, StoreError};
 
 use keys::{Keys, Place};
 use rows::event_rows;
+
+/// Questions to the store under way for one bundle.
+const AT_ONCE: usize = 8;
+
+/// Records by kid and registry version.
+type Records = BTreeMap<(Hash, u64), SignedRecord>;
 
 /// No bundle can be made.
 #[derive(Debug, thiserror::Error)]
@@ -179,12 +186,15 @@ impl Bundler {
         let headers = self.headers(&chosen).await?;
         let policies = view.policies()?;
         let mut keys = Keys::over(&*self.store, &self.registries, &headers).await?;
-        let mut said = Said::default();
-        for kept in &chosen {
+        let (mut said, mut covering) = (Said::default(), log::Covering::new());
+        let ids: Vec<Hash> = chosen.iter().map(|kept| kept.id).collect();
+        let leaves = self.at_once(ids, |store, id| async move {
+            Ok(store.events_of_statement(&id).await?)
+        });
+        for (kept, leaves) in chosen.iter().zip(leaves.await?) {
             let (mut row, signers) = self.statement_row(kept, &headers, &mut keys).await?;
-            row.seen = view.seen(self, &kept.bytes).await?;
+            row.seen = view.seen(self, &kept.bytes, &mut covering).await?;
             let wanted = choice.statements.get(&kept.id).unwrap_or(&Chosen::All);
-            let leaves = self.store.events_of_statement(&kept.id).await?;
             let rows = event_rows(said.statements.len(), (kept, wanted), &leaves, withholding)?;
             said.events.extend(rows);
             said.statements.push(row);
@@ -211,6 +221,26 @@ impl Bundler {
         Ok(Made { bytes, waiting })
     }
 
+    /// Asks the store about many things, some at once; answers are in the order of the things. All
+    /// are awaited here: questions left half asked would keep their connections from others.
+    async fn at_once<I, T, F>(
+        &self,
+        things: Vec<I>,
+        ask: fn(Arc<dyn Store>, I) -> F,
+    ) -> Result<Vec<T>, BundleError>
+    where
+        I: Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, BundleError>> + Send + 'static,
+    {
+        let store = Arc::clone(&self.store);
+        let asked = things
+            .into_iter()
+            .map(move |one| ask(Arc::clone(&store), one));
+        let answers = stream::iter(asked).buffered(AT_ONCE).boxed();
+        answers.try_collect().await
+    }
+
     /// Chosen statements under a witnessed checkpoint, in the order of the log; the rest's ids.
     async fn witnessed(
         &self,
@@ -218,17 +248,18 @@ impl Bundler {
         size: u64,
     ) -> Result<(Vec<KeptStatement>, Vec<Hash>), BundleError> {
         let (mut chosen, mut waiting) = (Vec::new(), Vec::new());
-        for id in choice.statements.keys() {
-            let kept = self
-                .store
-                .statement(id)
-                .await?
-                .ok_or(BundleError::Broken("statement"))?;
+        let mut records = Records::new();
+        let ids: Vec<Hash> = choice.statements.keys().copied().collect();
+        let statements = self.at_once(ids, |store, id| async move {
+            let kept = store.statement(&id).await?;
+            kept.ok_or(BundleError::Broken("statement"))
+        });
+        for kept in statements.await? {
             let witnessed = kept.batch.is_some_and(|place| place.log_index < size);
-            if witnessed && self.reaches_last(&kept).await? {
+            if witnessed && self.reaches_last(&kept, &mut records).await? {
                 chosen.push(kept);
             } else {
-                waiting.push(*id);
+                waiting.push(kept.id);
             }
         }
         if chosen.is_empty() {
@@ -239,15 +270,20 @@ impl Bundler {
     }
 
     /// False for a statement of a retired key from which no whole chain leads to the last one.
-    async fn reaches_last(&self, kept: &KeptStatement) -> Result<bool, BundleError> {
-        let record = self
-            .store
-            .record_at(&kept.kid, kept.registry_version)
-            .await?;
-        let record = record.ok_or(BundleError::Broken("record"))?;
-        let record =
-            SignedRecord::parse(record.bytes).map_err(|_| BundleError::Broken("record"))?;
-        match self.later(kept, &record).await {
+    async fn reaches_last(
+        &self,
+        kept: &KeptStatement,
+        records: &mut Records,
+    ) -> Result<bool, BundleError> {
+        let place = (kept.kid, kept.registry_version);
+        if !records.contains_key(&place) {
+            let record = self.store.record_at(&place.0, place.1).await?;
+            let record = record.ok_or(BundleError::Broken("record"))?;
+            let record = SignedRecord::parse(record.bytes);
+            records.insert(place, record.map_err(|_| BundleError::Broken("record"))?);
+        }
+        let record = records.get(&place).ok_or(BundleError::Broken("record"))?;
+        match self.later(kept, record).await {
             Ok(_) => Ok(true),
             Err(BundleError::ChainEnds) => Ok(false),
             Err(error) => Err(error),
@@ -261,19 +297,19 @@ impl Bundler {
             .map(|p| (p.log_index, p.shard, p.seq))
             .collect();
         let mut headers = Vec::with_capacity(places.len());
-        for (log_index, shard, seq) in places {
-            let batch = self
-                .store
-                .batch(shard, seq)
-                .await?
-                .ok_or(BundleError::Broken("batch"))?;
+        let places: Vec<_> = places.into_iter().collect();
+        let batches = self.at_once(places, |store, (index, shard, seq)| async move {
+            let batch = store.batch(shard, seq).await?;
+            let batch = batch.ok_or(BundleError::Broken("batch"))?;
+            let covering = store.checkpoint_covering(index).await?;
+            Ok((batch, covering.ok_or(BundleError::NotWitnessed)?))
+        });
+        for (batch, covering) in batches.await? {
             let header = match Entry::parse(&batch.header) {
                 Ok(Entry::Header(header)) => header,
                 _ => return Err(BundleError::Broken("header")),
             };
             let tree = Tree::new(&batch.statements).ok_or(BundleError::Broken("batch tree"))?;
-            let covering = self.store.checkpoint_covering(log_index).await?;
-            let covering = covering.ok_or(BundleError::NotWitnessed)?;
             headers.push(Header {
                 batch,
                 header,

@@ -32,6 +32,8 @@ pub struct Measured {
     pub score_with_proofs_1000_events_ms: f64,
     /// Events of that bundle: a thousand or more.
     pub score_with_proofs_events: usize,
+    /// Milliseconds that the platform takes to make that bundle; the median.
+    pub bundle_ms: f64,
     /// Milliseconds from an application to its decision, the bundle made and verified anew; 95 of 100
     /// are faster.
     pub offer_p95_ms: f64,
@@ -67,6 +69,7 @@ pub async fn measure(fixtures: &Path, progress: &mut Progress) -> anyhow::Result
         score_p95_ms: decided.score_p95_ms,
         score_with_proofs_1000_events_ms: decided.with_proofs_ms,
         score_with_proofs_events: decided.events,
+        bundle_ms: decided.bundle_ms,
         offer_p95_ms: decided.offer_p95_ms,
         fit_s: german.seconds,
         german_auc: german.auc,

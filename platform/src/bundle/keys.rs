@@ -19,6 +19,8 @@ pub(super) struct Keys<'a> {
     store: &'a dyn Store,
     /// Registry version -> first header with it, and the tree.
     registries: BTreeMap<u64, (usize, Arc<Past>)>,
+    /// Registry version and kid -> what was found: statements of one device share it.
+    found: BTreeMap<(u64, Hash), (Place, SignedRecord)>,
     pub(super) rows: BTreeMap<Place, KeyRow>,
 }
 
@@ -32,6 +34,7 @@ impl<'a> Keys<'a> {
         let mut keys = Self {
             store,
             registries: BTreeMap::new(),
+            found: BTreeMap::new(),
             rows: BTreeMap::new(),
         };
         keys.find_registries(registries, headers).await?;
@@ -66,6 +69,9 @@ impl<'a> Keys<'a> {
         version: u64,
         kid: &Hash,
     ) -> Result<(Place, SignedRecord), BundleError> {
+        if let Some(found) = self.found.get(&(version, *kid)) {
+            return Ok(found.clone());
+        }
         let (header, registry) = self
             .registries
             .get(&version)
@@ -89,6 +95,7 @@ impl<'a> Keys<'a> {
             path: path.into(),
         };
         self.rows.insert(place, row);
+        self.found.insert((version, *kid), (place, signed.clone()));
         Ok((place, signed))
     }
 }

@@ -12,6 +12,9 @@ use crate::anchor::SharedTree;
 use crate::policies::{Reign, for_bundle, signed_under};
 use crate::store::KeptCheckpoint;
 
+/// Kept checkpoints by the log index that they are the first to cover.
+pub(super) type Covering = BTreeMap<u64, Option<KeptCheckpoint>>;
+
 /// The log as of one checkpoint: all paths of a bundle lead there.
 pub(super) struct View<'a> {
     tree: &'a SharedTree,
@@ -132,18 +135,27 @@ impl View<'_> {
         })
     }
 
-    /// What the statement had seen, if that very checkpoint is kept.
+    /// What the statement had seen, if that very checkpoint is kept; `known` are those that other
+    /// statements had seen.
     pub(super) async fn seen(
         &self,
         bundler: &Bundler,
         statement: &[u8],
+        known: &mut Covering,
     ) -> Result<Option<Seen>, BundleError> {
         let statement = Statement::parse(statement.to_vec());
         let statement = statement.map_err(|_| BundleError::Broken("statement"))?;
         let Some((size, root)) = statement.payload.seen else {
             return Ok(None);
         };
-        let kept = bundler.store.checkpoint_covering(size - 1).await?;
+        let kept = match known.get(&(size - 1)) {
+            Some(kept) => kept.clone(),
+            None => {
+                let kept = bundler.store.checkpoint_covering(size - 1).await?;
+                known.insert(size - 1, kept.clone());
+                kept
+            }
+        };
         let Some(kept) = kept.filter(|kept| kept.size == size && size < self.size()) else {
             return Ok(None);
         };

@@ -26,7 +26,7 @@ const SCORES: usize = 10_000;
 /// How often a bundle is verified and scored.
 const PROOFS: usize = 31;
 /// How many applications are decided; they fit under the trial's limit.
-const APPLICATIONS: usize = 100;
+const APPLICATIONS: usize = 40;
 
 /// Figures in milliseconds.
 pub struct Decided {
@@ -36,6 +36,8 @@ pub struct Decided {
     pub with_proofs_ms: f64,
     /// Events of that bundle.
     pub events: usize,
+    /// What the platform takes to make the bundle.
+    pub bundle_ms: f64,
     /// From an application to a decision.
     pub offer_p95_ms: f64,
 }
@@ -78,6 +80,7 @@ async fn of_story(tour: &Tour<'_>, script: &Script) -> Result<Decided> {
         score_p95_ms: scoring.over_facts(&bundle)?,
         with_proofs_ms: scoring.over_bundle(&bundle)?,
         events,
+        bundle_ms: bundles(tour, &supplier).await?,
         offer_p95_ms: applications(tour, &supplier).await?,
     })
 }
@@ -123,6 +126,16 @@ impl Scoring {
         }
         Ok(quantile(times, 0.5))
     }
+}
+
+async fn bundles(tour: &Tour<'_>, supplier: &Slug) -> Result<f64> {
+    let mut times = Vec::with_capacity(PROOFS);
+    for _ in 0..PROOFS {
+        let began = std::time::Instant::now();
+        std::hint::black_box(tour.stack.operator.evidence(supplier).await?);
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(quantile(times, 0.5))
 }
 
 /// Each is decided once: another id is another application.
