@@ -4,11 +4,13 @@
 //! the platform, the bank and a stranger's laptop reach the same verdict. The formats are written
 //! down in `schemas/docs/`; each module names the section that it implements.
 
+pub mod attestation;
 pub mod audit;
 pub mod b64;
 pub mod causes;
 pub mod cbor;
 pub mod config;
+pub mod consent;
 pub mod cose;
 pub mod disclosure;
 pub mod document;
