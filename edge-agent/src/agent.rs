@@ -92,6 +92,7 @@ pub enum RunError {
 /// A running agent. Dropping it does not end the agent; its shutdown token does.
 pub struct Handle {
     device: DeviceAddress,
+    clock: Arc<dyn Clock>,
     outbox: Outbox,
     parts: Parts,
     status: watch::Receiver<Status>,
@@ -105,6 +106,12 @@ impl Handle {
     #[must_use]
     pub const fn device(&self) -> &DeviceAddress {
         &self.device
+    }
+
+    /// The clock that the agent runs on: what it says of times is counted by it.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// The agent's picture of itself, as it changes.
@@ -165,6 +172,33 @@ impl Handle {
     pub async fn taken_over(&self) -> bool {
         let mut status = self.outbox.status();
         status.wait_for(Status::is_drained).await.is_ok()
+    }
+
+    /// Ends the agent: hands on what sources have, closes and stores what is open, and gives the
+    /// platform a moment to take it over, for `patience` at most in all. Where the outbox is full,
+    /// sources hold what they have and are read again from there at the next start. The last picture.
+    ///
+    /// # Errors
+    /// As [`Handle::join`].
+    pub async fn stop(
+        self,
+        shutdown: &CancellationToken,
+        patience: Duration,
+    ) -> Result<Status, RunError> {
+        let taking_over = async {
+            let mut status = self.status();
+            if self.snapshot().connected && self.drain().await.is_ok() {
+                let receipted = status.wait_for(|now| now.receipts_waiting == 0 || !now.connected);
+                // Whatever has no receipt is sent again at the next start.
+                let _ = receipted.await;
+            }
+        };
+        // A source that a full outbox keeps waiting answers to nothing but the end.
+        let _ = tokio::time::timeout(patience, taking_over).await;
+        shutdown.cancel();
+        let left = self.snapshot();
+        self.join().await?;
+        Ok(left)
     }
 
     /// Waits for the agent's end, after its shutdown token has been cancelled.

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ClockSetting;
+use crate::follow::Followed;
 use crate::outbox::Outbox;
 
 /// Longest single sleep, so that a step of the system clock is noticed within it.
@@ -89,6 +90,13 @@ impl Floor {
     #[must_use]
     pub fn at(passed: Instant) -> Self {
         Self(Arc::new(AtomicI64::new(passed.max(WRITTEN).as_micros())))
+    }
+
+    /// The policies that a device was led to have passed for certain.
+    pub(crate) fn of(policies: &Followed) -> Self {
+        let policies = policies.all();
+        let newest = policies.iter().map(|policy| policy.time).max();
+        Self::at(newest.unwrap_or_default())
     }
 
     /// The instant.
@@ -237,22 +245,21 @@ impl Clock for DeviceClock {
         }
     }
 
-    /// Ends at `at`, or when the clock has been set meanwhile: whoever waits asks for the time again.
+    /// Ends when this clock shows `at`, and not before: when it has been set meanwhile, what is left
+    /// is counted anew. Who must not wait for an instant that has moved far away waits for
+    /// `set_back` too.
     fn sleep_until(&self, at: Instant) -> Sleep<'_> {
         Box::pin(async move {
             let mut known = self.known.subscribe();
-            let steps = known.borrow_and_update().steps;
             loop {
+                let steps = known.borrow_and_update().steps;
                 let left = at.since(self.now());
                 if left.is_zero() {
                     return;
                 }
                 tokio::select! {
                     () = tokio::time::sleep(left.min(SLEEP_MAX)) => {}
-                    set = known.wait_for(|known| known.steps != steps) => {
-                        drop(set);
-                        return;
-                    }
+                    set = known.wait_for(|known| known.steps != steps) => drop(set),
                 }
             }
         })
@@ -408,22 +415,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_sleeps_is_woken_when_the_clock_is_set_back() {
+    async fn who_sleeps_is_woken_at_the_aim_however_the_clock_is_set() {
         let machine = set(POLICY + 1_000, true);
         let clock = DeviceClock::new(machine.clone(), Floor::default(), ClockSetting::Auto);
-        let far = Instant::from_seconds(POLICY + 1_000_000);
-        let mut sleep = clock.sleep_until(far);
-        let first = futures_poll(&mut sleep).await;
-        assert!(!first, "nothing has happened yet");
-        machine.0.lock().expect("lock").0 = Instant::from_seconds(POLICY - 1_000);
-        clock.judge(true, true);
+        let set_to = |seconds| {
+            machine.0.lock().expect("lock").0 = Instant::from_seconds(seconds);
+            clock.judge(true, true);
+        };
+        let mut sleep = clock.sleep_until(Instant::from_seconds(POLICY + 2_000));
+        for before in [1_000, 500, 1_999, 1_100] {
+            set_to(POLICY + before);
+            assert!(!poll(&mut sleep).await, "{before} is before the aim");
+        }
+        set_to(POLICY + 2_001);
         tokio::time::timeout(Duration::from_secs(5), sleep)
             .await
             .expect("woken");
     }
 
     /// Polls once; true if it has ended.
-    async fn futures_poll(sleep: &mut Sleep<'_>) -> bool {
+    async fn poll(sleep: &mut Sleep<'_>) -> bool {
         std::future::poll_fn(|cx| std::task::Poll::Ready(sleep.as_mut().poll(cx).is_ready())).await
     }
 }

@@ -8,7 +8,7 @@
 
 mod code;
 pub mod desk;
-mod figures;
+pub(crate) mod figures;
 pub mod line;
 pub mod presence;
 pub mod sensor;
@@ -17,6 +17,8 @@ pub mod series;
 use schemas::event::Event;
 use schemas::time::Instant;
 use serde_json::{Map, Value, json};
+
+use self::presence::Item;
 
 /// Context of EPCIS 2.0 itself.
 pub const EPCIS_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld";
@@ -71,6 +73,19 @@ fn head(kind: &str, time: String, offset: String) -> Map<String, Value> {
     event
 }
 
+/// Things under one name, amounts of classes under another; neither where there are none.
+fn put_items(event: &mut Map<String, Value>, things: &str, classes: &str, items: &[Item]) {
+    let one = items.iter().filter(|item| item.amount.is_none());
+    let one: Vec<&str> = one.map(|item| item.uri.as_str()).collect();
+    let many: Vec<Value> = items.iter().filter_map(Item::quantity_element).collect();
+    if !one.is_empty() {
+        event.insert(things.to_owned(), json!(one));
+    }
+    if !many.is_empty() {
+        event.insert(classes.to_owned(), json!(many));
+    }
+}
+
 /// Where an event took place.
 fn put_places(event: &mut Map<String, Value>, place: &str, biz_location: Option<&str>) {
     event.insert("readPoint".to_owned(), json!({ "id": place }));
@@ -89,7 +104,7 @@ fn time_text(at: Instant) -> String {
 }
 
 /// `+08:00` of minutes east of UTC.
-fn offset_text(minutes: i32) -> String {
+pub(crate) fn offset_text(minutes: i32) -> String {
     let sign = if minutes < 0 { '-' } else { '+' };
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }

@@ -207,20 +207,13 @@ impl Patient<'_> {
 pub async fn examine(config: &Config, machine: Arc<dyn Machine>) -> Report {
     let mut checks = vec![Check::good("configuration", "read and checked")];
     let (device, secrets) = folder::identity(&config.state, &mut checks);
-    let newest = device.as_ref().and_then(|device| {
-        device
-            .trust
-            .policies
-            .all()
-            .iter()
-            .map(|policy| policy.time)
-            .max()
-    });
+    let policies = device.as_ref().map(|device| &device.trust.policies);
+    let floor = policies.map(Floor::of).unwrap_or_default();
     let patient = Patient {
         config,
         machine,
         device,
-        floor: Floor::at(newest.unwrap_or_default()),
+        floor,
         is_running: folder::is_locked(&config.state),
     };
     clock::look(&patient, &mut checks).await;

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use self::answer::accept;
 use self::http::{Answer, Platform};
+use crate::clock::Floor;
 use crate::identity::{self, Algorithm, IdentityError, write_private};
 use crate::trust::{Enrolment, TrustError};
 
@@ -172,9 +173,9 @@ pub async fn enrol_as(
     let key = identity::load_or_make(state, algorithm)?;
     tell(&format!("key {}", key.kid()));
     let mut pending = load_pending(state, claim)?;
-    let (platform, ca) = Platform::connect(claim).await?;
+    let (platform, ca) = Platform::connect(claim, &Floor::default()).await?;
     let request = Request::sign(claim, &*key, name, &pending.password.0)?;
-    platform.post_request(request).await?;
+    platform.post_request(&request).await?;
     tell("request handed in; waiting for the organisation");
     let asking = Asking {
         platform: &platform,
@@ -239,21 +240,13 @@ impl Asking<'_> {
     /// Asks until there is a draft to consent to, or an answer at once: an earlier run has
     /// consented.
     async fn draft_or_answer(&self) -> Result<Progressed, EnrolError> {
-        let mut wait = POLL_MIN;
-        loop {
-            let progress = self.progress().await?;
-            match progress.state.as_str() {
-                "drafted" => {
-                    let (draft, mac) = progress.draft()?;
-                    let record = check_draft(self.claim, self.key, &draft, &mac)?;
-                    return Ok(Progressed::Draft(Box::new(record)));
-                }
-                "admitted" => return answer_of(progress).map(Progressed::Answer),
-                _ => {}
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(POLL_MAX);
+        let progress = self.until(&["drafted", "admitted"]).await?;
+        if progress.state == "admitted" {
+            return answer_of(progress).map(Progressed::Answer);
         }
+        let (draft, mac) = progress.draft()?;
+        let record = check_draft(self.claim, self.key, &draft, &mac)?;
+        Ok(Progressed::Draft(Box::new(record)))
     }
 
     async fn consent(&self, record: &Record) -> Result<(), EnrolError> {
@@ -263,11 +256,16 @@ impl Asking<'_> {
 
     /// Asks until the record is in the registry.
     async fn answer(&self) -> Result<Box<Answer>, EnrolError> {
+        answer_of(self.until(&["admitted"]).await?)
+    }
+
+    /// Asks until it is in one of these states.
+    async fn until(&self, states: &[&str]) -> Result<http::Progress, EnrolError> {
         let mut wait = POLL_MIN;
         loop {
             let progress = self.progress().await?;
-            if progress.state == "admitted" {
-                return answer_of(progress);
+            if states.contains(&progress.state.as_str()) {
+                return Ok(progress);
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(POLL_MAX);

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use schemas::log::{ChainError, Entry, Policy, PolicyChain};
 use schemas::note::{Checkpoint, Note, NoteError};
 use schemas::receipt::{Inclusion, InclusionError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::http;
+use crate::clock::Floor;
+use crate::http::Client;
 use crate::trust::Enrolment;
 
 /// How often the platform is asked without a reason.
@@ -146,6 +146,8 @@ pub(crate) struct Follower {
     pub(crate) enrolment: Enrolment,
     pub(crate) policies: Followed,
     pub(crate) state: PathBuf,
+    /// Certificates are judged by it where the system's clock is behind.
+    pub(crate) floor: Floor,
 }
 
 impl Follower {
@@ -172,12 +174,9 @@ impl Follower {
     }
 
     async fn look(&self) -> Result<(), String> {
-        let base = self.enrolment.platform.trim_end_matches('/');
-        let client = http::client_of(base, &self.enrolment.ca)?;
-        let (status, body) = http::send(client.get(format!("{base}/v1/policies"))).await?;
-        if status != StatusCode::OK {
-            return Err(status.to_string());
-        }
+        let Enrolment { platform, ca, .. } = &self.enrolment;
+        let client = Client::new(platform, ca, self.floor.clone())?;
+        let body = client.get("/v1/policies").await?.ok()?;
         let chain = PolicyChain::parse(&body).map_err(|error| error.to_string())?;
         let followed = Followed::along(&self.enrolment.policy, &chain);
         let followed = followed.map_err(|error| error.to_string())?;
@@ -191,5 +190,56 @@ impl Follower {
         *self.policies.write() = found;
         tracing::info!("the log has a new policy, handed over by the one before");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use schemas::hash::Hash;
+    use schemas::key::SecretKey;
+
+    use super::*;
+    use crate::http::tests::{NEXT_CENTURY, of_the_next_century};
+
+    fn policy() -> Policy {
+        let origin: schemas::ids::Origin = "log.example/t".parse().expect("origin");
+        let key = SecretKey::from_seed(&[1; 32]);
+        Policy {
+            log: origin.log_id(&key.public_bytes()),
+            origin,
+            log_key: key.public(),
+            witnesses: Vec::new(),
+            quorum: 0,
+            registrars: Vec::new(),
+            prev: None,
+            time: schemas::time::Instant::from_seconds(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_platforms_certificate_is_judged_by_what_has_passed_for_certain() {
+        let router = Router::new().route("/v1/policies", get(|| async { "no chain" }));
+        let (platform, ca) = of_the_next_century(router).await;
+        let enrolment = serde_json::json!({
+            "log": Hash::ZERO, "origin": "log.example/t", "log_key": Hash::ZERO,
+            "organisation": "qinghe",
+            "record": "", "organisation_record": "", "receipt_record": "",
+            "receipt_organisation_record": "", "policy": "",
+            "platform": platform, "broker": "mqtt://127.0.0.1:1", "ca": ca,
+            "username": "qinghe/line-1", "password": "",
+        });
+        let follower = |floor| Follower {
+            enrolment: serde_json::from_value(enrolment.clone()).expect("enrolment"),
+            policies: Followed::only(policy()),
+            state: PathBuf::new(),
+            floor,
+        };
+        let early = follower(Floor::default()).look().await.expect_err("early");
+        assert!(early.contains("certificate"), "{early}");
+        let read = follower(Floor::at(NEXT_CENTURY)).look().await;
+        let read = read.expect_err("it serves no chain");
+        assert!(!read.contains("certificate"), "{read}");
     }
 }

@@ -13,15 +13,15 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use schemas::b64;
+use schemas::hash::Hash;
 use schemas::receipt::{Receipt, Reply};
 use schemas::statement::Statement;
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::clock::Floor;
-use crate::http;
+use crate::http::{self, Client, Line, Question};
 use crate::outbox::Outbox;
 use crate::status::Head;
 use crate::trust::{Enrolment, Trust};
@@ -62,8 +62,7 @@ struct Answer {
 
 /// Where the platform is asked, and by whom.
 pub struct Platform {
-    client: reqwest::Client,
-    base: String,
+    client: Client,
     trust: watch::Receiver<Trust>,
     credentials: watch::Receiver<Credentials>,
 }
@@ -82,8 +81,7 @@ impl Platform {
         credentials: watch::Receiver<Credentials>,
     ) -> Result<Self, String> {
         Ok(Self {
-            client: http::client_since(&enrolment.platform, &enrolment.ca, floor.clone())?,
-            base: enrolment.platform.trim_end_matches('/').to_owned(),
+            client: Client::new(&enrolment.platform, &enrolment.ca, floor.clone())?,
             trust,
             credentials,
         })
@@ -95,15 +93,17 @@ impl Platform {
     /// # Errors
     /// Why there is no answer, or why it does not count.
     pub async fn head(&self) -> Result<Option<Head>, String> {
-        let url = format!("{}/v1/head/{}", self.base, self.trust.borrow().device);
-        let credentials = self.credentials.borrow().clone();
-        let question = self.client.get(url).timeout(PATIENCE);
-        let question = question.basic_auth(credentials.username, Some(credentials.password));
-        let (status, bytes) = http::send(question).await?;
-        match status {
-            StatusCode::OK => self.checked(&bytes).map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
-            other => Err(other.to_string()),
+        self.head_on(&mut self.client.line()).await
+    }
+
+    async fn head_on(&self, line: &mut Line<'_>) -> Result<Option<Head>, String> {
+        let path = format!("/v1/head/{}", self.trust.borrow().device);
+        let Credentials { username, password } = self.credentials.borrow().clone();
+        let question = Question::get(&path).within(PATIENCE);
+        let answer = line.ask(&question.login(&username, &password)).await?;
+        match answer.status {
+            http::NOT_FOUND => Ok(None),
+            _ => self.checked(&answer.ok()?).map(Some),
         }
     }
 
@@ -111,9 +111,7 @@ impl Platform {
         let answer: Answer = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let statement = Statement::parse(answer.statement).map_err(|error| error.to_string())?;
         let (payload, id, trust) = (&statement.payload, statement.id(), self.trust.borrow());
-        let key = trust.own_key(&statement.kid);
-        let own = key.is_some_and(|key| statement.verify(key).is_ok());
-        if !own || payload.log != trust.log || payload.device != trust.device {
+        if !trust.has_signed(&statement) {
             return Err("a head that this device has not signed".to_owned());
         }
         let Ok(Reply::Receipt(receipt)) = Reply::decode(&answer.receipt) else {
@@ -131,13 +129,12 @@ impl Platform {
     }
 
     /// The receipt for a statement, as on the receipt topic; `None` where it is not stored.
-    async fn receipt(&self, id: &schemas::hash::Hash) -> Result<Option<Vec<u8>>, String> {
-        let url = format!("{}/v1/receipts/{id}", self.base);
-        let (status, bytes) = http::send(self.client.get(url).timeout(PATIENCE)).await?;
-        match status {
-            StatusCode::OK => Ok(Some(bytes)),
-            StatusCode::NOT_FOUND => Ok(None),
-            other => Err(other.to_string()),
+    async fn receipt(line: &mut Line<'_>, id: &Hash) -> Result<Option<Vec<u8>>, String> {
+        let path = format!("/v1/receipts/{id}");
+        let answer = line.ask(&Question::get(&path).within(PATIENCE)).await?;
+        match answer.status {
+            http::NOT_FOUND => Ok(None),
+            _ => answer.ok().map(Some),
         }
     }
 }
@@ -196,7 +193,8 @@ impl Comparison {
 
     async fn compare(&mut self) -> Result<(), String> {
         let known = self.apart.map(|apart| apart.theirs);
-        let Some(theirs) = self.platform.head().await?.or(known) else {
+        let mut line = self.platform.client.line();
+        let Some(theirs) = self.platform.head_on(&mut line).await?.or(known) else {
             return Ok(());
         };
         let text = |error: crate::outbox::OutboxError| error.to_string();
@@ -215,7 +213,7 @@ impl Comparison {
                 break;
             }
             for (position, id) in &waiting {
-                if let Some(reply) = self.platform.receipt(id).await? {
+                if let Some(reply) = Platform::receipt(&mut line, id).await? {
                     self.outbox.reply(&reply).await.map_err(text)?;
                 }
                 apart.asked = *position;

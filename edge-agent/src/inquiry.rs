@@ -7,12 +7,11 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use schemas::hash::Hash;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Floor;
-use crate::http;
+use crate::http::{self, Client, Line};
 use crate::outbox::Outbox;
 
 /// Between rounds of questions, in real time.
@@ -22,8 +21,8 @@ const QUESTIONS_MAX: u32 = 16;
 
 /// Asks the platform until `shutdown`, at each of its addresses in turn until one answers.
 pub(crate) struct Inquiry {
-    /// Client and base of each address.
-    platforms: Vec<(reqwest::Client, String)>,
+    /// One for each address.
+    platforms: Vec<Client>,
     outbox: Outbox,
 }
 
@@ -35,10 +34,7 @@ impl Inquiry {
         floor: &Floor,
         outbox: Outbox,
     ) -> Result<Self, String> {
-        let platform = |base: &String| {
-            let client = http::client_since(base, ca, floor.clone())?;
-            Ok((client, base.trim_end_matches('/').to_owned()))
-        };
+        let platform = |base: &String| Client::new(base, ca, floor.clone());
         let platforms = bases.map(platform).collect::<Result<_, String>>()?;
         Ok(Self { platforms, outbox })
     }
@@ -59,26 +55,28 @@ impl Inquiry {
     }
 
     async fn round(&self) -> Result<(), String> {
+        let mut lines: Vec<Line<'_>> = self.platforms.iter().map(Client::line).collect();
         let late = self.outbox.late(QUESTIONS_MAX).await;
         for id in late.map_err(|error| error.to_string())? {
-            if let Some(bytes) = self.ask(&id).await? {
+            if let Some(bytes) = ask(&mut lines, &id).await? {
                 let stored = self.outbox.reply(&bytes).await;
                 stored.map_err(|error| error.to_string())?;
             }
         }
         Ok(())
     }
+}
 
-    /// What the first address that knows something says; an error if none answers.
-    async fn ask(&self, id: &Hash) -> Result<Option<Vec<u8>>, String> {
-        let mut problem = None;
-        for (client, base) in &self.platforms {
-            match http::send(client.get(format!("{base}/v1/inclusions/{id}"))).await {
-                Ok((StatusCode::OK, bytes)) => return Ok(Some(bytes)),
-                Ok(_) => {}
-                Err(error) => problem = Some(error),
-            }
+/// What the first address that knows something says; an error if none answers.
+async fn ask(lines: &mut [Line<'_>], id: &Hash) -> Result<Option<Vec<u8>>, String> {
+    let path = format!("/v1/inclusions/{id}");
+    let mut problem = None;
+    for line in lines {
+        match line.get(&path).await {
+            Ok(answer) if answer.status == http::OK => return Ok(Some(answer.body)),
+            Ok(_) => {}
+            Err(error) => problem = Some(error),
         }
-        problem.map_or(Ok(None), Err)
     }
+    problem.map_or(Ok(None), Err)
 }

@@ -60,10 +60,14 @@ enum Command {
     /// Change the device's key with a claim of its organisation; the chain goes on.
     Rotate {
         /// File of the claim, its JSON, or `-` for standard input.
-        claim: String,
+        #[arg(required_unless_present = "cancel")]
+        claim: Option<String>,
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+        /// Go on with the present key: nobody answers for the next one.
+        #[arg(long, conflicts_with = "claim")]
+        cancel: bool,
     },
     /// Write a commented configuration file.
     Init {
@@ -128,7 +132,10 @@ async fn execute(command: Command) -> Result<ExitCode> {
             config,
             name,
         } => enrol_device(&claim, &config, name).await?,
-        Command::Rotate { claim, config } => rotate(&claim, &config).await?,
+        Command::Rotate { claim, config, .. } => match claim {
+            Some(claim) => rotate(&claim, &config).await?,
+            None => cancel_rotation(&config)?,
+        },
         Command::Init { config } => init(&config)?,
         Command::Preview {
             config,
@@ -174,10 +181,18 @@ async fn run(path: &Path) -> Result<()> {
     notify.ready(sentence(&handle));
     tell_until_stopped(&handle, &notify).await?;
     notify.stopping(STOP_MAX);
-    let ended = tokio::time::timeout(STOP_MAX, stop(handle, shutdown)).await;
+    tracing::info!("stopping: what is open is closed and stored");
+    let ended = tokio::time::timeout(STOP_MAX, handle.stop(&shutdown, RECEIPTS_MAX)).await;
     beside.cancel();
     while shown.join_next().await.is_some() {}
-    ended.context("the agent did not end in time; what it had taken over is stored")?
+    let left =
+        ended.context("the agent did not end in time; what it had taken over is stored")??;
+    tracing::info!(
+        bodies_waiting = left.bodies_waiting,
+        inclusions_waiting = left.inclusions_waiting,
+        "stopped"
+    );
+    Ok(())
 }
 
 /// Keeps systemd waiting while the agent starts: a damaged outbox of a gigabyte is saved for minutes.
@@ -204,7 +219,7 @@ async fn show_page(
         device: handle.device().clone(),
         status: handle.status(),
         sources: handle.sources(),
-        clock: Arc::new(SystemClock),
+        clock: handle.clock(),
     };
     match Page::bind(address).await {
         Ok(listener) => {
@@ -263,26 +278,6 @@ async fn tell_until_stopped(handle: &Handle, notify: &Notify) -> Result<()> {
     }
 }
 
-/// Closes and stores what is open, gives the platform a moment to take it over, and ends.
-async fn stop(handle: Handle, shutdown: CancellationToken) -> Result<()> {
-    tracing::info!("stopping: what is open is closed and stored");
-    if handle.snapshot().connected && handle.drain().await.is_ok() {
-        let mut status = handle.status();
-        let receipted = status.wait_for(|now| now.receipts_waiting == 0 || !now.connected);
-        // Whatever has no receipt is sent again at the next start.
-        let _ = tokio::time::timeout(RECEIPTS_MAX, receipted).await;
-    }
-    shutdown.cancel();
-    let parts = handle.snapshot();
-    handle.join().await?;
-    tracing::info!(
-        bodies_waiting = parts.bodies_waiting,
-        inclusions_waiting = parts.inclusions_waiting,
-        "stopped"
-    );
-    Ok(())
-}
-
 async fn stopped() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
@@ -334,6 +329,16 @@ async fn rotate(claim: &str, path: &Path) -> Result<()> {
     }
     ended?;
     println!("the next key is in force");
+    Ok(())
+}
+
+/// Leaves the word for the agent, which ends the rotation within a second of running.
+fn cancel_rotation(path: &Path) -> Result<()> {
+    let config = load(path)?;
+    if !enrol::rotate::cancel(&config.state)? {
+        bail!("no change of the key is under way");
+    }
+    println!("the agent goes on with the present key; have the organisation refuse the claim too");
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod apply;
 pub mod audit;
 mod chain;
 mod database;
+mod events;
 mod glance;
 mod mirror;
 mod open;
@@ -31,7 +32,7 @@ mod work;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use schemas::hash::Hash;
 use schemas::key::{Signer, SignerError};
@@ -51,6 +52,7 @@ use crate::trust::Trust;
 pub use database::DATABASE_FILE;
 pub use glance::{Glance, glance};
 pub use mirror::HEAD_FILE;
+pub(crate) use open::LOCK_FILE;
 pub use open::open;
 pub use repair::COPY_STARTED;
 pub use send::Waiting;
@@ -162,7 +164,7 @@ pub struct Opening {
 pub struct Outbox {
     jobs: mpsc::Sender<Job>,
     readers: SqlitePool,
-    trust: Arc<Trust>,
+    trust: Arc<RwLock<Trust>>,
     newest: watch::Receiver<i64>,
     status: watch::Receiver<Status>,
 }
@@ -340,6 +342,13 @@ impl Outbox {
         self.hand_over(Work::PresentKey).await
     }
 
+    /// From now on the platform's word is judged by this: the next key's enrolment may name another
+    /// receipt key.
+    pub fn believe(&self, trust: Trust) {
+        let mut known = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+        *known = trust;
+    }
+
     fn verified_or_alarm(&self, bytes: &[u8]) -> Answer {
         self.verified(bytes).unwrap_or_else(|problem| {
             tracing::error!(%problem, "a reply of the platform does not verify");
@@ -348,17 +357,18 @@ impl Outbox {
     }
 
     fn verified(&self, bytes: &[u8]) -> Result<Answer, String> {
+        let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
         match Reply::decode(bytes).map_err(|error| error.to_string())? {
             Reply::Receipt(bytes) => {
-                let receipt = Receipt::open(&bytes, &self.trust.receipt_key)
-                    .map_err(|error| error.to_string())?;
-                if receipt.log != self.trust.log || receipt.device != self.trust.device {
+                let receipt = Receipt::open(&bytes, &trust.receipt_key);
+                let receipt = receipt.map_err(|error| error.to_string())?;
+                if receipt.log != trust.log || receipt.device != trust.device {
                     return Err("a receipt of another log or device".to_owned());
                 }
                 Ok(Answer::Receipt { receipt, bytes })
             }
             Reply::Inclusion(inclusion) => {
-                let witnessed = self.trust.policies.check_inclusion(&inclusion);
+                let witnessed = trust.policies.check_inclusion(&inclusion);
                 let witnessed = witnessed.map_err(|error| error.to_string())?;
                 Ok(Answer::Inclusion {
                     ids: inclusion.statements.iter().map(|row| row.id).collect(),

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reqwest::StatusCode;
 use schemas::hash::sha256;
 use schemas::log::Policy;
 use schemas::note::Note;
@@ -29,9 +28,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Floor;
 use crate::config::PeersConfig;
 use crate::follow::Followed;
-use crate::http;
+use crate::http::{self, Client};
 use crate::identity::write_private;
 use judge::{Case, Judged, Proof};
 
@@ -52,9 +52,7 @@ pub struct Peers {
     config: PeersConfig,
     own: Arc<dyn Checkpoints>,
     policies: Followed,
-    client: reqwest::Client,
-    platform: String,
-    platform_client: reqwest::Client,
+    platform: Client,
     folder: PathBuf,
     alarms: watch::Sender<u64>,
     /// Notes of others whose size the platform did not know in the round before.
@@ -62,8 +60,9 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Of a device with this state directory, whose platform is at `platform` under `ca`. The number
-    /// of contradictions found is told through `alarms`.
+    /// Of a device with this state directory, whose platform is at `platform` under `ca`, judged by
+    /// the system's clock or `floor` where that is later. The number of contradictions found is told
+    /// through `alarms`.
     ///
     /// # Errors
     /// In words, where no client can be made.
@@ -71,7 +70,7 @@ impl Peers {
         config: PeersConfig,
         own: Arc<dyn Checkpoints>,
         policies: Followed,
-        (platform, ca): (&str, &str),
+        (platform, ca, floor): (&str, &str, &Floor),
         state: &Path,
         alarms: watch::Sender<u64>,
     ) -> Result<Self, String> {
@@ -81,9 +80,7 @@ impl Peers {
             config,
             own,
             policies,
-            client: http::client_of("http://", "")?,
-            platform: platform.trim_end_matches('/').to_owned(),
-            platform_client: http::client_of(platform, ca)?,
+            platform: Client::new(platform, ca, floor.clone())?,
             folder,
             alarms,
             unknown: BTreeSet::new(),
@@ -131,10 +128,8 @@ impl Peers {
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), String> {
         let own = self.own.newest().await.ok_or("nothing seen here yet")?;
-        let (status, theirs) = http::send(self.client.get(format!("http://{other}/seen"))).await?;
-        if status != StatusCode::OK {
-            return Err(format!("status {status}"));
-        }
+        let client = Client::new(&format!("http://{other}"), "", Floor::default())?;
+        let theirs = client.get("/seen").await?.ok()?;
         let read = |bytes: &[u8]| Note::parse(bytes).map_err(|error| error.to_string());
         let (mine, note) = (read(&own)?, read(&theirs)?);
         let counts = |policy: &Policy| note.check_served(policy).is_ok();
@@ -167,12 +162,11 @@ impl Peers {
 
     /// What the platform says to a pair of sizes.
     async fn proof(&self, old: u64, new: u64) -> Result<Proof, String> {
-        let url = format!("{}/v1/consistency/{old}/{new}", self.platform);
-        let (status, bytes) = http::send(self.platform_client.get(url)).await?;
-        match status {
-            StatusCode::OK => Ok(judge::read_proof(&bytes)),
-            StatusCode::NOT_FOUND => Ok(Proof::Unknown),
-            other => Err(format!("the platform answers with status {other}")),
+        let path = format!("/v1/consistency/{old}/{new}");
+        let answer = self.platform.get(&path).await?;
+        match answer.status {
+            http::NOT_FOUND => Ok(Proof::Unknown),
+            _ => answer.ok().map(|bytes| judge::read_proof(&bytes)),
         }
     }
 

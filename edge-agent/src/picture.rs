@@ -13,6 +13,8 @@ use crate::status::{Link, Status};
 
 /// How often what nobody tells is looked at: that nothing has come.
 const LOOK: Duration = Duration::from_secs(1);
+/// A change of the key that takes longer than this waits for somebody.
+const ROTATION_MAX: Duration = Duration::from_secs(60);
 
 /// What the parts of the agent say.
 #[derive(Clone)]
@@ -42,13 +44,14 @@ impl Parts {
             faulty_sources: self.sources.iter().filter(is_faulty).count() as u64,
             stopping: self.shutdown.is_cancelled(),
             platform_silent: before.platform_silent,
+            rotation_waits: before.rotation_waits,
             ..counts
         }
     }
 
     /// Keeps `status` true until the outbox has ended.
     pub async fn report(mut self, status: watch::Sender<Status>) {
-        let mut silence = Silence::default();
+        let (mut silence, mut rotation) = (Silence::default(), Rotation::default());
         let mut log = StateLog::default();
         let mut tick = tokio::time::interval(LOOK.min(self.silent_after));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -58,6 +61,7 @@ impl Parts {
         while !ended {
             let mut picture = self.join(&status.borrow());
             picture.platform_silent = silence.lasts(&picture, self.silent_after, Instant::now());
+            picture.rotation_waits = rotation.lasts(&picture, Instant::now());
             log.note(&states(&picture));
             status.send_if_modified(|known| {
                 let changed = *known != picture;
@@ -98,6 +102,21 @@ impl Silence {
     }
 }
 
+/// Since when nothing is signed because the key is being changed: seconds, if all goes well.
+#[derive(Debug, Default)]
+struct Rotation(Option<Instant>);
+
+impl Rotation {
+    fn lasts(&mut self, status: &Status, now: Instant) -> bool {
+        if status.held != "rotation" {
+            self.0 = None;
+            return false;
+        }
+        let since = *self.0.get_or_insert(now);
+        now.duration_since(since) >= ROTATION_MAX
+    }
+}
+
 /// Each state is logged when it begins and when it is over, once.
 #[derive(Debug, Default)]
 struct StateLog(Vec<State>);
@@ -135,6 +154,22 @@ impl StateLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_of_the_key_that_nobody_ends_is_seen_after_a_minute() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let held = |why: &str| Status {
+            held: why.to_owned(),
+            ..Status::default()
+        };
+        let mut rotation = Rotation::default();
+        assert!(!rotation.lasts(&held("rotation"), at(0)));
+        assert!(!rotation.lasts(&held("rotation"), at(59)));
+        assert!(rotation.lasts(&held("rotation"), at(60)));
+        assert!(!rotation.lasts(&held("backlog"), at(61)));
+        assert!(!rotation.lasts(&held("rotation"), at(62)), "another one");
+    }
 
     #[test]
     fn silence_is_only_what_follows_a_connection_and_ends_with_any_receipt() {

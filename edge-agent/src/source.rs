@@ -35,8 +35,10 @@ use schemas::time::{Clock, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::compose::desk::KeptCodes;
+use crate::compose::line::Composed;
 use crate::config::{Config, SourceConfig};
-use crate::outbox::{Fault, Outbox, OutboxError};
+use crate::outbox::{Fault, Outbox, OutboxError, ScanBatch, ScanPosition};
 
 pub use probe::{Probed, probe};
 pub use state::{Board, Counts, Last, Quality, Standing, State};
@@ -154,6 +156,67 @@ impl Faults {
             range,
         };
         until_stored(&context.shutdown, || context.outbox.fault(fault.clone())).await;
+    }
+}
+
+/// Rounds of a source that looks at somebody else's files.
+#[derive(Default)]
+struct Rounds {
+    /// Who asked for the round that goes on.
+    asked: Option<CatchUp>,
+}
+
+impl Rounds {
+    /// Tells whoever asked for a round that it is over, and waits for the next one: for `wait`, or
+    /// until somebody asks. False where the agent stops.
+    async fn next(&mut self, context: &mut SourceContext, wait: Duration) -> bool {
+        if let Some(done) = self.asked.take() {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
+        tokio::select! {
+            () = context.shutdown.cancelled() => return false,
+            Some(request) = context.catch_up.recv() => self.asked = Some(request),
+            () = tokio::time::sleep(wait) => {}
+        }
+        true
+    }
+}
+
+/// What came of lines or codes between two positions.
+struct Batch<'b> {
+    /// The source, as the outbox names its position.
+    name: &'b str,
+    from: &'b ScanPosition,
+    to: &'b ScanPosition,
+    /// What the events are worth.
+    worth: schemas::event::Source,
+    events: &'b [Composed],
+    bad_lines: u64,
+    kept: Option<KeptCodes>,
+    /// What was read last, where that became an event.
+    newest: Option<&'b str>,
+}
+
+impl Batch<'_> {
+    /// Into the outbox, then onto the board; false if the agent stops before.
+    async fn hand_over(&self, context: &SourceContext) -> bool {
+        let make = || ScanBatch {
+            path: self.name.to_owned(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            source: self.worth,
+            events: self.events.to_vec(),
+            bad_lines: self.bad_lines,
+            kept: self.kept.clone(),
+        };
+        let stored = until_stored(&context.shutdown, || context.outbox.scan(make())).await;
+        if stored {
+            let (now, good) = (context.clock.now(), self.events.len() as u64);
+            let newest = self.newest.filter(|_| good > 0);
+            context.board.scanned(now, good, self.bad_lines, newest);
+        }
+        stored
     }
 }
 

@@ -48,6 +48,8 @@ pub enum State {
     OutboxFilling,
     /// Connected, and no receipt comes.
     PlatformSilent,
+    /// The next key has been asked for, and nobody says yes or no: nothing is signed meanwhile.
+    KeyChangeWaits,
     /// The device does not know the time.
     ClockUnknown,
     /// The broker asks to come later.
@@ -108,7 +110,7 @@ impl Text {
 
 impl State {
     /// Every state, the most urgent first.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::CopiedKey,
         Self::OtherLog,
         Self::OutboxFull,
@@ -123,6 +125,7 @@ impl State {
         Self::SensorFault,
         Self::OutboxFilling,
         Self::PlatformSilent,
+        Self::KeyChangeWaits,
         Self::ClockUnknown,
         Self::BrokerBusy,
         Self::WaitingForNetwork,
@@ -151,6 +154,7 @@ impl State {
             Self::SensorFault
             | Self::OutboxFilling
             | Self::PlatformSilent
+            | Self::KeyChangeWaits
             | Self::ClockUnknown
             | Self::BrokerBusy
             | Self::WaitingForNetwork
@@ -177,6 +181,7 @@ impl State {
             Self::SensorFault => "sensor-fault",
             Self::OutboxFilling => "outbox-filling",
             Self::PlatformSilent => "platform-silent",
+            Self::KeyChangeWaits => "key-change-waits",
             Self::ClockUnknown => "clock-unknown",
             Self::BrokerBusy => "broker-busy",
             Self::WaitingForNetwork => "waiting-for-network",
@@ -247,13 +252,11 @@ pub fn states(status: &Status) -> Vec<State> {
         (!is_full && !status.trouble.is_empty(), State::OutboxFails),
         (status.damages > 0, State::OutboxDamaged),
         (status.late > 0, State::AnchorLate),
-        (
-            status.alarms > status.late + status.strangers + status.damages,
-            State::Unverified,
-        ),
+        (status.unverified > 0, State::Unverified),
         (status.faulty_sources > 0, State::SensorFault),
         (status.fills(), State::OutboxFilling),
         (status.platform_silent, State::PlatformSilent),
+        (status.rotation_waits, State::KeyChangeWaits),
         (status.clock == ClockState::Unknown, State::ClockUnknown),
         (status.link.is_second, State::OtherAddress),
         (
@@ -312,6 +315,7 @@ mod tests {
             trouble: "the outbox cannot write: database or disk is full".to_owned(),
             late: 2,
             alarms: 3,
+            unverified: 1,
             clock: ClockState::Unknown,
             link: Link {
                 trouble: Some(Trouble::LogIn),
@@ -329,6 +333,22 @@ mod tests {
                 State::ClockUnknown,
             ]
         );
+    }
+
+    #[test]
+    fn an_alarm_about_something_else_is_no_false_word_of_the_platform() {
+        // Readings that make no valid event are an alarm too.
+        let alarmed = Status {
+            connected: true,
+            alarms: 1,
+            ..Status::default()
+        };
+        assert_eq!(states(&alarmed), [State::Running]);
+        let lied_to = Status {
+            unverified: 1,
+            ..alarmed
+        };
+        assert_eq!(states(&lied_to), [State::Unverified]);
     }
 
     #[test]

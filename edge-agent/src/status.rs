@@ -42,6 +42,8 @@ pub struct Status {
     /// What needs a person: statements past their anchor deadline, receipts and checkpoints that
     /// do not verify.
     pub alarms: u64,
+    /// Of the alarms: what came as the platform's word and does not verify.
+    pub unverified: u64,
     /// Signs that somebody else speaks with this device's key, or that this state directory is a
     /// copy: statements at the platform that were not made here, a session that was taken over.
     pub strangers: u64,
@@ -79,6 +81,8 @@ pub struct Status {
     pub outbox_quota: Option<u64>,
     /// Connected, statements wait, and no receipt has come for long.
     pub platform_silent: bool,
+    /// Nothing has been signed for long, since the change of the key has not come to an end.
+    pub rotation_waits: bool,
     /// The agent is ending.
     pub stopping: bool,
 }
@@ -101,6 +105,7 @@ impl Default for Status {
             bad_lines: 0,
             events_refused: 0,
             alarms: 0,
+            unverified: 0,
             strangers: 0,
             last_receipt: None,
             last_said: None,
@@ -118,6 +123,7 @@ impl Default for Status {
             outbox_bytes: 0,
             outbox_quota: None,
             platform_silent: false,
+            rotation_waits: false,
             stopping: false,
         }
     }

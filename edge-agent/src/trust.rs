@@ -10,6 +10,7 @@ use schemas::ids::{DeviceAddress, Origin, Slug};
 use schemas::key::PublicKey;
 use schemas::log::{Entry, Policy, PolicyChain};
 use schemas::registry::{Record, Role, SignedRecord, State};
+use schemas::statement::Statement;
 use serde::{Deserialize, Serialize};
 
 use crate::config::BrokerAddress;
@@ -110,6 +111,16 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// True of a statement of this device's chain that a key signed which is or was its own.
+    #[must_use]
+    pub fn has_signed(&self, statement: &Statement) -> bool {
+        let payload = &statement.payload;
+        let key = self.own_key(&statement.kid);
+        payload.log == self.log
+            && payload.device == self.device
+            && key.is_some_and(|key| statement.verify(key).is_ok())
+    }
+
     /// The key of this kid, if it is or was this device's.
     #[must_use]
     pub fn own_key(&self, kid: &Hash) -> Option<&PublicKey> {

@@ -87,15 +87,17 @@ pub(super) async fn start(
         policies: trust.policies.clone(),
         state: config.state.clone(),
         enrolment: enrolment.clone(),
+        floor: time.floor.clone(),
     };
     let platforms = std::iter::once(&enrolment.platform).chain(&config.uplink.platforms);
     let inquiry = Inquiry::new(platforms, &enrolment.ca, &time.floor, outbox.clone())
         .map_err(RunError::Platform)?;
     let (found, other_logs) = watch::channel(0);
-    let peers = start_peers(&config, &enrolment, &trust, &outbox, found, &shutdown).await?;
+    let whose = (&enrolment, &trust, &time.floor);
+    let peers = start_peers(&config, whose, &outbox, found, &shutdown).await?;
     let started = start_sources(&config, &outbox, &clock, &shutdown);
     let heartbeat = heartbeat_interval(&config, &trust)
-        .map(|interval| Heartbeat::new(outbox.clone(), clock, interval))
+        .map(|interval| Heartbeat::new(outbox.clone(), clock.clone(), interval))
         .map(|heartbeat| tokio::spawn(heartbeat.run(shutdown.clone())));
     let keeper = time.device.map(|clock| Keeper::new(clock, outbox.clone()));
     let keeper = keeper.map(|keeper| tokio::spawn(keeper.run(shutdown.clone())));
@@ -106,6 +108,7 @@ pub(super) async fn start(
         outbox: outbox.clone(),
         credentials,
         trust: trusts,
+        floor: time.floor,
     };
     let rotator = tokio::spawn(rotator.run(shutdown.clone()));
     let parts = Parts {
@@ -135,6 +138,7 @@ pub(super) async fn start(
     };
     Ok(Handle {
         device: trust.device,
+        clock,
         outbox,
         parts,
         status: seen,
@@ -160,8 +164,7 @@ async fn open(opening: Opening, platform: Platform) -> Result<(Outbox, JoinHandl
 /// Shows other gateways what this one has seen, where the configuration names them.
 async fn start_peers(
     config: &Config,
-    enrolment: &Enrolment,
-    trust: &Trust,
+    (enrolment, trust, floor): (&Enrolment, &Trust, &Floor),
     outbox: &Outbox,
     found: watch::Sender<u64>,
     shutdown: &CancellationToken,
@@ -170,7 +173,7 @@ async fn start_peers(
         return Ok(None);
     };
     let own = Arc::new(outbox.clone());
-    let platform = (enrolment.platform.as_str(), enrolment.ca.as_str());
+    let platform = (&*enrolment.platform, &*enrolment.ca, floor);
     let policies = trust.policies.clone();
     let peers = Peers::new(section, own, policies, platform, &config.state, found);
     let peers = peers.map_err(RunError::Platform)?;

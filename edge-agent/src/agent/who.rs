@@ -40,9 +40,7 @@ impl Identity {
 
     /// What has passed for certain: the policies that this device was led to.
     pub fn floor(&self) -> Floor {
-        let policies = self.trust.policies.all();
-        let newest = policies.iter().map(|policy| policy.time).max();
-        Floor::at(newest.unwrap_or_default())
+        Floor::of(&self.trust.policies)
     }
 }
 

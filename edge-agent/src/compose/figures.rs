@@ -5,7 +5,7 @@
 use schemas::time::Instant;
 use serde_json::{Map, Value, json};
 
-use super::sensor::Reading;
+use super::sensor::{Reading, put_axis};
 use super::time_text;
 use crate::config::{Figure, SensorRule};
 
@@ -55,6 +55,7 @@ impl Stretch<'_> {
     fn report(&self, rule: &SensorRule) -> Map<String, Value> {
         let mut report = Map::new();
         report.insert("type".to_owned(), rule.measurement.as_str().into());
+        put_axis(&mut report, rule);
         report.insert("uom".to_owned(), rule.uom.as_str().into());
         report
     }
@@ -163,8 +164,8 @@ fn sum(values: impl Iterator<Item = f64>) -> f64 {
     sum + lost
 }
 
-/// To six decimals, as drivers scale.
-fn rounded(value: f64) -> f64 {
+/// To six decimals, so that 42 tenths are 4.2 and not 4.2000000000000002.
+pub(crate) fn rounded(value: f64) -> f64 {
     const MILLIONTHS: f64 = 1e6;
     if value.abs() < 1e9 {
         (value * MILLIONTHS).round() / MILLIONTHS + 0.0
@@ -191,6 +192,37 @@ mod tests {
         assert_eq!(percentile(&[], 50), None);
         assert_eq!(mean(&[], &[]), None);
         assert_eq!(deviation(&[]), None);
+    }
+
+    #[test]
+    fn figures_of_a_position_say_which_axis_they_are_of() {
+        let rule = SensorRule {
+            component: Some("latitude".to_owned()),
+            reference_system: Some("https://www.opengis.net/def/crs/EPSG/0/4326".to_owned()),
+            ..crate::compose::tests::rule()
+        };
+        let time = Instant::from_seconds(1_795_000_000);
+        let readings = [31.0, 32.0].map(|value| Reading {
+            time,
+            value: Some(value),
+            suspect: false,
+        });
+        let stretch = Stretch {
+            from: time,
+            until: time,
+            readings: &readings,
+            expected: None,
+        };
+        let element = stretch.element(
+            &rule,
+            &[Figure::Mean, Figure::Percentile(5), Figure::Percentile(95)],
+        );
+        let reports = element["sensorReport"].as_array().expect("reports");
+        assert_eq!(reports.len(), 2);
+        for report in reports {
+            assert_eq!(report["component"], "latitude");
+            assert!(report["coordinateReferenceSystem"].is_string());
+        }
     }
 
     #[test]

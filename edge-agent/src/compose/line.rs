@@ -5,10 +5,12 @@ use schemas::epcis::rule;
 use schemas::ijson;
 use schemas::time::Instant;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::presence::{Amount, Change, Direction, Item};
-use super::{ComposeError, Made, Weight, finish, head, offset_text, put_places, time_text};
+use super::{
+    ComposeError, Made, Weight, finish, head, offset_text, put_items, put_places, time_text,
+};
 use crate::names;
 
 /// Longest line in bytes, its line feed not counted.
@@ -329,21 +331,6 @@ fn decimal(number: &serde_json::Number) -> Result<Decimal, ComposeError> {
         .ok()
         .filter(|quantity| *quantity > Decimal::ZERO)
         .ok_or_else(|| ComposeError::Line(format!("quantity {text} is not a positive number")))
-}
-
-fn put_items(event: &mut Map<String, Value>, things: &str, classes: &str, items: &[Item]) {
-    let one: Vec<&str> = items
-        .iter()
-        .filter(|item| item.amount.is_none())
-        .map(|item| item.uri.as_str())
-        .collect();
-    let many: Vec<Value> = items.iter().filter_map(Item::quantity_element).collect();
-    if !one.is_empty() {
-        event.insert(things.to_owned(), json!(one));
-    }
-    if !many.is_empty() {
-        event.insert(classes.to_owned(), json!(many));
-    }
 }
 
 /// Further members; they may add to what the line says, never replace it.

@@ -4,7 +4,9 @@ use schemas::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::presence::{Item, Presence};
-use super::{ComposeError, Made, Weight, finish, head, offset_text, put_places, time_text};
+use super::{
+    ComposeError, Made, Weight, finish, head, offset_text, put_items, put_places, time_text,
+};
 use crate::config::SensorRule;
 
 /// Goods named in one event; more are named in further events with the same readings, so that no
@@ -100,7 +102,7 @@ pub(super) fn tell(
         event.insert("action".to_owned(), "OBSERVE".into());
         event.insert("bizStep".to_owned(), rule.step.as_str().into());
         put_places(&mut event, &rule.place, rule.biz_location.as_deref());
-        put_goods(&mut event, goods);
+        put_items(&mut event, "epcList", "quantityList", goods);
         event.insert("sensorElementList".to_owned(), json!(said.elements));
         if let Some(assumption) = &rule.assumption {
             event.insert("tb:assumption".to_owned(), assumption.as_str().into());
@@ -112,21 +114,6 @@ pub(super) fn tell(
         return Ok(vec![build(&[])?]);
     }
     goods.chunks(GOODS_PER_EVENT_MAX).map(build).collect()
-}
-
-fn put_goods(event: &mut Map<String, Value>, goods: &[Item]) {
-    let things: Vec<&str> = goods
-        .iter()
-        .filter(|item| item.amount.is_none())
-        .map(|item| item.uri.as_str())
-        .collect();
-    let classes: Vec<Value> = goods.iter().filter_map(Item::quantity_element).collect();
-    if !things.is_empty() {
-        event.insert("epcList".to_owned(), json!(things));
-    }
-    if !classes.is_empty() {
-        event.insert("quantityList".to_owned(), json!(classes));
-    }
 }
 
 /// What holds for all readings is said once, in the metadata; when each was taken, by itself: EPCIS
@@ -142,9 +129,8 @@ fn element(rule: &SensorRule, readings: &[Reading]) -> Value {
     })
 }
 
-fn report(rule: &SensorRule, reading: &Reading) -> Value {
-    let mut report = Map::new();
-    report.insert("type".to_owned(), rule.measurement.as_str().into());
+/// Which part of a position a number is, and by which system of coordinates.
+pub(super) fn put_axis(report: &mut Map<String, Value>, rule: &SensorRule) {
     let parts = [
         ("component", &rule.component),
         ("coordinateReferenceSystem", &rule.reference_system),
@@ -154,6 +140,12 @@ fn report(rule: &SensorRule, reading: &Reading) -> Value {
             report.insert(name.to_owned(), part.as_str().into());
         }
     }
+}
+
+fn report(rule: &SensorRule, reading: &Reading) -> Value {
+    let mut report = Map::new();
+    report.insert("type".to_owned(), rule.measurement.as_str().into());
+    put_axis(&mut report, rule);
     // A number that is not finite is no number: it is left out, and the reading is suspect.
     let value = reading.value.and_then(serde_json::Number::from_f64);
     let is_missing = value.is_none();

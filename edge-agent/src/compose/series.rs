@@ -15,20 +15,18 @@
 //! that sums up readings told elsewhere, marked `tb:excursion`.
 
 mod excursion;
+mod outcome;
 
 use std::time::Duration;
 
 use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
-use super::figures::Stretch;
 use super::presence::Presence;
-use super::sensor::{self, Reading, Said};
-use super::{ComposeError, Made, Weight};
-use crate::config::{
-    DeadBandRule, Figure, READINGS_WAITING_MAX, SensorRule, Telemetry, WindowRule,
-};
+use super::sensor::{self, Reading};
+use crate::config::{DeadBandRule, READINGS_WAITING_MAX, SensorRule, Telemetry, WindowRule};
 pub use excursion::Excursion;
+pub use outcome::Outcome;
 
 /// A window whose end has passed waits so long for readings that are on their way.
 pub const LATE: Duration = Duration::from_secs(30);
@@ -114,39 +112,6 @@ pub enum Cut {
     Clock,
     /// The agent stops, or a run is over. Windows go on when it starts again.
     Stop,
-}
-
-/// What came of it.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// To be signed, in this order.
-    pub made: Vec<Made>,
-    /// Readings of which no valid event could be made; they are left out.
-    pub failed: Option<ComposeError>,
-}
-
-impl Outcome {
-    fn tell(&mut self, telling: Telling<'_>, said: &Said) {
-        let Telling {
-            rule,
-            time_zone_minutes,
-            presence,
-        } = telling;
-        match sensor::tell(rule, time_zone_minutes, said, presence) {
-            Ok(made) => self.made.extend(made),
-            Err(error) => self.failed = Some(error),
-        }
-    }
-
-    /// Readings one by one, as many an event as the rule says.
-    fn tell_each(&mut self, telling: Telling<'_>, waiting: &[Waiting]) {
-        let readings: Vec<Reading> = waiting.iter().map(|one| one.reading.clone()).collect();
-        for readings in readings.chunks(telling.rule.readings_per_event) {
-            if let Some(said) = sensor::said(telling.rule, readings) {
-                self.tell(telling, &said);
-            }
-        }
-    }
 }
 
 impl Series {
@@ -406,58 +371,6 @@ impl Series {
         let held = std::mem::take(&mut self.waiting);
         let itself = sensor::said(telling.rule, std::slice::from_ref(&waiting.reading));
         outcome.tell_all(telling, itself.into_iter().collect(), &held);
-    }
-}
-
-impl Outcome {
-    /// What was said, and what the readings held back come to, in one event.
-    fn tell_all(&mut self, telling: Telling<'_>, said: Vec<Said>, held: &[Waiting]) {
-        let times = || held.iter().map(|one| one.reading.time);
-        let Some(bounds) = times().min().zip(times().max()) else {
-            for said in said {
-                self.tell(telling, &said);
-            }
-            return;
-        };
-        self.tell_stretch(telling, said, bounds, held, |stretch| {
-            stretch.element(telling.rule, &[Figure::Min, Figure::Max])
-        });
-    }
-
-    fn tell_stretch(
-        &mut self,
-        telling: Telling<'_>,
-        before: Vec<Said>,
-        (from, until): (Instant, Instant),
-        of_it: &[Waiting],
-        element: impl FnOnce(&mut Stretch<'_>) -> serde_json::Value,
-    ) {
-        let readings: Vec<Reading> = of_it.iter().map(|one| one.reading.clone()).collect();
-        let mut stretch = Stretch {
-            from,
-            until,
-            readings: &readings,
-            expected: None,
-        };
-        let element = element(&mut stretch);
-        let is_alarm = element["sensorReport"][0].get("exception").is_some();
-        let mut said = Said {
-            time: until,
-            elements: vec![element],
-            weight: if is_alarm {
-                Weight::LifeCycle
-            } else {
-                Weight::Telemetry
-            },
-        };
-        for one in before {
-            said.time = said.time.max(one.time);
-            said.elements.extend(one.elements);
-            if one.weight == Weight::LifeCycle {
-                said.weight = one.weight;
-            }
-        }
-        self.tell(telling, &said);
     }
 }
 

@@ -21,7 +21,7 @@ fn context() -> LineContext<'static> {
     }
 }
 
-fn rule() -> SensorRule {
+pub(super) fn rule() -> SensorRule {
     SensorRule {
         sensor: "https://id.gs1.org/8004/9521001PROBE1".to_owned(),
         measurement: "Temperature".to_owned(),

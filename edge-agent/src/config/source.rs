@@ -22,6 +22,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::place::Place;
 use super::{ConfigError, SOURCES_MAX, ScanRule};
+use crate::names;
 
 pub use folder::{Columns, FileFormat, FolderConfig};
 pub use gpsd::GpsdConfig;
@@ -48,8 +49,8 @@ const TYPES: [&str; 9] = [
 
 /// What rules can be put to.
 pub(crate) enum RuleTarget<'a> {
-    /// The rule of a series of readings.
-    Readings(&'a mut SensorRule),
+    /// The rules of its series of readings: of a position, of latitude and longitude alike.
+    Readings(&'a mut [SensorRule]),
     /// What scans of bare codes mean.
     Scans(DeskTarget<'a>),
     /// The source says itself what its facts mean.
@@ -98,14 +99,15 @@ impl SourceConfig {
     /// What a `[[rule]]` of this source is put to.
     pub(crate) fn target(&mut self) -> RuleTarget<'_> {
         match self {
-            Self::Modbus(modbus) => RuleTarget::Readings(&mut modbus.rule),
-            Self::Sysfs(sysfs) => RuleTarget::Readings(&mut sysfs.rule),
+            Self::Modbus(modbus) => RuleTarget::Readings(std::slice::from_mut(&mut modbus.rule)),
+            Self::Sysfs(sysfs) => RuleTarget::Readings(std::slice::from_mut(&mut sysfs.rule)),
             Self::Lines(lines) => RuleTarget::Scans(DeskTarget {
                 place: &lines.place,
                 biz_location: lines.biz_location.as_deref(),
                 rules: &mut lines.rules,
             }),
-            Self::Gpsd(_) | Self::Scanner(_) | Self::Folder(_) => RuleTarget::Neither,
+            Self::Gpsd(gpsd) => RuleTarget::Readings(&mut gpsd.rules[..]),
+            Self::Scanner(_) | Self::Folder(_) => RuleTarget::Neither,
         }
     }
 
@@ -396,6 +398,20 @@ fn name(at: &Place<'_>, table: &mut DeTable<'_>) -> Result<(), ConfigError> {
         }
         _ => Err(at.error(span, "source.name", "is no text")),
     }
+}
+
+/// Where events of a source take place: read point and business location.
+fn places(
+    at: &Place<'_>,
+    table: &Range<usize>,
+    place: &Option<Spanned<String>>,
+    biz_location: Option<&Spanned<String>>,
+) -> Result<(String, Option<String>), ConfigError> {
+    let place = at.required(table, "source.place", place)?;
+    Ok((
+        at.key("source.place", place, names::place)?,
+        at.optional_key("source.biz_location", biz_location, names::place)?,
+    ))
 }
 
 /// `host:port`.

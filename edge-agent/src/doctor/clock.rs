@@ -4,6 +4,7 @@ use schemas::statement::ClockState;
 
 use super::{Check, Patient, machine};
 use crate::clock::DeviceClock;
+use crate::compose::offset_text;
 use crate::config::ClockSetting;
 use crate::state::State;
 
@@ -40,9 +41,7 @@ pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
 
 async fn zone(minutes: i32) -> Check {
     let name = "time zone";
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
-    let ours = format!("{sign}{hours:02}:{rest:02}");
+    let ours = offset_text(minutes);
     match machine::output("date", &["+%:z"]).await {
         Ok(system) if system.trim() == ours => Check::good(name, ours),
         Ok(system) => {

@@ -9,6 +9,7 @@ use super::{Check, Device, Patient, machine, secrets_of};
 use crate::enrol::PENDING_FILE;
 use crate::enrol::rotate::ROTATION_FILE;
 use crate::identity::{self, KEY_FILE, NEXT_KEY_FILE};
+use crate::outbox::LOCK_FILE;
 use crate::trust::{ENROLMENT_FILE, Enrolment};
 
 /// Less room than this is doubtful, in bytes: a day of telemetry of one sensor.
@@ -80,7 +81,7 @@ fn secret_files(state: &Path) -> Vec<String> {
 
 /// True while an agent runs there. Only looks: the lock is given back at once.
 pub(super) fn is_locked(state: &Path) -> bool {
-    let file = std::fs::File::open(state.join("lock"));
+    let file = std::fs::File::open(state.join(LOCK_FILE));
     file.is_ok_and(|file| {
         matches!(
             file.try_lock_shared(),

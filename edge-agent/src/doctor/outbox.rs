@@ -29,11 +29,14 @@ pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
         checks.extend(names[..2].iter().map(|name| Check::skipped(*name, why)));
     } else {
         match audit(&patient.config.state, &device.trust).await {
-            Err(error) => checks.push(Check::bad(
-                names[0],
-                error.to_string(),
-                "start the agent: what is whole is saved and a new epoch begins",
-            )),
+            Err(error) => {
+                let remedy = "start the agent: what is whole is saved and a new epoch begins";
+                checks.push(Check::bad(names[0], error.to_string(), remedy));
+                checks.push(Check::skipped(
+                    names[1],
+                    "without an outbox to compare it with",
+                ));
+            }
             Ok(audit) => checks.extend(judged(names, &audit)),
         }
     }
@@ -44,11 +47,12 @@ pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
             checks.push(receipts(glance.receipts_waiting, glance.last_receipt, now));
             checks.push(anchors(glance.late));
         }
-        Err(error) => checks.push(Check::bad(
-            names[3],
-            error.to_string(),
-            State::OutboxFails.remedy().en,
-        )),
+        Err(error) => {
+            let remedy = State::OutboxFails.remedy().en;
+            checks.push(Check::bad(names[2], error.to_string(), remedy));
+            let skipped = |name| Check::skipped(name, "without an outbox that can be read");
+            checks.extend([names[3], names[4]].map(skipped));
+        }
     }
 }
 

@@ -1,11 +1,8 @@
 //! The platform over HTTPS: there, under the CA of the claim, with a policy that is known here and a
 //! checkpoint that witnesses have signed.
 
-use reqwest::StatusCode;
-use schemas::causes::causes;
-
 use super::{Check, Device, Patient, clock};
-use crate::http;
+use crate::http::{self, Client};
 use crate::state::State;
 use crate::tls;
 
@@ -23,67 +20,58 @@ pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
         return;
     };
     let base = device.enrolment.platform.trim_end_matches('/');
-    let client = match http::client_since(base, &device.enrolment.ca, patient.floor.clone()) {
+    let client = match Client::new(base, &device.enrolment.ca, patient.floor.clone()) {
         Ok(client) => client,
         Err(problem) => {
             let remedy = State::CertificateRefused.remedy().en;
             checks.push(Check::bad(NAMES[0], problem, remedy));
+            checks.extend(without_platform());
             return;
         }
     };
-    let health = client.get(format!("{base}/health/live")).send().await;
-    let health = match health {
+    let health = match client.get("/health/live").await {
         Ok(answer) => answer,
         Err(error) => {
-            let found = format!("{base}: {}", causes(&error));
             let remedy = "check the address, this device's clock and the firewall (HTTPS); \
                           statements travel without it, late anchors are not asked for";
-            checks.push(Check::bad(NAMES[0], found, remedy));
-            checks.extend(
-                NAMES[1..]
-                    .iter()
-                    .map(|name| Check::skipped(*name, "without the platform")),
-            );
+            checks.push(Check::bad(NAMES[0], error, remedy));
+            checks.extend(without_platform());
             return;
         }
     };
-    let date = health.headers().get("date").cloned();
-    checks.push(match health.status() {
-        StatusCode::OK => Check::good(NAMES[0], format!("{base} answers")),
+    checks.push(match health.status {
+        http::OK => Check::good(NAMES[0], format!("{base} answers")),
         status => Check::doubtful(
             NAMES[0],
             format!("{base} answers with status {status}"),
             "ask the operator to look at it",
         ),
     });
-    let asked = Asked {
-        client,
-        base,
-        device,
-    };
+    let asked = Asked { client, device };
     checks.push(asked.authority().await);
     checks.push(asked.policy().await);
     checks.push(asked.checkpoint().await);
-    let date = date.as_ref().and_then(|date| date.to_str().ok());
-    checks.push(match date.and_then(http_date) {
+    checks.push(match health.date.as_deref().and_then(http_date) {
         Some(theirs) => clock::compare(patient.machine.wall().as_seconds(), theirs),
         None => Check::skipped(NAMES[4], "the platform does not say the time"),
     });
 }
 
+/// Every check is shown, whether it could be made or not.
+fn without_platform() -> impl Iterator<Item = Check> {
+    let rest = NAMES[1..].iter();
+    rest.map(|name| Check::skipped(*name, "without the platform"))
+}
+
 struct Asked<'a> {
-    client: reqwest::Client,
-    base: &'a str,
+    client: Client,
     device: &'a Device,
 }
 
 impl Asked<'_> {
     async fn get(&self, path: &str) -> Result<Vec<u8>, String> {
-        let (status, bytes) = http::send(self.client.get(format!("{}{path}", self.base))).await?;
-        match status {
-            StatusCode::OK => Ok(bytes),
-            other => Err(format!("{path} answers with status {other}")),
-        }
+        let answer = self.client.get(path).await?.ok();
+        answer.map_err(|status| format!("{path} answers with {status}"))
     }
 
     async fn authority(&self) -> Check {

@@ -1,14 +1,12 @@
 //! Each source, tried once.
 
-use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
 
 use super::{Check, Patient};
 use crate::clock::SystemClock;
 use crate::config::{LinesConfig, SourceConfig};
 use crate::source::Quality;
-use crate::source::probe::{Probed, probe};
+use crate::source::probe::{LinesFound, Probed, lines, probe};
 use crate::state::State;
 
 /// How long a device may take to answer.
@@ -79,42 +77,16 @@ fn judged(name: String, probed: &Probed) -> Check {
     }
 }
 
-fn lines_of(name: String, lines: &LinesConfig) -> Check {
-    let path = lines.path.display();
-    let rejects = lines.rejects.parent().unwrap_or(Path::new("."));
-    if let Err(error) = std::fs::metadata(rejects) {
-        let found = format!("rejects: {}: {error}", rejects.display());
-        return Check::bad(
-            name,
-            found,
-            "make the folder, writable for the agent's user",
-        );
-    }
-    match std::fs::metadata(&lines.path) {
-        Ok(file) if file.is_dir() => Check::bad(
-            name,
-            format!("{path} is a folder"),
-            "name a file or a named pipe",
-        ),
-        // Opening a pipe would wait for its writer, or take what is for the agent.
-        Ok(file) if !file.is_file() => Check::good(name, format!("{path} is a pipe")),
-        Ok(_) => match std::fs::File::open(&lines.path) {
-            Ok(_) => Check::good(name, format!("{path} can be read")),
-            Err(error) => Check::bad(
-                name,
-                format!("{path}: {error}"),
-                "let the agent's user read it",
-            ),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Check::doubtful(
+fn lines_of(name: String, config: &LinesConfig) -> Check {
+    let path = config.path.display();
+    match lines(config) {
+        Ok(LinesFound::File) => Check::good(name, format!("{path} can be read")),
+        Ok(LinesFound::Pipe) => Check::good(name, format!("{path} is a pipe")),
+        Ok(LinesFound::NotYet) => Check::doubtful(
             name,
             format!("{path} is not there yet"),
             "nothing, if the scanner makes it with its first line",
         ),
-        Err(error) => Check::bad(
-            name,
-            format!("{path}: {error}"),
-            "let the agent's user read it",
-        ),
+        Err(trouble) => Check::bad(name, trouble.cause, trouble.remedy),
     }
 }

@@ -5,12 +5,16 @@ use schemas::hash::Hash;
 use serde::Deserialize;
 
 use super::EnrolError;
-use crate::{http, tls};
+use crate::clock::Floor;
+use crate::http::{Answer as HttpAnswer, Client, Question};
+use crate::tls;
+
+/// What was asked for is there already, or in another form.
+const CONFLICT: u16 = 409;
 
 /// The platform, reached under the claim's CA.
 pub(super) struct Platform {
-    client: reqwest::Client,
-    base: String,
+    client: Client,
     claim: String,
 }
 
@@ -67,67 +71,66 @@ pub(super) struct Answer {
 
 impl Platform {
     /// The platform of a claim, and its CA in PEM (empty without TLS).
-    pub async fn connect(claim: &Claim) -> Result<(Self, String), EnrolError> {
-        let base = claim.address.trim_end_matches('/').to_owned();
-        let (config, ca) = if base.starts_with("https://") {
-            let ca = fetch_ca(&base, claim).await?;
-            (tls::under_ca(&ca), ca)
-        } else {
-            check_loopback(&base)?;
-            (tls::unverified(), String::new())
+    pub async fn connect(claim: &Claim, floor: &Floor) -> Result<(Self, String), EnrolError> {
+        let untrusted = || {
+            EnrolError::Address(format!(
+                "{:.200} is neither https:// nor http:// on loopback, so it cannot be trusted",
+                claim.address
+            ))
         };
-        let config = config.map_err(|error| EnrolError::Address(error.to_string()))?;
-        Ok((
-            Self {
-                client: client(config)?,
-                base,
-                claim: claim.claim.clone(),
-            },
-            ca,
-        ))
+        let first = Client::unverified(&claim.address).map_err(|_| untrusted())?;
+        // Plain HTTP never leaves the machine.
+        let (client, ca) = match first.is_tls() {
+            true => {
+                let ca = fetch_ca(&first, claim).await?;
+                let client = Client::new(&claim.address, &ca, floor.clone());
+                (client.map_err(EnrolError::Address)?, ca)
+            }
+            false if first.is_loopback() => (first, String::new()),
+            false => return Err(untrusted()),
+        };
+        let claim = claim.claim.clone();
+        Ok((Self { client, claim }, ca))
     }
 
-    pub async fn post_request(&self, request: Vec<u8>) -> Result<(), EnrolError> {
-        let sending = self
-            .client
-            .post(format!("{}/v1/enrol", self.base))
-            .header("content-type", "application/octet-stream")
-            .body(request);
-        match read(sending).await {
-            // Handed in by an earlier run that broke off, or by another key: the progress tells.
-            Err(EnrolError::Http(text)) if text.starts_with("409") => Ok(()),
-            other => other.map(drop),
-        }
+    pub async fn post_request(&self, request: &[u8]) -> Result<(), EnrolError> {
+        let question = Question::post("/v1/enrol", "application/octet-stream", request);
+        // Handed in by an earlier run that broke off, or by another key: the progress tells.
+        self.repeatable(&question).await
     }
 
     pub async fn progress(&self) -> Result<Progress, EnrolError> {
-        let bytes = read(
-            self.client
-                .get(format!("{}/v1/enrol/{}", self.base, self.claim)),
-        )
-        .await?;
+        let path = format!("/v1/enrol/{}", self.claim);
+        let bytes = body(self.ask(&Question::get(&path)).await?)?;
         serde_json::from_slice(&bytes).map_err(|error| EnrolError::Http(error.to_string()))
     }
 
     pub async fn put_consent(&self, consent: &[u8; 64]) -> Result<(), EnrolError> {
-        let url = format!("{}/v1/enrol/{}/consent", self.base, self.claim);
-        let body = serde_json::json!({ "consent": schemas::b64::encode(consent) });
-        match read(self.client.put(url).json(&body)).await {
-            // An earlier run's consent to the same draft, of which the answer did not come back.
-            Err(EnrolError::Http(text)) if text.starts_with("409") => Ok(()),
-            other => other.map(drop),
+        let path = format!("/v1/enrol/{}/consent", self.claim);
+        let consent = serde_json::json!({ "consent": schemas::b64::encode(consent) });
+        let consent = consent.to_string();
+        let question = Question::put(&path, "application/json", consent.as_bytes());
+        // An earlier run's consent to the same draft, of which the answer did not come back.
+        self.repeatable(&question).await
+    }
+
+    /// Hands something in that may be there already.
+    async fn repeatable(&self, question: &Question<'_>) -> Result<(), EnrolError> {
+        let answer = self.ask(question).await?;
+        match answer.status {
+            CONFLICT => Ok(()),
+            _ => body(answer).map(drop),
         }
+    }
+
+    async fn ask(&self, question: &Question<'_>) -> Result<HttpAnswer, EnrolError> {
+        self.client.ask(question).await.map_err(EnrolError::Http)
     }
 }
 
-fn client(config: rustls::ClientConfig) -> Result<reqwest::Client, EnrolError> {
-    http::client(config).map_err(EnrolError::Http)
-}
-
 /// The CA that the platform shows, if it has the claim's fingerprint.
-async fn fetch_ca(base: &str, claim: &Claim) -> Result<String, EnrolError> {
-    let config = tls::unverified().map_err(|error| EnrolError::Address(error.to_string()))?;
-    let bytes = read(client(config)?.get(format!("{base}/v1/ca"))).await?;
+async fn fetch_ca(platform: &Client, claim: &Claim) -> Result<String, EnrolError> {
+    let bytes = body(platform.get("/v1/ca").await.map_err(EnrolError::Http)?)?;
     let pem = String::from_utf8(bytes).map_err(|_| EnrolError::Http("a CA in PEM".to_owned()))?;
     let found = tls::fingerprint(&pem).map_err(|error| EnrolError::Address(error.to_string()))?;
     if claim.ca.parse() == Ok(found) {
@@ -140,56 +143,57 @@ async fn fetch_ca(base: &str, claim: &Claim) -> Result<String, EnrolError> {
     }
 }
 
-/// Plain HTTP never leaves the machine.
-fn check_loopback(base: &str) -> Result<(), EnrolError> {
-    let refuse = || {
-        EnrolError::Address(format!(
-            "{base:.200} is neither https:// nor http:// on loopback, so it cannot be trusted"
-        ))
-    };
-    let rest = base.strip_prefix("http://").ok_or_else(refuse)?;
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    let loops = host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    if loops { Ok(()) } else { Err(refuse()) }
-}
-
 /// The body of a successful answer; anything else is an error with the beginning of what the
 /// platform says.
-async fn read(request: reqwest::RequestBuilder) -> Result<Vec<u8>, EnrolError> {
-    let (status, bytes) = http::send(request).await.map_err(EnrolError::Http)?;
-    if status.is_success() {
-        return Ok(bytes);
+fn body(answer: HttpAnswer) -> Result<Vec<u8>, EnrolError> {
+    if answer.is_success() {
+        return Ok(answer.body);
     }
-    let text: String = String::from_utf8_lossy(&bytes).chars().take(300).collect();
-    Err(EnrolError::Http(format!("{status}: {text}")))
+    let text: String = String::from_utf8_lossy(&answer.body)
+        .chars()
+        .take(300)
+        .collect();
+    Err(EnrolError::Http(format!("{}: {text}", answer.status)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn plain_http_is_for_loopback_only() {
+    #[tokio::test]
+    async fn plain_http_is_for_loopback_only() {
+        let claim = |address: &str| {
+            let origin: schemas::ids::Origin = "log.example/t".parse().expect("origin");
+            Claim {
+                tracebond: "claim/v1".to_owned(),
+                address: address.to_owned(),
+                ca: String::new(),
+                log: origin.log_id(&[7; 32]),
+                log_key: Hash([7; 32]),
+                origin,
+                organisation: "qinghe".parse().expect("organisation"),
+                claim: "0011223344556677".to_owned(),
+                secret: "00112233445566778899aabbccddeeff".to_owned(),
+            }
+        };
+        let floor = Floor::default();
         for good in [
             "http://127.0.0.1:8080",
             "http://[::1]:1",
             "http://localhost:1/x",
         ] {
-            assert!(check_loopback(good).is_ok(), "{good}");
+            assert!(
+                Platform::connect(&claim(good), &floor).await.is_ok(),
+                "{good}"
+            );
         }
         for bad in [
             "http://10.0.0.1:80",
             "http://127.0.0.1.evil.example",
             "ftp://127.0.0.1",
         ] {
-            assert!(check_loopback(bad).is_err(), "{bad}");
+            let refused = Platform::connect(&claim(bad), &floor).await.err();
+            assert!(matches!(refused, Some(EnrolError::Address(_))), "{bad}");
         }
     }
 }

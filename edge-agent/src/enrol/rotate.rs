@@ -13,7 +13,8 @@
 //!    present one, and what has waited is signed with it.
 //!
 //! Between 3 and 6 lie seconds: the organisation's tool waits for the consent. If it says no, the
-//! present key goes on as before.
+//! present key goes on as before. If it says nothing, that shows as a state
+//! ([`crate::state::State::KeyChangeWaits`]), and whoever must go on ends it ([`cancel`]).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::accept;
 use super::http::Platform;
 use super::{Asking, EnrolError, Pending, Progressed};
+use crate::clock::Floor;
 use crate::head::Credentials;
 use crate::identity::{self, Algorithm, IdentityError, NEXT_KEY_FILE, write_private};
 use crate::outbox::{Outbox, OutboxError};
@@ -36,6 +38,8 @@ use crate::trust::{Enrolment, Trust};
 pub const ROTATION_FILE: &str = "rotation.json";
 /// Why the last wish came to nothing.
 pub const REFUSAL_FILE: &str = "rotation.refused";
+/// Whoever wants no next key any more leaves this file.
+const CANCEL_FILE: &str = "rotation.cancel";
 /// A next key that may have consented when the rotation came to nothing, mode 0600.
 const GIVEN_UP_KEY_FILE: &str = "device.given-up.key";
 /// How often the agent looks for a wish, and for what it waits for.
@@ -94,6 +98,7 @@ pub fn ask(state: &Path, claim: &Claim, algorithm: Algorithm) -> Result<Hash, En
     }
     let next = identity::load_or_make_next(state, algorithm)?.kid();
     remove(&state.join(REFUSAL_FILE))?;
+    remove(&state.join(CANCEL_FILE))?;
     let wish = Wish {
         claim: claim.clone(),
         next,
@@ -101,6 +106,21 @@ pub fn ask(state: &Path, claim: &Claim, algorithm: Algorithm) -> Result<Hash, En
     };
     wish.store(state)?;
     Ok(next)
+}
+
+/// Asks the agent to go on with the present key, whatever the organisation says later; false where no
+/// rotation is under way.
+///
+/// # Errors
+/// [`EnrolError::Identity`] where the state directory cannot be written.
+pub fn cancel(state: &Path) -> Result<bool, EnrolError> {
+    if !state.join(ROTATION_FILE).exists() {
+        return Ok(false);
+    }
+    let path = state.join(CANCEL_FILE);
+    let written = write_private(&path, b"");
+    written.map_err(|source| IdentityError::Io { path, source })?;
+    Ok(true)
 }
 
 /// Waits for the end of a rotation that was asked for; the caller sets a deadline if it wants one.
@@ -129,6 +149,8 @@ pub(crate) struct Rotator {
     pub credentials: watch::Sender<Credentials>,
     /// Whose chain the platform is asked for: the keys of the device, the present one first.
     pub trust: watch::Sender<Trust>,
+    /// Certificates are judged by it where the system's clock is behind.
+    pub floor: Floor,
 }
 
 /// A step that was not done.
@@ -145,6 +167,10 @@ impl Rotator {
         loop {
             let wait = tokio::select! {
                 () = shutdown.cancelled() => return,
+                () = self.unwanted() => {
+                    self.stay("cancelled at the device").await;
+                    AGAIN
+                }
                 wait = self.turn() => wait,
             };
             tokio::select! {
@@ -159,10 +185,7 @@ impl Rotator {
         match self.rotate().await {
             Ok(()) => LOOK,
             Err(StepError::Enrol(error)) if self.ends_it(&error) => {
-                tracing::error!(%error, "the present key stays");
-                if let Err(error) = self.give_up(&error.to_string()).await {
-                    tracing::error!(%error, "the rotation could not be ended");
-                }
+                self.stay(&error.to_string()).await;
                 AGAIN
             }
             Err(error) => {
@@ -170,6 +193,32 @@ impl Rotator {
                 AGAIN
             }
         }
+    }
+
+    /// Waits until somebody wants no next key. Each step of a rotation is durable before the next, so
+    /// that it may be left at any.
+    async fn unwanted(&self) {
+        while !self.state.join(CANCEL_FILE).exists() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Ends a rotation that comes to nothing.
+    async fn stay(&self, reason: &str) {
+        tracing::error!(reason, "the present key stays");
+        if let Err(error) = self.give_up(reason).await {
+            tracing::error!(%error, "the rotation could not be ended");
+        }
+    }
+
+    /// A last word for which there is no wish: its files are gone, or the outbox was saved without
+    /// them. Nobody would ever end it.
+    async fn take_back(&self) -> Result<(), StepError> {
+        if self.outbox.status().borrow().held == "rotation" {
+            tracing::error!("a change of the key was begun and is gone: the present key goes on");
+            self.outbox.go_on_as_before().await?;
+        }
+        Ok(())
     }
 
     /// Whether this error is the end of the rotation. Once the next key may have consented, only the
@@ -196,7 +245,7 @@ impl Rotator {
 
     async fn rotate(&self) -> Result<(), StepError> {
         let Some(mut wish) = Wish::load(&self.state)? else {
-            return Ok(());
+            return self.take_back().await;
         };
         let enrolment = Enrolment::load(&self.state).map_err(EnrolError::from)?;
         let not_enrolled = || EnrolError::NotEnrolled(self.state.clone());
@@ -209,12 +258,11 @@ impl Rotator {
         let next = next.filter(|key| key.kid() == wish.next);
         let next = next.ok_or_else(|| EnrolError::Draft("the next key is missing".to_owned()))?;
         let trust = enrolment.trust_by_itself().map_err(EnrolError::from)?;
-        let (platform, ca) = Platform::connect(&wish.claim).await?;
+        let (platform, ca) = Platform::connect(&wish.claim, &self.floor).await?;
         let (claim, password) = (&wish.claim, &wish.pending.password.0);
         let request = Request::sign(claim, &*next, &trust.device.device, password);
-        platform
-            .post_request(request.map_err(EnrolError::from)?)
-            .await?;
+        let request = request.map_err(EnrolError::from)?;
+        platform.post_request(&request).await?;
         tracing::info!(next = %wish.next, "the next key has asked; the organisation compares it");
         let claim = wish.claim.clone();
         let asking = Asking {
@@ -260,17 +308,33 @@ impl Rotator {
         let key = key.ok_or_else(|| EnrolError::Draft("the next key is missing".to_owned()))?;
         let enrolment = Enrolment::load(&self.state).map_err(EnrolError::from)?;
         if let Some(enrolment) = enrolment {
-            let trust = enrolment.trust_by_itself().map_err(EnrolError::from)?;
+            let mut trust = enrolment.trust_by_itself().map_err(EnrolError::from)?;
+            // What the log's policies have led to since the start is known to all of the agent.
+            trust.policies = self.trust.borrow().policies.clone();
+            self.outbox.believe(trust.clone());
             self.trust.send_replace(trust);
             self.credentials.send_replace(Credentials::of(&enrolment));
         }
         self.outbox.go_on_with(key).await?;
         remove(&self.state.join(ROTATION_FILE))?;
+        remove(&self.state.join(CANCEL_FILE))?;
         tracing::info!(%next, "the next key is in force");
         Ok(())
     }
 
+    /// The next key, where the change has been made and only its end is missing.
+    fn in_force(&self) -> Result<Option<Hash>, EnrolError> {
+        let wish = Wish::load(&self.state).ok().flatten();
+        let (Some(wish), Some(enrolment)) = (wish, Enrolment::load(&self.state)?) else {
+            return Ok(None);
+        };
+        Ok((enrolment.kid()? == wish.next).then_some(wish.next))
+    }
+
     async fn give_up(&self, reason: &str) -> Result<(), StepError> {
+        if let Some(next) = self.in_force()? {
+            return self.end(&next).await;
+        }
         self.outbox.go_on_as_before().await?;
         let path = self.state.join(REFUSAL_FILE);
         let written = write_private(&path, reason.as_bytes());
@@ -283,6 +347,7 @@ impl Rotator {
             remove(&next)?;
         }
         remove(&self.state.join(ROTATION_FILE))?;
+        remove(&self.state.join(CANCEL_FILE))?;
         Ok(())
     }
 }

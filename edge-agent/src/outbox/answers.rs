@@ -33,7 +33,7 @@ pub(super) async fn take(
             take_checkpoint(db, state, *size, *root, note).await
         }
         Answer::Alarm => {
-            state.counts.alarms += 1;
+            state.counts.doubt();
             state.changed = true;
             Ok(())
         }
@@ -270,7 +270,7 @@ async fn take_checkpoint(
 ) -> Result<(), OutboxError> {
     match state.seen {
         Some((seen, seen_root)) if seen == size && seen_root != root => {
-            state.counts.alarms += 1;
+            state.counts.doubt();
             state.changed = true;
             tracing::error!(
                 size,

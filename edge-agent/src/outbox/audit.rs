@@ -10,8 +10,9 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
+use super::events::{events_of, whole_event};
 use super::mirror::Mirror;
-use super::state::{event_columns, hash_column, number_column, whole_event};
+use super::state::{hash_column, number_column};
 use super::{DATABASE_FILE, OutboxError, database};
 use crate::status::Head;
 use crate::trust::Trust;
@@ -166,16 +167,10 @@ async fn check_bodies(
     root: Hash,
     audit: &mut Audit,
 ) -> Result<Result<(), String>, OutboxError> {
-    let rows = sqlx::query(
-        "SELECT source, salt, bytes FROM events WHERE number BETWEEN $1 AND $2 ORDER BY number",
-    )
-    .bind(row.try_get::<i64, _>(6)?)
-    .bind(row.try_get::<i64, _>(7)?)
-    .fetch_all(pool)
-    .await?;
-    let mut leaves = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let (source, salt, bytes) = event_columns(row)?;
+    let mut db = pool.acquire().await?;
+    let events = events_of(&mut db, row.try_get(6)?, row.try_get(7)?).await?;
+    let mut leaves = Vec::with_capacity(events.len());
+    for (source, salt, bytes) in events {
         match schemas::event::Event::parse(bytes) {
             Ok(event) => leaves.push(event.leaf(source, &salt)),
             Err(error) => return Ok(Err(error.to_string())),

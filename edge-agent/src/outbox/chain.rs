@@ -8,7 +8,8 @@ use schemas::time::Instant;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::state::{OpenEvent, State, mark};
+use super::events::EventRow;
+use super::state::{OpenEvent, State};
 use super::{Opening, OutboxError};
 use crate::compose::{Made, Weight};
 use crate::status::Head;
@@ -39,18 +40,13 @@ pub(super) async fn add_event(
     let salt = Salt::random()?;
     state.newest_event += 1;
     let number = state.newest_event;
-    sqlx::query(
-        "INSERT INTO events (number, source, salt, mark, life_cycle, bytes)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(number)
-    .bind(i64::from(source.number()))
-    .bind(&salt.0[..])
-    .bind(mark(source, &salt, event.bytes()))
-    .bind(*weight == Weight::LifeCycle)
-    .bind(event.bytes())
-    .execute(&mut *db)
-    .await?;
+    let row = EventRow {
+        source,
+        salt: &salt,
+        life_cycle: *weight == Weight::LifeCycle,
+        bytes: event.bytes(),
+    };
+    row.store(db, number).await?;
     if state.beyond == 0 && fits(state, size) {
         state.open.push(OpenEvent {
             number,

@@ -10,7 +10,7 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::OutboxError;
-use super::state::{event_columns, mark};
+use super::events::{event_columns, mark};
 
 /// File name in the state directory.
 pub const DATABASE_FILE: &str = "outbox.db";

@@ -1,6 +1,7 @@
 //! Opening the outbox: is what it says of the chain's end believable, or does a new epoch begin?
 
 use std::path::Path;
+use std::sync::{Arc, RwLock};
 
 use schemas::hash::Hash;
 use schemas::statement::statement_id;
@@ -19,7 +20,7 @@ use super::{DATABASE_FILE, Opening, Outbox, OutboxError, QUEUE_MAX, database, re
 use crate::status::Head;
 
 /// Held while an agent runs.
-const LOCK_FILE: &str = "lock";
+pub(crate) const LOCK_FILE: &str = "lock";
 
 /// Opens the outbox of a state directory and starts its writer, which ends when every handle has
 /// been dropped.
@@ -53,7 +54,7 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
     let outbox = Outbox {
         jobs,
         readers: database::readers(&path),
-        trust: std::sync::Arc::new(opening.trust.clone()),
+        trust: Arc::new(RwLock::new(opening.trust.clone())),
         newest: newest_seen,
         status: status_seen,
     };

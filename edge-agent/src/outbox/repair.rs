@@ -8,7 +8,8 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::chain::{self, signed};
-use super::state::{State, hash_column, whole_event};
+use super::events::whole_event;
+use super::state::{State, hash_column};
 use super::{Opening, OutboxError, answers, rotation};
 use crate::status::Head;
 

@@ -278,7 +278,7 @@ impl SavedEvent {
         let salt = Salt::from_slice(&row.try_get::<Vec<u8>, _>(2).ok()?)?;
         let bytes: Vec<u8> = row.try_get(3).ok()?;
         let mark: Option<i64> = row.try_get(4).ok()?;
-        if mark.is_some_and(|mark| super::state::mark(source, &salt, &bytes) != mark) {
+        if mark.is_some_and(|mark| super::events::mark(source, &salt, &bytes) != mark) {
             return None;
         }
         let leaf = Event::parse(bytes.clone()).ok()?.leaf(source, &salt);
@@ -311,8 +311,5 @@ impl SavedEvent {
 
 fn own_statement(opening: &Opening, row: &SqliteRow) -> Option<Statement> {
     let statement = Statement::parse(row.try_get(1).ok()?).ok()?;
-    let key = opening.trust.own_key(&statement.kid)?;
-    let payload = &statement.payload;
-    let own = payload.log == opening.trust.log && payload.device == opening.trust.device;
-    (own && statement.verify(key).is_ok()).then_some(statement)
+    opening.trust.has_signed(&statement).then_some(statement)
 }

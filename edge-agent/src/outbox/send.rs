@@ -10,7 +10,8 @@ use schemas::statement::{Statement, encode_message, statement_id};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
-use super::state::{events_of, hash_column};
+use super::events::events_of;
+use super::state::hash_column;
 use super::work::Work;
 use super::{Outbox, OutboxError};
 use crate::compose::desk::Kept;

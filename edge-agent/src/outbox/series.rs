@@ -140,6 +140,7 @@ async fn change(
         chain::add_event(opening, db, state, Source::Sensor, made).await?;
     }
     if let Some(error) = outcome.failed {
+        // Not [`Counts::doubt`]: it is no word of the platform's.
         state.counts.alarms += 1;
         state.changed = true;
         tracing::error!(%error, series = %rule.series(), "readings make no valid event and are left out");

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use schemas::event::{Event, Salt, Source};
-use schemas::hash::{Hash, sha256_parts};
+use schemas::hash::Hash;
 use schemas::statement::{CLOSE_BYTES, CLOSE_EVENTS};
 use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::events::whole_event;
 use super::thin::Fill;
 use super::{OutboxError, ScanPosition};
 use crate::compose::desk::Kept;
@@ -44,10 +44,28 @@ pub(super) struct Counts {
     /// How often damage was found; each time is an alarm.
     pub damages: u64,
     pub alarms: u64,
+    /// Of the alarms: what came as the platform's word and does not verify. An outbox of a version
+    /// before has not counted them ([`Counts::settle`]).
+    pub unverified: Option<u64>,
     pub strangers: u64,
     /// Of them: under a key that this device uses no more.
     pub strangers_settled: u64,
     pub last_receipt: Option<Instant>,
+}
+
+impl Counts {
+    /// Something came as the platform's word and does not verify.
+    pub fn doubt(&mut self) {
+        self.alarms += 1;
+        self.unverified = Some(self.unverified.unwrap_or_default() + 1);
+    }
+
+    /// Gives each number a value: what was not counted apart is what nothing else explains.
+    fn settle(&mut self) {
+        let explained = self.strangers + self.damages;
+        self.unverified
+            .get_or_insert(self.alarms.saturating_sub(explained));
+    }
 }
 
 /// Rows that wait.
@@ -130,6 +148,7 @@ impl State {
         let counts: &str = row.try_get(7)?;
         self.counts = serde_json::from_str(counts)
             .map_err(|error| OutboxError::Damaged(error.to_string()))?;
+        self.counts.settle();
         let row = sqlx::query("SELECT size, root FROM checkpoint")
             .fetch_optional(&mut *db)
             .await?;
@@ -338,6 +357,7 @@ impl State {
             bad_lines: counts.bad_lines,
             events_refused: counts.events_refused,
             alarms: counts.alarms + self.queues.late,
+            unverified: counts.unverified.unwrap_or_default(),
             strangers: counts.strangers,
             last_receipt: counts.last_receipt,
             last_said: self.head.map(|_| self.last_said),
@@ -354,25 +374,6 @@ impl State {
     }
 }
 
-/// Leaf and size of an event whose mark is right; columns 0 to 2 as [`event_columns`].
-pub(super) fn whole_event(row: &SqliteRow, expected: i64) -> Option<(Hash, usize)> {
-    let (source, salt, bytes) = event_columns(row).ok()?;
-    if mark(source, &salt, &bytes) != expected {
-        return None;
-    }
-    let size = bytes.len();
-    let event = Event::parse(bytes).ok()?;
-    Some((event.leaf(source, &salt), size))
-}
-
-/// A hash over an event's row, cut to what SQLite keeps in eight bytes.
-pub(super) fn mark(source: Source, salt: &Salt, bytes: &[u8]) -> i64 {
-    let hash = sha256_parts(&[&[source.number()], &salt.0, bytes]);
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.0[..8]);
-    i64::from_be_bytes(first)
-}
-
 /// An unsigned number, which SQLite keeps as a signed one.
 pub(super) fn number_column(row: &SqliteRow, index: usize) -> Result<u64, OutboxError> {
     let number: i64 = row.try_get(index)?;
@@ -384,34 +385,6 @@ pub(super) fn hash_column(row: &SqliteRow, index: usize) -> Result<Hash, OutboxE
     let bytes: Vec<u8> = row.try_get(index)?;
     Hash::from_slice(&bytes)
         .ok_or_else(|| OutboxError::Damaged("a hash of other length".to_owned()))
-}
-
-/// Columns 0 to 2: source, salt, bytes.
-pub(super) fn event_columns(row: &SqliteRow) -> Result<(Source, Salt, Vec<u8>), OutboxError> {
-    let damaged = || OutboxError::Damaged("an event's source or salt".to_owned());
-    let source = Source::from_number(number_column(row, 0)?).ok_or_else(damaged)?;
-    let salt: Vec<u8> = row.try_get(1)?;
-    Ok((
-        source,
-        Salt::from_slice(&salt).ok_or_else(damaged)?,
-        row.try_get(2)?,
-    ))
-}
-
-/// Events of a statement, in their order: those with numbers from `first` to `last`.
-pub(super) async fn events_of(
-    db: &mut SqliteConnection,
-    first: i64,
-    last: i64,
-) -> Result<Vec<(Source, Salt, Vec<u8>)>, OutboxError> {
-    let rows = sqlx::query(
-        "SELECT source, salt, bytes FROM events WHERE number BETWEEN $1 AND $2 ORDER BY number",
-    )
-    .bind(first)
-    .bind(last)
-    .fetch_all(db)
-    .await?;
-    rows.iter().map(event_columns).collect()
 }
 
 /// Codes of a source that no event holds yet, in their order.

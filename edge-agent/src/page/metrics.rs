@@ -133,6 +133,12 @@ pub const METRICS: &[Metric] = &[
         |s| s.alarms,
     ),
     one(
+        "tracebond_edge_unverified",
+        "gauge",
+        "Of the alarms: what came as the platform's word and does not verify.",
+        |s| s.unverified,
+    ),
+    one(
         "tracebond_edge_late_statements",
         "gauge",
         "Statements past the anchor deadline that the platform signed.",

@@ -79,11 +79,13 @@ fn samples() -> Vec<Status> {
         trouble: "disk is full".to_owned(),
         late: 1,
         alarms: 2,
+        unverified: 1,
         faulty_sources: 1,
         outbox_bytes: 95,
         outbox_quota: Some(100),
         clock: ClockState::Unknown,
         platform_silent: true,
+        rotation_waits: true,
         ..trouble(Trouble::LogIn)
     };
     vec![

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path as Segments;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use schemas::ids::Origin;
@@ -15,6 +16,7 @@ use schemas::tlog::LogTree;
 use tempfile::TempDir;
 
 use super::*;
+use crate::http::tests::{NEXT_CENTURY, of_the_next_century};
 
 struct Fixed(Option<Vec<u8>>);
 
@@ -123,7 +125,7 @@ async fn found(own: Vec<u8>, theirs: Option<Vec<u8>>, fork: &'static str) -> (u6
         config,
         own,
         Followed::only(policy()),
-        (&url, ""),
+        (&url, "", &Floor::default()),
         folder.path(),
         alarms,
     )
@@ -186,4 +188,26 @@ async fn what_does_not_verify_says_nothing() {
         let (count, _folder) = found(note(&honest, 7), theirs, "a").await;
         assert_eq!(count, 0);
     }
+}
+
+#[tokio::test]
+async fn the_platforms_certificate_is_judged_by_what_has_passed_for_certain() {
+    let (base, ca) = of_the_next_century(Router::new()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let peers = |floor: &Floor| {
+        let config = PeersConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            others: Vec::new(),
+            interval: Duration::from_secs(60),
+        };
+        let own = Arc::new(Fixed(None));
+        let platform = (&*base, &*ca, floor);
+        let policies = Followed::only(policy());
+        let (alarms, _) = watch::channel(0);
+        Peers::new(config, own, policies, platform, folder.path(), alarms).unwrap()
+    };
+    let early = peers(&Floor::default()).proof(1, 2).await;
+    assert!(early.is_err_and(|problem| problem.contains("certificate")));
+    let asked = peers(&Floor::at(NEXT_CENTURY)).proof(1, 2).await;
+    assert_eq!(asked, Ok(Proof::Unknown));
 }

@@ -20,14 +20,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rustix::fs::Access;
 use schemas::hash::{Hash, sha256};
 
 use self::rows::{FileError, Rows};
 use super::rejects::{Reject, Rejects};
-use super::{Faults, Source, SourceContext, Trouble, until_stored};
+use super::{Batch, Faults, Rounds, Source, SourceContext, Trouble};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::FolderConfig;
-use crate::outbox::{OutboxError, ScanBatch, ScanPosition};
+use crate::outbox::{OutboxError, ScanPosition};
 
 /// Most rows handed over at once.
 const ROWS_PER_BATCH: usize = 64;
@@ -90,7 +91,7 @@ impl FolderError {
 #[async_trait]
 impl Source for FolderSource {
     async fn run(mut self: Box<Self>, mut context: SourceContext) {
-        let mut done: Option<super::CatchUp> = None;
+        let mut rounds = Rounds::default();
         loop {
             let now = context.clock.now();
             let wait = match self.catch_up(&context).await {
@@ -109,14 +110,8 @@ impl Source for FolderSource {
                     TROUBLE_WAIT
                 }
             };
-            if let Some(done) = done.take() {
-                // Whoever asked may have gone.
-                let _ = done.send(());
-            }
-            tokio::select! {
-                () = context.shutdown.cancelled() => return,
-                Some(request) = context.catch_up.recv() => done = Some(request),
-                () = tokio::time::sleep(wait) => {}
+            if !rounds.next(&mut context, wait).await {
+                return;
             }
         }
     }
@@ -261,29 +256,23 @@ impl FolderSource {
         }
         self.rejects.append(bad).map_err(FolderError::Rejects)?;
         let from = self.position(context).await?;
-        let (good, rejected) = (events.len() as u64, bad.len() as u64);
-        let make = || ScanBatch {
-            path: name.clone(),
-            from: from.clone(),
-            to: ScanPosition {
-                offset: number,
-                line: number,
-                prefix: 0,
-                prefix_hash: identity,
-            },
-            source: schemas::event::Source::File,
-            events: events.clone(),
-            bad_lines: rejected,
-            kept: None,
+        let to = ScanPosition {
+            offset: number,
+            line: number,
+            prefix: 0,
+            prefix_hash: identity,
         };
-        let stored = until_stored(&context.shutdown, || context.outbox.scan(make())).await;
-        if stored {
-            let newest = format!("row {number}");
-            let newest = (good > 0).then_some(newest.as_str());
-            let now = context.clock.now();
-            context.board.scanned(now, good, rejected, newest);
-        }
-        Ok(stored)
+        let batch = Batch {
+            name: &name,
+            from: &from,
+            to: &to,
+            worth: schemas::event::Source::File,
+            events: &events,
+            bad_lines: bad.len() as u64,
+            kept: None,
+            newest: Some(&format!("row {number}")),
+        };
+        Ok(batch.hand_over(context).await)
     }
 
     async fn refuse(
@@ -358,19 +347,31 @@ fn files(config: &FolderConfig, begun: &Hash) -> Result<Vec<(Shape, PathBuf)>, F
     Ok(files)
 }
 
-/// How many files wait in the folder; that it can be written is tried.
+/// How many files wait in the folder. Whether the agent may move them is looked at, and nothing is
+/// made: a doctor that runs as another user would leave folders that are not the agent's.
 pub(super) fn waiting(config: &FolderConfig) -> Result<usize, Trouble> {
     let trouble = |error: FolderError| Trouble::new(error.to_string(), error.remedy());
     let files = files(config, &Hash::ZERO).map_err(trouble)?;
-    for folder in [&config.done, &config.refused] {
-        std::fs::create_dir_all(folder).map_err(|source| {
-            trouble(FolderError::Io {
-                path: folder.clone(),
-                source,
-            })
-        })?;
+    for folder in [&config.folder, &config.done, &config.refused] {
+        can_be_written(folder).map_err(trouble)?;
     }
     Ok(files.len())
+}
+
+/// True of a folder that is there; one that is not is made with its first file, in what is there of
+/// the way to it.
+fn can_be_written(folder: &Path) -> Result<(), FolderError> {
+    let there = folder.ancestors().find(|way| way.exists());
+    let there = there.unwrap_or(Path::new("."));
+    let failed = |source| FolderError::Io {
+        path: there.to_owned(),
+        source,
+    };
+    if !there.is_dir() {
+        return Err(failed(std::io::ErrorKind::NotADirectory.into()));
+    }
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::access(there, access).map_err(|error| failed(error.into()))
 }
 
 /// Moves a file into a folder, under another name where its own is taken.

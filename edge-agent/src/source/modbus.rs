@@ -16,8 +16,9 @@ use tokio_modbus::client::{Context, Reader, rtu, tcp};
 use tokio_modbus::slave::{Slave, SlaveContext};
 
 use super::judge::{Doubt, Sample};
-use super::poll::{Device, Polled, rounded};
+use super::poll::{Device, Polled};
 use super::{Trouble, serial};
+use crate::compose::figures::rounded;
 use crate::config::{ModbusConfig, ModbusLink, RegisterKind, RegisterTable, SerialLine, WordOrder};
 
 /// Longest wait for a connection, in real time: the device is not on the domain's clock.

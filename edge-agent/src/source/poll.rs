@@ -159,16 +159,6 @@ fn aligned(now: Instant, interval: Duration) -> Instant {
     })
 }
 
-/// To six decimals, so that 42 tenths are 4.2 and not 4.2000000000000002.
-pub(super) fn rounded(value: f64) -> f64 {
-    const MILLIONTHS: f64 = 1e6;
-    if value.abs() < 1e9 {
-        (value * MILLIONTHS).round() / MILLIONTHS + 0.0
-    } else {
-        value
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,14 @@
 //! Nothing is stored and nothing is said. A serial port that the running agent holds is reported as
 //! taken.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use schemas::time::Clock;
 
 use super::poll::{self, Device};
 use super::{Last, Quality, Trouble, folder, gpsd, modbus, scanner, sysfs};
-use crate::config::{Sampling, SensorRule, SourceConfig};
+use crate::config::{LinesConfig, Sampling, SensorRule, SourceConfig};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,7 @@ pub async fn probe(config: &SourceConfig, clock: &dyn Clock) -> Result<Probed, T
             vec![there("a scanner", clock)]
         }
         SourceConfig::Lines(lines) => {
-            lines_are_there(&lines.path)?;
+            self::lines(lines)?;
             vec![there("a file of lines", clock)]
         }
         SourceConfig::Folder(folder) => {
@@ -95,26 +96,128 @@ fn there(what: &str, clock: &dyn Clock) -> Last {
     }
 }
 
-/// A file that is not there yet is made by whoever writes it; its folder must be there.
-fn lines_are_there(path: &Path) -> Result<(), Trouble> {
+/// What lies at the path of a source of lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinesFound {
+    /// A file that can be read.
+    File,
+    /// A pipe, or something like it. It is not opened: that would wait for its writer, or take what
+    /// is for the agent.
+    Pipe,
+    /// Nothing yet: whoever writes the first line makes it.
+    NotYet,
+}
+
+/// Looks whether lines can be read, and bad ones put aside.
+pub(crate) fn lines(config: &LinesConfig) -> Result<LinesFound, Trouble> {
+    let rejects = folder_of(&config.rejects);
+    if let Err(error) = std::fs::metadata(rejects) {
+        let cause = format!("rejects: {}: {error}", rejects.display());
+        let remedy = "make the folder, writable for the agent's user";
+        return Err(Trouble::new(cause, remedy));
+    }
     let trouble = |path: &Path, error: std::io::Error| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => "let the agent's user read it",
-            _ => "make the folder that `path` is in, or correct `path`",
+            ErrorKind::NotFound => "make the folder that `path` is in, or correct `path`",
+            _ => "let the agent's user read it",
         };
         Trouble::new(format!("{}: {error}", path.display()), remedy)
     };
+    let path = &*config.path;
     match std::fs::metadata(path) {
-        // A pipe is not opened: that would wait for its writer.
-        Ok(found) if found.is_file() => std::fs::File::open(path)
-            .map(drop)
-            .map_err(|error| trouble(path, error)),
-        Ok(_) => Ok(()),
-        Err(_) => {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            std::fs::read_dir(folder)
-                .map(drop)
-                .map_err(|error| trouble(folder, error))
+        Ok(found) if found.is_dir() => Err(Trouble::new(
+            format!("{} is a folder", path.display()),
+            "name a file or a named pipe",
+        )),
+        Ok(found) if found.is_file() => match std::fs::File::open(path) {
+            Ok(_) => Ok(LinesFound::File),
+            Err(error) => Err(trouble(path, error)),
+        },
+        Ok(_) => Ok(LinesFound::Pipe),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = folder_of(path);
+            let looked = std::fs::read_dir(folder).map_err(|error| trouble(folder, error));
+            looked.map(|_| LinesFound::NotYet)
         }
+        Err(error) => Err(trouble(path, error)),
+    }
+}
+
+/// The folder that a path lies in: the present one where it names none.
+fn folder_of(path: &Path) -> &Path {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::Config;
+
+    fn source(folder: &Path, text: &str) -> SourceConfig {
+        let text = format!(
+            "state = \"/nowhere\"\n[[source]]\nplace = \"(414)9521000000049\"\n{}",
+            text.replace("HERE", &folder.display().to_string())
+        );
+        let config = Config::parse("edge-agent.toml", &text).expect("config");
+        config.sources.into_iter().next().expect("a source")
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).expect("folder");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry
+                .expect("entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        };
+        entries.map(name).collect()
+    }
+
+    #[tokio::test]
+    async fn a_look_at_a_folder_makes_nothing() {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join("a.csv"), "x").expect("file");
+        let columns = "format = \"csv\"\nstep = \"storing\"\n[source.columns]\nitem = \"c\"\n";
+        let config = source(
+            folder.path(),
+            &format!("type = \"folder\"\npath = \"HERE\"\n{columns}"),
+        );
+        let probed = probe(&config, &SystemClock).await.expect("found");
+        assert_eq!(probed.found[0].what, "a folder with 1 files");
+        assert_eq!(names(folder.path()), ["a.csv"]);
+        // Where `done` would have to be made inside a file, it cannot be.
+        let config = source(
+            folder.path(),
+            &format!("type = \"folder\"\npath = \"HERE\"\ndone = \"HERE/a.csv/x\"\n{columns}"),
+        );
+        let trouble = probe(&config, &SystemClock).await.expect_err("a file");
+        assert!(trouble.cause.contains("a.csv"), "{trouble}");
+    }
+
+    #[test]
+    fn lines_are_found_as_they_are() {
+        let folder = tempfile::tempdir().expect("folder");
+        let look = |path: &str| {
+            let text = format!("type = \"scan\"\npath = \"HERE/{path}\"\nrejects = \"HERE/r\"\n");
+            let SourceConfig::Lines(config) = source(folder.path(), &text) else {
+                panic!("lines");
+            };
+            lines(&config).map_err(|trouble| trouble.remedy)
+        };
+        assert_eq!(look("scans"), Ok(LinesFound::NotYet));
+        assert!(names(folder.path()).is_empty(), "a look makes nothing");
+        std::fs::write(folder.path().join("scans"), "").expect("file");
+        assert_eq!(look("scans"), Ok(LinesFound::File));
+        assert_eq!(
+            look("gone/scans"),
+            Err("make the folder that `path` is in, or correct `path`")
+        );
+        std::fs::create_dir(folder.path().join("folder")).expect("folder");
+        assert_eq!(look("folder"), Err("name a file or a named pipe"));
     }
 }

@@ -16,11 +16,11 @@ use async_trait::async_trait;
 
 use self::follow::{Chunk, FileFollower, FollowError, PipeFollower};
 use super::rejects::{Reject, Rejects};
-use super::{Faults, Source, SourceContext, Trouble, until_stored};
+use super::{Batch, Faults, Rounds, Source, SourceContext, Trouble};
 use crate::compose::desk::{Desk, Kept, Taken};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::LinesConfig;
-use crate::outbox::{OutboxError, ScanBatch, ScanPosition};
+use crate::outbox::{OutboxError, ScanPosition};
 
 /// Most lines handed over at once.
 const LINES_PER_BATCH: usize = 64;
@@ -53,7 +53,7 @@ enum Follower {
 impl Source for ScanSource {
     async fn run(mut self: Box<Self>, mut context: SourceContext) {
         let mut follower = None;
-        let mut done: Option<super::CatchUp> = None;
+        let mut rounds = Rounds::default();
         loop {
             let wait = match self.catch_up(&context, &mut follower).await {
                 Ok(()) => {
@@ -73,14 +73,8 @@ impl Source for ScanSource {
                     TROUBLE_WAIT
                 }
             };
-            if let Some(done) = done.take() {
-                // Whoever asked may have gone.
-                let _ = done.send(());
-            }
-            tokio::select! {
-                () = context.shutdown.cancelled() => return,
-                Some(request) = context.catch_up.recv() => done = Some(request),
-                () = tokio::time::sleep(wait) => {}
+            if !rounds.next(&mut context, wait).await {
+                return;
             }
         }
     }
@@ -169,22 +163,18 @@ impl ScanSource {
         self.rejects.append(&bad).map_err(FollowError::Rejects)?;
         let path = self.name();
         let kept = self.desk.changes(&before);
-        let make = || ScanBatch {
-            path: path.clone(),
-            from: from.clone(),
-            to: to.clone(),
-            source: self.config.source,
-            events: events.clone(),
+        let batch = Batch {
+            name: &path,
+            from,
+            to,
+            worth: self.config.source,
+            events: &events,
             bad_lines: bad.len() as u64,
-            kept: kept.clone(),
+            kept,
+            newest: Some(&format!("up to line {}", to.line)),
         };
-        if until_stored(&context.shutdown, || context.outbox.scan(make())).await {
+        if batch.hand_over(context).await {
             self.stored = Some((to.clone(), self.desk.kept()));
-            let (good, rejected) = (events.len() as u64, bad.len() as u64);
-            let newest = format!("up to line {}", to.line);
-            let newest = (good > 0).then_some(newest.as_str());
-            let now = context.clock.now();
-            context.board.scanned(now, good, rejected, newest);
         }
         Ok(())
     }

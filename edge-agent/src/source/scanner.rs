@@ -17,10 +17,10 @@ use async_trait::async_trait;
 
 use self::input::Input;
 use super::rejects::{Reject, Rejects};
-use super::{CatchUp, Faults, Source, SourceContext, Trouble, until_stored};
+use super::{Batch, CatchUp, Faults, Source, SourceContext, Trouble};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::ScannerConfig;
-use crate::outbox::{OutboxError, ScanBatch, ScanPosition};
+use crate::outbox::{OutboxError, ScanPosition};
 
 pub use code::{Code, read as read_code};
 pub(super) use input::{is_there, remedy};
@@ -176,24 +176,17 @@ impl ScannerSource {
             }
         }
         self.reject(&bad);
-        let make = || ScanBatch {
-            path: self.config.name(),
-            from: from.clone(),
-            to: to.clone(),
-            source: schemas::event::Source::Scan,
-            events: events.clone(),
+        let batch = Batch {
+            name: &self.config.name(),
+            from: &from,
+            to: &to,
+            worth: schemas::event::Source::Scan,
+            events: &events,
             bad_lines: bad.len() as u64,
             kept: None,
+            newest: newest.as_deref(),
         };
-        if !until_stored(&context.shutdown, || context.outbox.scan(make())).await {
-            return None;
-        }
-        let (good, rejected) = (events.len() as u64, bad.len() as u64);
-        let now = context.clock.now();
-        context
-            .board
-            .scanned(now, good, rejected, newest.as_deref());
-        Some(())
+        batch.hand_over(context).await.then_some(())
     }
 
     /// The event of one code; `None` for a stutter, the reason for one that names nothing.

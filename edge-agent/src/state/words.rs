@@ -61,6 +61,10 @@ pub(super) const fn sentence(state: State) -> Text {
             "已连接，但平台没有回执。",
             "The broker answers, and no receipt comes from the platform.",
         ),
+        State::KeyChangeWaits => text(
+            "更换密钥尚无结果，其间不签名。",
+            "The change of the key has not come to an end; nothing is signed meanwhile.",
+        ),
         State::ClockUnknown => text(
             "设备不知道现在的时间，从开机起计时。",
             "The device does not know the time and counts from its start.",
@@ -147,6 +151,10 @@ pub(super) const fn remedy(state: State) -> Text {
         State::PlatformSilent => text(
             "请平台管理员查看接收服务；声明会自动重发，内容都在本机。",
             "Ask the operator to look at the platform's ingest; statements are sent again by themselves and kept here.",
+        ),
+        State::KeyChangeWaits => text(
+            "请所属组织同意或拒绝该认领；若得不到答复，运行 edge-agent rotate --cancel 继续使用现有密钥。",
+            "Ask the organisation to sign or refuse the claim; where it does neither, edge-agent rotate --cancel goes on with the present key.",
         ),
         State::ClockUnknown => text(
             "打开时间服务（timedatectl set-ntp true）或加装时钟模块；照常采集，声明中注明时间未知。",

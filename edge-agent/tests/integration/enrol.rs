@@ -57,7 +57,7 @@ struct Office {
 
 type Shared = Arc<Mutex<Office>>;
 
-fn claim(world: &World, address: &str, ca: &str) -> Claim {
+pub fn claim(world: &World, address: &str, ca: &str) -> Claim {
     Claim {
         tracebond: "claim/v1".to_owned(),
         address: address.to_owned(),

@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-use crate::agent::{Site, storing};
 use crate::broker::Faults;
+use crate::site::{Site, storing};
 use crate::world::World;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -232,9 +232,17 @@ async fn a_doctor_finds_what_is_broken() {
         let refused = rumqttc::v5::mqttbytes::v5::ConnectReturnCode::NotAuthorized;
         shared.faults.refuse = Some(refused);
     });
+    std::fs::write(state.join("outbox.db"), [7; 8_192]).expect("written");
     let (code, text) = doctor(&config, &["--json"]).await;
     let report: Value = serde_json::from_str(&text).expect("json");
     assert_eq!((code, verdict(&report, "broker log-in")), (2, "bad"));
+    // What rests on an outbox that cannot be read is shown, and why it was not looked at.
+    for name in ["outbox", "outbox room"] {
+        assert_eq!(verdict(&report, name), "bad", "{report:#}");
+    }
+    for name in ["head file", "receipts", "anchors", "witnessed checkpoint"] {
+        assert_eq!(verdict(&report, name), "skipped", "{report:#}");
+    }
     std::fs::write(&config, "state = 5\n").expect("written");
     let (code, text) = doctor(&config, &[]).await;
     assert_eq!(code, 2);

@@ -133,10 +133,9 @@ async fn bodies_go_on_the_receipt_and_statements_on_the_verified_inclusion() {
     let mut forged = receipt.clone();
     *forged.last_mut().expect("byte") ^= 1;
     open.0.reply(&forged).await.expect("stored");
-    assert_eq!(
-        (status(&open.0).bodies_waiting, status(&open.0).alarms),
-        (1, 1)
-    );
+    let forgery = status(&open.0);
+    assert_eq!((forgery.bodies_waiting, forgery.alarms), (1, 1));
+    assert_eq!(forgery.unverified, 1);
 
     for _ in 0..2 {
         open.0.reply(&receipt).await.expect("stored");

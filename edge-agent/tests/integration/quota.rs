@@ -7,6 +7,9 @@ use edge_agent::state::{State, states};
 use schemas::statement::Note;
 
 use crate::bench::{Bench, close, kill, reading, rule, scan_batch, written_bytes};
+use crate::broker::Faults;
+use crate::site::{DEADLINE, Site, stop, storing, until};
+use crate::world::World;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -148,6 +151,48 @@ async fn beyond_the_quota_sources_wait_and_nothing_is_forgotten() {
     assert_eq!(bench.platform.events().len() as u64, scanned + 50);
     bench.platform.check_chain();
     close(open).await;
+}
+
+/// A source that a full outbox keeps waiting must not keep the agent from ending.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_while_the_outbox_is_full_ends_and_loses_nothing() {
+    const LINES: u32 = 4_000;
+    let faults = Faults {
+        withhold: u64::MAX,
+        ..Faults::default()
+    };
+    let mut site = Site::new(World::new(), faults).await;
+    site.add_scan();
+    site.uplink = "[outbox]\nmax_mib = 1\n".to_owned();
+    let lines: Vec<String> = (0..LINES).map(storing).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    site.append(&lines);
+    let (handle, shutdown) = site.start().await;
+    until(&handle, |status| {
+        status.connected && states(status).contains(&State::OutboxFull)
+    })
+    .await;
+    let stopping = handle.stop(&shutdown, Duration::from_millis(200));
+    let left = tokio::time::timeout(DEADLINE, stopping)
+        .await
+        .expect("in time");
+    let left = left.expect("stopped");
+    assert!(left.events_made < u64::from(LINES), "it was full");
+
+    site.broker.with(|shared| shared.faults.withhold = 0);
+    let (handle, shutdown) = site.start().await;
+    until(&handle, |status| {
+        status.events_made == u64::from(LINES) && status.bodies_waiting == 0
+    })
+    .await;
+    let events = site.broker.with(|shared| shared.platform.events());
+    let items = events.iter().map(|event| event["epcList"][0].to_string());
+    let items: std::collections::BTreeSet<String> = items.collect();
+    assert_eq!(
+        (events.len(), items.len()),
+        (LINES as usize, LINES as usize)
+    );
+    stop(handle, shutdown).await;
 }
 
 /// What an SD card has to bear: events of 600 bytes, a hundred a second, each handed over alone,

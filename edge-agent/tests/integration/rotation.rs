@@ -3,13 +3,19 @@
 
 use std::sync::Arc;
 
+use edge_agent::enrol::rotate;
 use edge_agent::outbox::{DATABASE_FILE, Opening, Outbox, open};
 use edge_agent::status::Head;
+use edge_agent::trust::Enrolment;
 use schemas::hash::{Hash, sha256};
 use schemas::key::{P256SecretKey, Signer};
 use schemas::statement::{Note, Statement};
 
 use crate::bench::{Bench, close, kill, read};
+use crate::broker::Faults;
+use crate::enrol::claim;
+use crate::site::{Site, stop, until};
+use crate::world::World;
 
 fn statement(bytes: &[u8]) -> Statement {
     schemas::statement::Message::decode(bytes)
@@ -199,4 +205,102 @@ async fn a_last_word_is_said_again_where_the_outbox_was_older_than_its_head_file
     let opened = bench.open().await;
     ends_with_it(&mut bench, &opened.0, &next).await;
     close(opened).await;
+}
+
+#[tokio::test]
+async fn a_last_word_outlives_a_damaged_outbox() {
+    let mut bench = Bench::new();
+    let next = sha256(b"next");
+    let opened = bench.open().await;
+    read(&opened.0, &[1.0, 2.0]).await;
+    opened.0.say_last_word(next).await.expect("said");
+    read(&opened.0, &[3.0, 4.0]).await;
+    close(opened).await;
+    // The page that says how far the chain is.
+    let url = format!("sqlite://{}", bench.state().join(DATABASE_FILE).display());
+    let pool = sqlx::SqlitePool::connect(&url).await.expect("pool");
+    let changed = sqlx::query("UPDATE chain SET counts = 'x'");
+    changed.execute(&pool).await.expect("changed");
+    pool.close().await;
+    let opened = bench.open().await;
+    let status = opened.0.status().borrow().clone();
+    assert_eq!((status.damages, status.held.as_str()), (1, "rotation"));
+    ends_with_it(&mut bench, &opened.0, &next).await;
+    close(opened).await;
+}
+
+#[tokio::test]
+async fn after_the_change_receipts_of_another_key_count() {
+    let mut bench = Bench::new();
+    let opened = bench.open().await;
+    read(&opened.0, &[1.0, 2.0]).await;
+    opened.0.flush().await.expect("flushed");
+    let statement = bench.collect(&opened.0).await.remove(0);
+    // The platform has another key for receipts since this device was enrolled.
+    bench.platform.world.receipt = schemas::key::SecretKey::from_seed(&[99; 32]);
+    let receipt = bench.platform.receipt(&statement, Vec::new());
+    opened.0.reply(&receipt).await.expect("taken");
+    assert_eq!(opened.0.status().borrow().receipts_waiting, 1);
+    let mut trust = bench.opening.trust.clone();
+    trust.receipt_key = bench.platform.world.receipt.public();
+    opened.0.believe(trust);
+    opened.0.reply(&receipt).await.expect("taken");
+    assert_eq!(opened.0.status().borrow().receipts_waiting, 0);
+    close(opened).await;
+}
+
+/// A site whose device has said its last word for a next key.
+async fn site_in_a_rotation(next: &Hash) -> Site {
+    let site = Site::new(World::new(), Faults::default()).await;
+    let state = site.folder.path().join("state");
+    let enrolment = Enrolment::load(&state).expect("read").expect("enrolled");
+    let key = edge_agent::identity::load(&state).expect("read");
+    let opening = Opening {
+        key: key.expect("a key"),
+        trust: enrolment.trust_by_itself().expect("trust"),
+        state,
+        ..Bench::new().opening
+    };
+    let opened = open(opening).await.expect("open");
+    opened.0.say_last_word(*next).await.expect("said");
+    assert_eq!(opened.0.status().borrow().held, "rotation");
+    close(opened).await;
+    site
+}
+
+#[tokio::test]
+async fn a_last_word_for_which_there_is_no_wish_is_taken_back() {
+    let site = site_in_a_rotation(&sha256(b"next")).await;
+    let (handle, shutdown) = site.start().await;
+    until(&handle, |status| status.held.is_empty()).await;
+    stop(handle, shutdown).await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_nobody_answers_is_ended_by_hand() {
+    let world = World::new();
+    // Nobody is there.
+    let claim = claim(&world, "http://127.0.0.1:1", "");
+    let folder = tempfile::tempdir().expect("folder");
+    assert!(!rotate::cancel(folder.path()).expect("nothing to cancel"));
+    let key = P256SecretKey::generate().expect("randomness").kid();
+    let site = site_in_a_rotation(&key).await;
+    let state = site.folder.path().join("state");
+    let next = rotate::ask(&state, &claim, Default::default()).expect("asked");
+    let (handle, shutdown) = site.start().await;
+    assert_eq!(handle.snapshot().held, "rotation");
+    assert!(rotate::cancel(&state).expect("cancelled"));
+    until(&handle, |status| status.held.is_empty()).await;
+    let refused = rotate::followed(&state, &next)
+        .await
+        .expect_err("cancelled");
+    assert!(
+        refused.to_string().contains("cancelled at the device"),
+        "{refused}"
+    );
+    assert!(
+        !rotate::cancel(&state).expect("over"),
+        "nothing is left of it"
+    );
+    stop(handle, shutdown).await;
 }

@@ -4,16 +4,15 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use edge_agent::config::Config;
 use edge_agent::source::{self, Quality, State};
 use edge_agent::{Handle, SystemClock};
 use schemas::statement::Note;
 
-use crate::agent::{DEADLINE, Site, stop, taken_over};
 use crate::broker::Faults;
 use crate::programs::{Program, no_gpsfake, no_pymodbus, no_socat};
+use crate::site::{DEADLINE, Site, stop, taken_over};
 use crate::world::{PLACE, SENSOR, World};
 
 /// A server of pymodbus. Unit 1: holding 0 = 42, 1..2 = 21.5 as a float, 5 = 7 (a unit's code);
@@ -61,7 +60,7 @@ fn pymodbus(arguments: &[&str]) -> (Program, String) {
 }
 
 /// Two ends of a serial line, named in `folder`.
-fn serial_line(folder: &Path) -> (Program, String, String) {
+pub fn serial_line(folder: &Path) -> (Program, String, String) {
     let end = |name: &str| folder.join(name).display().to_string();
     let (near, far) = (end("near"), end("far"));
     let pty = |name: &str| format!("pty,raw,echo=0,link={name}");
@@ -170,7 +169,7 @@ async fn two_units_share_a_serial_line_to_pymodbus() {
     site.broker.with(|shared| shared.platform.check_chain());
 }
 
-fn states(handle: &Handle) -> Vec<State> {
+pub fn states(handle: &Handle) -> Vec<State> {
     let sources = handle.sources();
     sources
         .iter()
@@ -179,7 +178,7 @@ fn states(handle: &Handle) -> Vec<State> {
 }
 
 /// Waits until a state of the first source is so.
-async fn until_state(handle: &Handle, what: impl FnMut(&State) -> bool) -> State {
+pub async fn until_state(handle: &Handle, what: impl FnMut(&State) -> bool) -> State {
     let mut state = handle.sources().remove(0);
     let waiting = tokio::time::timeout(DEADLINE, state.wait_for(what)).await;
     waiting
@@ -271,309 +270,6 @@ async fn a_position_by_gpsd_is_two_components_of_one_instant() {
             .is_some_and(|value| (46.48..46.56).contains(&value))
     );
     assert_ne!(north["time"], report(2)["time"], "each fix is a new one");
-}
-
-#[tokio::test]
-async fn a_scanner_on_a_serial_line_is_read_and_missed() {
-    if no_socat() {
-        return;
-    }
-    let mut site = Site::new(World::new(), Faults::default()).await;
-    let (line, near, far) = serial_line(site.folder.path());
-    site.sources = format!(
-        "[[source]]\ntype = \"serial\"\nport = \"{near}\"\nbaud = 115200\nstep = \"storing\"\n\
-         place = \"{PLACE}\"\nrepeat_ms = 60000\n"
-    );
-    let (handle, shutdown) = site.start().await;
-    // Opening throws away what was sent before: the scanner speaks when it is listened to.
-    let config = site.config();
-    let taken = async |handle: &Handle| {
-        let started = std::time::Instant::now();
-        while source::probe(&config.sources[0], &SystemClock)
-            .await
-            .is_ok()
-        {
-            assert!(started.elapsed() < DEADLINE, "{:#?}", states(handle));
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-    };
-    taken(&handle).await;
-    let say = |text: &str| {
-        let mut scanner = std::fs::OpenOptions::new()
-            .write(true)
-            .open(&far)
-            .expect("far end");
-        scanner.write_all(text.as_bytes()).expect("sent");
-    };
-    say("]C1010952100100001710L1\u{1d}21S1\r\n");
-    say("]C1010952100100001710L1\u{1d}21S1\r\n");
-    say("9521001000017\r9521001000018\r");
-    let state = until_state(&handle, |state| state.counts.rejected == 1).await;
-    assert_eq!((state.counts.scans, state.counts.repeated), (2, 1));
-    assert_eq!(state.last[0].what, "https://id.gs1.org/01/09521001000017");
-    let rejects = site.folder.path().join("state/rejects/near.jsonl");
-    let rejects = std::fs::read_to_string(rejects).expect("rejects");
-    assert!(
-        rejects.contains("check digit") && rejects.contains("9521001000018"),
-        "{rejects}"
-    );
-    drop(line);
-    until_state(&handle, |state| state.fault.is_some()).await;
-    let (_line, _, far_again) = serial_line(site.folder.path());
-    assert_eq!(far_again, far);
-    until_state(&handle, |state| state.fault.is_none()).await;
-    say("(01)09521001000017(21)S2\n");
-    until_state(&handle, |state| state.counts.scans == 3).await;
-    handle.flush().await.expect("flush");
-    taken_over(&handle).await;
-    stop(handle, shutdown).await;
-    let events = site.broker.with(|shared| {
-        shared.platform.check_chain();
-        shared.platform.events()
-    });
-    let names: Vec<_> = events
-        .iter()
-        .map(|event| {
-            let one = event["epcList"][0].as_str();
-            one.or_else(|| event["quantityList"][0]["epcClass"].as_str())
-                .expect("a thing")
-        })
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "https://id.gs1.org/01/09521001000017/21/S1",
-            "https://id.gs1.org/01/09521001000017",
-            "https://id.gs1.org/01/09521001000017/21/S2",
-        ]
-    );
-    assert!(events.iter().all(|event| event["bizStep"] == "storing"));
-}
-
-/// Bytes of a scanner that types `text` and Enter, as the kernel writes them.
-fn typed(text: &str, seconds: usize) -> Vec<u8> {
-    let rows: [(u16, &str); 4] = [
-        (2, "1234567890-="),
-        (16, "qwertyuiop[]"),
-        (30, "asdfghjkl;'`"),
-        (43, "\\zxcvbnm,./"),
-    ];
-    let mut bytes = Vec::new();
-    let mut event = |kind: u16, code: u16, value: i32| {
-        bytes.extend(seconds.to_ne_bytes());
-        bytes.extend(0_usize.to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(code.to_ne_bytes());
-        bytes.extend(value.to_ne_bytes());
-        if kind == 1 {
-            bytes.extend([0; 2 * size_of::<usize>() + 8]);
-        }
-    };
-    let code = |letter: char| {
-        let plain = letter.to_ascii_lowercase();
-        let found = rows
-            .iter()
-            .find_map(|(first, row)| Some((*first, row.find(plain)?)));
-        let (first, at) = found.expect("a key");
-        first + u16::try_from(at).expect("small")
-    };
-    for letter in text.chars() {
-        if letter.is_ascii_uppercase() {
-            event(1, 42, 1);
-        }
-        event(1, code(letter), 1);
-        event(1, code(letter), 0);
-        if letter.is_ascii_uppercase() {
-            event(1, 42, 0);
-        }
-    }
-    event(1, 28, 1);
-    event(1, 28, 0);
-    bytes
-}
-
-#[tokio::test]
-async fn recorded_keys_of_a_scanner_are_events_once_through_restarts() {
-    let mut site = Site::new(World::new(), Faults::default()).await;
-    let recording = site.folder.path().join("keys.bin");
-    let second = 1_795_000_000;
-    let mut bytes = typed("010952100100001721S1", second);
-    bytes.extend(typed("010952100100001721S1", second + 1));
-    bytes.extend(typed("9521001000018", second + 2));
-    std::fs::write(&recording, &bytes).expect("written");
-    site.sources = format!(
-        "[[source]]\ntype = \"evdev\"\npath = \"{}\"\nstep = \"storing\"\nplace = \"{PLACE}\"\n",
-        recording.display()
-    );
-    let (handle, shutdown) = site.start().await;
-    let state = until_state(&handle, |state| state.counts.rejected == 1).await;
-    assert_eq!((state.counts.scans, state.counts.repeated), (1, 1));
-    stop(handle, shutdown).await;
-    bytes.extend(typed("010952100100001721S2", second + 60));
-    std::fs::write(&recording, &bytes).expect("written");
-    let (handle, shutdown) = site.start().await;
-    until_state(&handle, |state| state.counts.scans == 1).await;
-    handle.flush().await.expect("flush");
-    let status = handle.snapshot();
-    assert_eq!((status.events_made, status.bad_lines), (2, 1));
-    taken_over(&handle).await;
-    stop(handle, shutdown).await;
-}
-
-#[tokio::test]
-async fn a_scanner_in_a_pipe_is_handed_on_when_the_agent_is_asked() {
-    let mut site = Site::new(World::new(), Faults::default()).await;
-    let pipe = site.folder.path().join("keys");
-    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
-    assert!(made.success());
-    site.sources = format!(
-        "[[source]]\ntype = \"evdev\"\npath = \"{}\"\nstep = \"storing\"\nplace = \"{PLACE}\"\n",
-        pipe.display()
-    );
-    let (handle, shutdown) = site.start().await;
-    for serial in 1..=3_u32 {
-        let (path, bytes) = (
-            pipe.clone(),
-            typed(&format!("010952100100001721S{serial}"), 9),
-        );
-        tokio::task::spawn_blocking(move || std::fs::write(path, bytes))
-            .await
-            .expect("task")
-            .expect("written");
-        handle.flush().await.expect("flush");
-        assert_eq!(handle.snapshot().events_made, u64::from(serial));
-    }
-    stop(handle, shutdown).await;
-}
-
-/// A world whose record lets the device speak for files.
-fn file_world() -> World {
-    World {
-        sources: vec![1, 2, 3],
-        ..World::new()
-    }
-}
-
-/// Drops a file as a careful machine does: written aside, then renamed.
-fn drop_file(folder: &Path, name: &str, text: &str) {
-    let aside = folder.join(format!("{name}.part"));
-    std::fs::write(&aside, text).expect("written");
-    std::fs::rename(aside, folder.join(name)).expect("renamed");
-}
-
-fn csv(serials: std::ops::Range<u32>) -> String {
-    let rows = serials.map(|serial| format!("010952100100001721S{serial};Einlagern\n"));
-    format!("Code;Schritt\n{}", rows.collect::<String>())
-}
-
-fn folder_source(folder: &Path, more: &str) -> String {
-    format!(
-        "[[source]]\ntype = \"folder\"\npath = \"{}\"\nplace = \"{PLACE}\"\nformat = \"csv\"\n\
-         delimiter = \";\"\nstable_ms = 1\npoll_ms = 20\n{more}\n\
-         [source.columns]\nitem = \"Code\"\nstep = \"Schritt\"\n\
-         [source.steps]\nEinlagern = \"storing\"\n",
-        folder.display()
-    )
-}
-
-#[tokio::test]
-async fn a_machines_files_are_events_once_whatever_happens_between() {
-    let mut site = Site::new(file_world(), Faults::default()).await;
-    let folder = site.folder.path().join("drop");
-    std::fs::create_dir(&folder).expect("folder");
-    // Where finished files should go stands a file: they cannot be moved.
-    let done = site.folder.path().join("done");
-    std::fs::write(&done, "in the way").expect("written");
-    let with_done = format!("done = \"{}\"", done.display());
-    site.sources = folder_source(&folder, &with_done);
-    drop_file(&folder, "1.csv", &csv(0..150));
-    let (handle, shutdown) = site.start().await;
-    until_state(&handle, |state| state.counts.scans == 150).await;
-    let stuck = until_state(&handle, |state| state.fault.is_some()).await;
-    assert!(
-        stuck
-            .fault
-            .expect("fault")
-            .cause
-            .contains("cannot be moved")
-    );
-    stop(handle, shutdown).await;
-    // The events are durable, the file is still there: a crash between the two looks like this.
-    assert!(folder.join("1.csv").exists());
-    std::fs::remove_file(&done).expect("removed");
-    drop_file(&folder, "2.csv", &csv(150..160));
-    drop_file(&folder, "3.csv", "Kode;Schritt\n1;2\n");
-    let bad = "Code;Schritt\n9521001000018;Einlagern\n010952100100001721S160;Einlagern\n";
-    drop_file(&folder, "4.csv", bad);
-    std::fs::write(folder.join("5.csv.part"), csv(900..901)).expect("written");
-    let (handle, shutdown) = site.start().await;
-    let state = until_state(&handle, |state| {
-        state.counts.rejected == 2 && state.counts.scans == 11
-    });
-    state.await;
-    handle.flush().await.expect("flush");
-    let started = std::time::Instant::now();
-    while folder.join("4.csv").exists() {
-        assert!(started.elapsed() < DEADLINE, "not moved");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    taken_over(&handle).await;
-    let status = handle.snapshot();
-    assert_eq!((status.events_made, status.bad_lines), (161, 2));
-    stop(handle, shutdown).await;
-    for name in ["1.csv", "2.csv", "4.csv"] {
-        assert!(done.join(name).exists(), "{name}");
-    }
-    assert!(folder.join("refused/3.csv").exists());
-    assert!(folder.join("5.csv.part").exists());
-    let rejects = std::fs::read_to_string(folder.join("rejects.jsonl")).expect("rejects");
-    assert!(
-        rejects.contains("no column `Code`") && rejects.contains("check digit"),
-        "{rejects}"
-    );
-    let found: Vec<_> = site.broker.with(|shared| {
-        shared.platform.check_chain();
-        let events = shared.platform.events();
-        let one =
-            |event: &serde_json::Value| event["epcList"][0].as_str().expect("item").to_owned();
-        events.iter().map(one).collect()
-    });
-    let made: Vec<_> = (0..161)
-        .map(|n| format!("https://id.gs1.org/01/09521001000017/21/S{n}"))
-        .collect();
-    assert_eq!(found, made);
-}
-
-#[tokio::test]
-async fn a_file_that_was_begun_is_finished_before_an_older_one_that_came_since() {
-    let mut site = Site::new(file_world(), Faults::default()).await;
-    let folder = site.folder.path().join("drop");
-    std::fs::create_dir(&folder).expect("folder");
-    // It is read and cannot be moved: a stop in its middle looks the same to the next start.
-    let done = site.folder.path().join("done");
-    std::fs::write(&done, "in the way").expect("written");
-    site.sources = folder_source(&folder, &format!("done = \"{}\"", done.display()));
-    drop_file(&folder, "new.csv", &csv(0..10));
-    let (handle, shutdown) = site.start().await;
-    until_state(&handle, |state| state.fault.is_some()).await;
-    stop(handle, shutdown).await;
-    drop_file(&folder, "old.csv", &csv(10..20));
-    let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
-    let old = std::fs::File::options()
-        .append(true)
-        .open(folder.join("old.csv"));
-    let old = old.expect("open");
-    old.set_modified(hour_ago).expect("older");
-    std::fs::remove_file(&done).expect("removed");
-    let (handle, shutdown) = site.start().await;
-    until_state(&handle, |state| state.counts.scans == 10).await;
-    let started = std::time::Instant::now();
-    while folder.join("old.csv").exists() || folder.join("new.csv").exists() {
-        assert!(started.elapsed() < DEADLINE, "not moved");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(handle.snapshot().events_made, 20);
-    stop(handle, shutdown).await;
 }
 
 #[tokio::test]

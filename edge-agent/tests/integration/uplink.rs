@@ -16,9 +16,9 @@ use schemas::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::{Site, stop, storing, taken_over, until};
 use crate::bench::{Bench, close, scan_batch};
 use crate::broker::Faults;
+use crate::site::{Site, stop, storing, taken_over, until};
 use crate::world::World;
 
 async fn site(faults: Faults) -> Site {

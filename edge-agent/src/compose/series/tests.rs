@@ -3,7 +3,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::compose::presence::{Change, Direction, Item};
-use crate::config::{ExcursionRule, WindowRule};
+use crate::compose::{Made, Weight};
+use crate::config::{ExcursionRule, Figure, WindowRule};
 
 mod random;
 

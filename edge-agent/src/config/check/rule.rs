@@ -52,8 +52,10 @@ pub(super) fn attach(
             return Err(at.error(wanted.span(), "rule.source", "is no source"));
         };
         match target {
-            RuleTarget::Readings(sensor) if of_readings.contains(&type_name) => {
-                of_reading(at, rule, &table, raw, sensor)?;
+            RuleTarget::Readings(sensors) if of_readings.contains(&type_name) => {
+                for sensor in sensors {
+                    of_reading(at, rule, &table, raw, sensor)?;
+                }
             }
             RuleTarget::Scans(desk) if OF_SCANS.contains(&type_name) => {
                 scan::check(at, rule, &table, desk)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Fields;
+use super::{Fields, places};
 use crate::config::ConfigError;
 use crate::config::place::Place;
 use crate::names;
@@ -147,7 +147,7 @@ pub(super) fn check(at: &Place<'_>, fields: Fields<'_>) -> Result<FolderConfig, 
         let problem = "is missing, and no column says it";
         return Err(at.error(table.clone(), "source.step", problem));
     }
-    let place = at.required(&table, "source.place", &raw.place)?;
+    let (place, biz_location) = places(at, &table, &raw.place, raw.biz_location.as_ref())?;
     Ok(FolderConfig {
         done: beside("source.done", &raw.done, "done")?,
         refused: beside("source.refused", &raw.refused, "refused")?,
@@ -162,12 +162,8 @@ pub(super) fn check(at: &Place<'_>, fields: Fields<'_>) -> Result<FolderConfig, 
             time_format,
         )?,
         decimal_comma: raw.decimal_comma,
-        place: at.key("source.place", place, names::place)?,
-        biz_location: at.optional_key(
-            "source.biz_location",
-            raw.biz_location.as_ref(),
-            names::place,
-        )?,
+        place,
+        biz_location,
         stable: at.milliseconds("source.stable_ms", raw.stable_ms.as_ref(), 2_000)?,
         poll: at.milliseconds("source.poll_ms", raw.poll_ms.as_ref(), 1_000)?,
         folder,

@@ -7,10 +7,9 @@ use schemas::event::Source;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Fields;
+use super::{Fields, places};
 use crate::config::place::Place;
 use crate::config::{ConfigError, ScanRule};
-use crate::names;
 
 /// A source of lines.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,17 +61,13 @@ pub(super) fn check(
         let span = raw.rejects.as_ref().map_or(0..0, Spanned::span);
         return Err(at.error(span, "source.rejects", "is the file of lines itself"));
     }
-    let place = at.required(&table, "source.place", &raw.place)?;
+    let (place, biz_location) = places(at, &table, &raw.place, raw.biz_location.as_ref())?;
     Ok(LinesConfig {
         source,
         path: path.into(),
         rejects: rejects.into(),
-        place: at.key("source.place", place, names::place)?,
-        biz_location: at.optional_key(
-            "source.biz_location",
-            raw.biz_location.as_ref(),
-            names::place,
-        )?,
+        place,
+        biz_location,
         rules: Vec::new(),
         poll: at.milliseconds("source.poll_ms", raw.poll_ms.as_ref(), 200)?,
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Fields;
+use super::{Fields, places};
 use crate::compose::presence::Presence;
 use crate::compose::sensor::{self, Reading};
 use crate::config::place::Place;
@@ -152,7 +152,7 @@ impl Written {
             )?,
             None => 1,
         };
-        let place = at.required(table, "source.place", &raw.place)?;
+        let (place, biz_location) = places(at, table, &raw.place, raw.biz_location.as_ref())?;
         let rule = SensorRule {
             sensor: at.key("source.sensor", sensor, names::sensor)?,
             measurement: text(
@@ -166,12 +166,8 @@ impl Written {
             alarm_min,
             alarm_max,
             readings_per_event: usize::try_from(readings_per_event).unwrap_or(1),
-            place: at.key("source.place", place, names::place)?,
-            biz_location: at.optional_key(
-                "source.biz_location",
-                raw.biz_location.as_ref(),
-                names::place,
-            )?,
+            place,
+            biz_location,
             step: at
                 .optional_key("source.step", raw.step.as_ref(), names::step)?
                 .unwrap_or_else(|| "sensor_reporting".to_owned()),

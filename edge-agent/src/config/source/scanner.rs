@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Fields, SerialLine, line};
+use super::{Fields, SerialLine, line, places};
 use crate::config::ConfigError;
 use crate::config::place::Place;
 use crate::names;
@@ -118,7 +118,7 @@ fn check(
     input: ScannerInput,
 ) -> Result<ScannerConfig, ConfigError> {
     let step = at.required(table, "source.step", &raw.step)?;
-    let place = at.required(table, "source.place", &raw.place)?;
+    let (place, biz_location) = places(at, table, &raw.place, raw.biz_location.as_ref())?;
     let text = |field: &str, value: &Option<Spanned<String>>| {
         let value = value.as_ref();
         value.map(|value| at.text(field, value)).transpose()
@@ -127,12 +127,8 @@ fn check(
         input,
         step: at.key("source.step", step, names::step)?,
         disposition: text("source.disposition", &raw.disposition)?,
-        place: at.key("source.place", place, names::place)?,
-        biz_location: at.optional_key(
-            "source.biz_location",
-            raw.biz_location.as_ref(),
-            names::place,
-        )?,
+        place,
+        biz_location,
         repeat: match raw.repeat_ms.as_ref() {
             // 0: each code is a scan.
             Some(value) => {

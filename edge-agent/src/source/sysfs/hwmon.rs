@@ -2,10 +2,10 @@
 //! broken sensor.
 
 use super::{folder, number, unread};
+use crate::compose::figures::rounded;
 use crate::config::SysfsConfig;
 use crate::source::Trouble;
 use crate::source::judge::Sample;
-use crate::source::poll::rounded;
 
 /// Reads a channel (`temp1`, `humidity1`, `in0`).
 pub(super) fn read(config: &SysfsConfig, channel: &str) -> Result<Sample, Trouble> {

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use super::{folder, number, unread};
+use crate::compose::figures::rounded;
 use crate::config::SysfsConfig;
 use crate::source::Trouble;
 use crate::source::judge::Sample;
-use crate::source::poll::rounded;
 
 /// Reads a channel (`temp`, `humidityrelative`, `voltage0`).
 pub(super) fn read(config: &SysfsConfig, channel: &str) -> Result<Sample, Trouble> {

@@ -2,10 +2,10 @@
 //! verdict on their CRC, then the temperature in thousandths of a degree.
 
 use super::{text, unread};
+use crate::compose::figures::rounded;
 use crate::config::SysfsConfig;
 use crate::source::Trouble;
 use crate::source::judge::{Doubt, Sample};
-use crate::source::poll::rounded;
 
 /// What a sensor holds between power-on and its first conversion, in thousandths of a degree.
 const POWER_ON: i64 = 85_000;
