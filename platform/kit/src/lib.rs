@@ -9,12 +9,15 @@
 //! | [`check`] | a configuration tested before the start |
 //! | [`clock`] | the one place where domain time meets the wall clock and tokio's timers |
 //! | [`config`] | reads a TOML file; errors name file, line and field |
+//! | [`etag`] | guarded writes: entity tags and `If-Match` |
+//! | [`idempotency`] | a write that is sent twice is done once |
 //! | [`metrics`] | what is counted, as Prometheus reads it, on a listener of its own |
 //! | [`negotiate`] | which of the two languages a page is written in |
 //! | [`page`] | security headers of every page |
 //! | [`people`] | accounts, log-in, sessions and forms of people inside one organisation |
 //! | [`postgres`] | sessions, instants, retries, schema and service role of PostgreSQL |
 //! | [`problem`] | RFC 9457 `application/problem+json` |
+//! | [`routes`] | one list of routes: router, OpenAPI document, table of access |
 //! | [`serve`] | a router on an address, with limits, TLS and a graceful end |
 //! | [`shutdown`] | SIGINT and SIGTERM as a cancellation token |
 //! | [`telemetry`] | log lines, human or JSON |
@@ -24,12 +27,15 @@
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod etag;
+pub mod idempotency;
 pub mod metrics;
 pub mod negotiate;
 pub mod page;
 pub mod people;
 pub mod postgres;
 pub mod problem;
+pub mod routes;
 pub mod serve;
 pub mod shutdown;
 pub mod sqlite;

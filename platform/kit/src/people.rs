@@ -10,6 +10,10 @@
 //!                               + /login, /logout
 //! ```
 //!
+//! Beyond a password, where a service asks for it ([`Extras`]): a second factor ([`factor`]), log-in
+//! by an organisation's own provider ([`oidc`]). Machines have fixed tokens ([`machine`]) or fetch
+//! short-lived ones ([`client`]).
+//!
 //! What holds:
 //! - a password is kept as argon2id only, and hashed beside the event loop, few at once;
 //! - a session's token is kept as SHA-256 only, is new at every log-in, and ends by age
@@ -23,16 +27,22 @@
 //! Rejected: tokens in the URL or in local storage (scripts and logs read them), a session without
 //! a row (it could not be ended), a limit by address alone (behind a proxy everybody has one).
 
+pub mod client;
 pub mod door;
+pub mod factor;
 pub mod form;
 pub mod gate;
+pub mod jose;
 pub mod limit;
 pub mod machine;
+pub mod oidc;
 pub mod password;
+pub mod seal;
 pub mod session;
 pub mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+pub mod totp;
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,10 +58,14 @@ use schemas::time::{Clock, Instant};
 use tower_sessions::SessionManagerLayer;
 use tower_sessions::cookie::SameSite;
 
+pub use client::{ClientStore, Clients};
 pub use door::{LogInPage, LogInProblem, LogInView};
+pub use factor::view::Framed;
+pub use factor::{FactorError, FactorStore, Factors};
 pub use form::{Checked, Csrf, Form};
 pub use gate::Person;
 pub use machine::{Machine, Token};
+pub use oidc::{IdentityStore, Provider, ProviderSettings};
 use password::Hasher;
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordError};
 use session::Sessions;
@@ -117,6 +131,20 @@ pub enum Noted {
     LoggedOut,
 }
 
+/// What becomes known of second factors, for a service's own records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactorNoted {
+    /// A person has set one up.
+    Added,
+    /// A person has used a recovery code in its place.
+    RecoveryUsed,
+    /// Another person has removed it.
+    Reset {
+        /// Who.
+        by: Slug,
+    },
+}
+
 /// Accounts and sessions in a service's database.
 #[async_trait]
 pub trait PeopleStore: Send + Sync + 'static {
@@ -178,6 +206,18 @@ pub trait PeopleStore: Send + Sync + 'static {
         let _ = (organisation, name, what, at);
         Ok(())
     }
+
+    /// Told of what happens to second factors. The default keeps nothing.
+    async fn noted_factor(
+        &self,
+        organisation: &Slug,
+        name: &Slug,
+        what: FactorNoted,
+        at: Instant,
+    ) -> Result<(), StoreFailed> {
+        let _ = (organisation, name, what, at);
+        Ok(())
+    }
 }
 
 /// What a service states about its people.
@@ -218,12 +258,27 @@ pub enum AccountError {
     /// No account has this name.
     #[error("there is no account `{0}`")]
     Unknown(Slug),
+    /// A provider's subject is linked to an account already.
+    #[error("the subject is linked to an account already")]
+    Linked,
+    /// A provider's subject is empty or too long.
+    #[error("a subject has 1 to {} characters", oidc::SUBJECT_MAX)]
+    Subject,
     /// The password will not do.
     #[error("the password is refused")]
     Password(#[from] PasswordError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreFailed),
+}
+
+/// What a service may have beyond passwords; the default is nothing of it.
+#[derive(Default)]
+pub struct Extras {
+    /// Second factors.
+    pub factors: Option<Factors>,
+    /// Log-in by a provider.
+    pub provider: Option<Provider>,
 }
 
 /// The people of one organisation, as one service knows them. Cheap to clone.
@@ -234,6 +289,8 @@ struct Inner {
     settings: Settings,
     store: Arc<dyn PeopleStore>,
     clock: Arc<dyn Clock>,
+    factors: Option<Factors>,
+    provider: Option<Provider>,
     hasher: Hasher,
     limiter: limit::Limiter,
     /// Key of the cookies by which known browsers are told; new at every start.
@@ -253,12 +310,27 @@ impl People {
         store: Arc<dyn PeopleStore>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PasswordError> {
+        Self::with(settings, store, clock, Extras::default())
+    }
+
+    /// As [`Self::new`], with what goes beyond a password.
+    ///
+    /// # Errors
+    /// [`PasswordError::Failed`] where the operating system has no randomness.
+    pub fn with(
+        settings: Settings,
+        store: Arc<dyn PeopleStore>,
+        clock: Arc<dyn Clock>,
+        extras: Extras,
+    ) -> Result<Self, PasswordError> {
         let random = |error: NoRandomness| PasswordError::Failed(error.to_string());
         let secret = Hash(schemas::random::bytes().map_err(random)?);
         Ok(Self(Arc::new(Inner {
             settings,
             store,
             clock,
+            factors: extras.factors,
+            provider: extras.provider,
             hasher: Hasher::default(),
             limiter: limit::Limiter::default(),
             device_key: schemas::random::bytes().map_err(random)?,

@@ -38,7 +38,7 @@ pub const APPEND_ONLY: [&str; 28] = [
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 15] = [
+pub const CHANGEABLE: [(&str, &[&str]); 22] = [
     ("credentials", &["UPDATE"]),
     ("enrolments", &["UPDATE"]),
     ("batch_queue", &["DELETE"]),
@@ -51,6 +51,13 @@ pub const CHANGEABLE: [(&str, &[&str]); 15] = [
     ("capture_chains", &["UPDATE"]),
     ("people", &["UPDATE"]),
     ("sessions", &["UPDATE", "DELETE"]),
+    ("second_factors", &["UPDATE", "DELETE"]),
+    ("recovery_codes", &["UPDATE", "DELETE"]),
+    ("identities", &["DELETE"]),
+    ("clients", &["UPDATE"]),
+    ("access_tokens", &["DELETE"]),
+    ("client_assertions", &["DELETE"]),
+    ("kept_answers", &["UPDATE", "DELETE"]),
     ("scans", &["UPDATE"]),
     ("report_contacts", &["DELETE"]),
     ("unknown_scans", &["UPDATE"]),

@@ -16,11 +16,13 @@ use schemas::ids::Slug;
 use serde::Deserialize;
 use tower_sessions::Session;
 
+use super::factor::door as second;
+use super::factor::view::Framed;
 use super::form::{self, Checked, Csrf, check_origin};
 use super::gate::{self, Person, enter, internal};
 use super::limit::Who;
 use super::password::PasswordError;
-use super::{Account, Noted, People, Settings, StoreFailed};
+use super::{Account, Noted, People, Settings, StoreFailed, oidc};
 use crate::negotiate::Language;
 use crate::problem::Problem;
 
@@ -57,18 +59,27 @@ pub struct LogInView {
     pub next: String,
     /// What went wrong, if something did.
     pub problem: Option<LogInProblem>,
+    /// Whether the page offers `/login/provider?next=` too.
+    pub has_provider: bool,
 }
 
 /// A service's log-in page: a form that posts `csrf`, `next`, `name` and `password` to `/login`.
 pub trait LogInPage: Send + Sync + 'static {
     /// The page. Status and cookies are set by the caller.
     fn render(&self, view: &LogInView) -> Response;
+
+    /// A page behind it (second factor, provider) in the service's frame: `main` of [`Framed`] is
+    /// finished markup of this crate. The default is a page without a frame.
+    fn framed(&self, page: &Framed) -> Response {
+        page.bare()
+    }
 }
 
+/// What the routes for everybody work with.
 #[derive(Clone)]
-struct Door {
-    people: People,
-    page: Arc<dyn LogInPage>,
+pub(super) struct Door {
+    pub(super) people: People,
+    pub(super) page: Arc<dyn LogInPage>,
 }
 
 /// Routes for everybody.
@@ -76,9 +87,18 @@ pub(super) fn outside<S: Clone + Send + Sync + 'static>(
     people: People,
     page: Arc<dyn LogInPage>,
 ) -> Router<S> {
-    Router::new()
+    let door = Door { people, page };
+    let router = Router::new()
         .route("/login", get(show).post(log_in))
-        .with_state(Door { people, page })
+        .with_state(door.clone());
+    let router = match &door.people.0.factors {
+        Some(_) => router.merge(second::routes(door.clone())),
+        None => router,
+    };
+    match &door.people.0.provider {
+        Some(_) => router.merge(oidc::routes(door)),
+        None => router,
+    }
 }
 
 /// Routes for people who are logged in.
@@ -140,11 +160,10 @@ async fn log_in(
     let found = door.people.recognise(name.ok(), password, &headers).await;
     match found.map_err(|error| internal(&error))? {
         Ok(account) => {
-            enter(&session, &account)
+            let people = &door.people;
+            people
+                .proceed(&session, &account, &form.next, &headers, 1)
                 .await
-                .map_err(|error| internal(&error))?;
-            door.people.note(&account.name, Noted::LoggedIn).await?;
-            Ok(door.people.welcome(&account, &form.next))
         }
         Err(problem) => Ok(door.answer(language, &headers, next, Some(problem))),
     }
@@ -185,23 +204,44 @@ impl Door {
         next: Option<&str>,
         problem: Option<LogInProblem>,
     ) -> Response {
-        let settings = &self.people.0.settings;
-        let kept = form_cookie(settings, headers);
-        let Ok(own) = kept.map_or_else(schemas::random::bytes, Ok) else {
-            return Problem::internal().into_response();
+        let own = match self.own(headers) {
+            Ok(own) => own,
+            Err(problem) => return problem.into_response(),
         };
         let view = LogInView {
             language,
-            csrf: form_token(&own),
+            csrf: self.token(&own),
             next: safe_next(next).to_owned(),
             problem,
+            has_provider: self.people.has_provider(),
         };
-        let mut response = self.page.render(&view);
-        *response.status_mut() = status(problem);
-        let cookie = cookie(settings, FORM_COOKIE, &Hash(own).to_string(), None);
+        self.finish(self.page.render(&view), status(problem), &own)
+    }
+
+    /// What the browser's forms before the log-in are bound to: its cookie, or a new one.
+    pub(super) fn own(&self, headers: &HeaderMap) -> Result<[u8; 32], Problem> {
+        let kept = form_cookie(&self.people.0.settings, headers);
+        let own = kept.map_or_else(schemas::random::bytes, Ok);
+        own.map_err(|error| internal(&StoreFailed(Box::new(error))))
+    }
+
+    /// The token of those forms.
+    pub(super) fn token(&self, own: &[u8; 32]) -> Csrf {
+        form_token(own)
+    }
+
+    /// A page with its status and its cookie, kept nowhere.
+    pub(super) fn finish(
+        &self,
+        mut response: Response,
+        status: StatusCode,
+        own: &[u8; 32],
+    ) -> Response {
+        *response.status_mut() = status;
+        let settings = &self.people.0.settings;
+        let cookie = cookie(settings, FORM_COOKIE, &Hash(*own).to_string(), None);
         append(&mut response, &cookie);
-        let unkept = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(header::CACHE_CONTROL, unkept);
+        gate::keep_nowhere(&mut response);
         response
     }
 }
@@ -217,8 +257,9 @@ fn status(problem: Option<LogInProblem>) -> StatusCode {
 }
 
 impl People {
-    /// The account of this name and password, or what to say.
-    async fn recognise(
+    /// The account of this name and password, or what to say. The try stays counted until
+    /// [`Self::complete`].
+    pub(super) async fn recognise(
         &self,
         name: Option<Slug>,
         password: String,
@@ -228,9 +269,7 @@ impl People {
             // Nobody can have such a name: it needs no hiding.
             return Ok(Err(LogInProblem::Wrong));
         };
-        let who = self.who(&name, headers);
-        if !self.0.limiter.try_once(&who, self.0.clock.now()) {
-            tracing::warn!("log-in is tried too often");
+        if !self.counts(&name, headers) {
             return Ok(Err(LogInProblem::TooMany));
         }
         let account = self
@@ -243,14 +282,39 @@ impl People {
             None => self.0.nobody.clone(),
         };
         match (self.0.hasher.fits(password, hash).await, account) {
-            (Ok(true), Some(account)) if account.disabled.is_none() => {
-                self.0.limiter.forgive(&who);
-                Ok(Ok(account))
-            }
+            (Ok(true), Some(account)) if account.disabled.is_none() => Ok(Ok(account)),
             (Ok(_), _) => Ok(Err(LogInProblem::Wrong)),
             (Err(PasswordError::Busy), _) => Ok(Err(LogInProblem::Busy)),
             (Err(error), _) => Err(StoreFailed(Box::new(error))),
         }
+    }
+
+    /// Counts a try of a password or a code; false if there were too many.
+    pub(super) fn counts(&self, name: &Slug, headers: &HeaderMap) -> bool {
+        let who = self.who(name, headers);
+        let free = self.0.limiter.try_once(&who, self.0.clock.now());
+        if !free {
+            tracing::warn!("log-in is tried too often");
+        }
+        free
+    }
+
+    /// Logs in whoever has shown all that the account asks for; takes back the tries that it took.
+    pub(super) async fn complete(
+        &self,
+        session: &Session,
+        account: &Account,
+        headers: &HeaderMap,
+        tries: usize,
+    ) -> Result<(), Problem> {
+        let factor = self.factor_since(account).await;
+        let factor = factor.map_err(|error| internal(&error))?;
+        let entered = enter(session, account, factor).await;
+        entered.map_err(|error| internal(&error))?;
+        self.0
+            .limiter
+            .forgive(&self.who(&account.name, headers), tries);
+        self.note(&account.name, Noted::LoggedIn).await
     }
 
     /// Whom a try counts against.
@@ -274,20 +338,22 @@ impl People {
     }
 
     /// Leads on after log-in, and makes the browser a known one.
-    fn welcome(&self, account: &Account, next: &str) -> Response {
+    pub(super) fn welcome(&self, account: &Account, next: &str) -> Response {
         let mut response = Redirect::to(safe_next(Some(next))).into_response();
-        let unkept = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(header::CACHE_CONTROL, unkept);
+        gate::keep_nowhere(&mut response);
+        self.make_known(account, &mut response);
+        response
+    }
+
+    /// Gives the browser the cookie by which it is known to have been logged in to this account.
+    pub(super) fn make_known(&self, account: &Account, response: &mut Response) {
         if let Ok(number) = schemas::random::bytes::<16>() {
             let seal = self.browser_seal(&account.name, number);
             let value = format!("{:032x}{seal}", u128::from_be_bytes(number));
             let age = Some(BROWSER_SECONDS);
-            append(
-                &mut response,
-                &cookie(&self.0.settings, BROWSER_COOKIE, &value, age),
-            );
+            let cookie = cookie(&self.0.settings, BROWSER_COOKIE, &value, age);
+            append(response, &cookie);
         }
-        response
     }
 
     async fn note(&self, name: &Slug, what: Noted) -> Result<(), Problem> {
@@ -300,7 +366,7 @@ impl People {
 }
 
 /// A path of this service, or its first page.
-fn safe_next(next: Option<&str>) -> &str {
+pub(super) fn safe_next(next: Option<&str>) -> &str {
     let fits = |next: &&str| {
         let plain = next
             .bytes()
@@ -319,7 +385,11 @@ fn form_token(own: &[u8; 32]) -> Csrf {
     Csrf::of(sha256_parts(&[b"log-in form\n", own]))
 }
 
-fn cookie_of<'h>(settings: &Settings, suffix: &str, headers: &'h HeaderMap) -> Option<&'h str> {
+pub(super) fn cookie_of<'h>(
+    settings: &Settings,
+    suffix: &str,
+    headers: &'h HeaderMap,
+) -> Option<&'h str> {
     let wanted = settings.cookie_name(suffix);
     let all = headers.get_all(header::COOKIE).into_iter();
     all.filter_map(|value| value.to_str().ok())
@@ -336,7 +406,7 @@ fn cookie(settings: &Settings, suffix: &str, value: &str, age: Option<u32>) -> S
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}")
 }
 
-fn append(response: &mut Response, cookie: &str) {
+pub(super) fn append(response: &mut Response, cookie: &str) {
     if let Ok(value) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

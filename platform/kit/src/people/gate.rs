@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use schemas::hash::sha256;
 use schemas::ids::Slug;
+use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
@@ -46,13 +47,22 @@ struct Who {
     name: Slug,
     /// SHA-256 of the password's hash at log-in: another password ends the session.
     stamp: schemas::hash::Hash,
+    /// Since when the account had its second factor: another one, or none, ends the session.
+    #[serde(default)]
+    factor: Option<Instant>,
 }
 
-/// Makes a session that of an account, under a new token.
-pub(super) async fn enter(session: &Session, account: &Account) -> Result<(), StoreFailed> {
+/// Makes a session that of an account, under a new token. `factor`: since when the account has the
+/// second factor that was shown.
+pub(super) async fn enter(
+    session: &Session,
+    account: &Account,
+    factor: Option<Instant>,
+) -> Result<(), StoreFailed> {
     let who = Who {
         name: account.name.clone(),
         stamp: sha256(account.password_hash.as_bytes()),
+        factor,
     };
     let csrf = Csrf::new().map_err(failed)?;
     session.clear().await;
@@ -66,21 +76,37 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreFailed 
 }
 
 impl People {
-    /// The person of a session; none if it has none, or if the account was closed or has another
-    /// password since.
-    async fn person(&self, session: &Session) -> Result<Option<Person>, StoreFailed> {
+    /// The account of a session; none if it has none, or if the account was closed or has another
+    /// password or another second factor since, or must have one and was entered without.
+    pub(super) async fn account_of(
+        &self,
+        session: &Session,
+    ) -> Result<Option<Account>, StoreFailed> {
         let who: Option<Who> = session.get(WHO).await.map_err(failed)?;
-        let csrf: Option<Csrf> = session.get(CSRF).await.map_err(failed)?;
-        let (Some(who), Some(csrf)) = (who, csrf) else {
+        let Some(who) = who else {
             return Ok(None);
         };
         let organisation = &self.0.settings.organisation;
         let account = self.0.store.account(organisation, &who.name).await?;
-        let valid = |account: &Account| {
-            account.disabled.is_none() && sha256(account.password_hash.as_bytes()) == who.stamp
+        if let Some(account) = account
+            && account.disabled.is_none()
+            && sha256(account.password_hash.as_bytes()) == who.stamp
+            && self.is_enough(&account, who.factor)
+            && self.factor_since(&account).await? == who.factor
+        {
+            return Ok(Some(account));
+        }
+        session.flush().await.map_err(failed)?;
+        Ok(None)
+    }
+
+    /// The person of a session, see [`Self::account_of`].
+    async fn person(&self, session: &Session) -> Result<Option<Person>, StoreFailed> {
+        let csrf: Option<Csrf> = session.get(CSRF).await.map_err(failed)?;
+        let Some(csrf) = csrf else {
+            return Ok(None);
         };
-        let Some(account) = account.filter(valid) else {
-            session.flush().await.map_err(failed)?;
+        let Some(account) = self.account_of(session).await? else {
             return Ok(None);
         };
         Ok(Some(Person {
@@ -119,6 +145,12 @@ pub(super) async fn gate(
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(unkept);
     response
+}
+
+/// No copy is kept by anybody.
+pub(super) fn keep_nowhere(response: &mut Response) {
+    let unkept = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, unkept);
 }
 
 fn changes(method: &Method) -> bool {

@@ -62,12 +62,13 @@ impl Limiter {
         free
     }
 
-    /// Takes back the tries of somebody who turned out to know the password.
-    pub(super) fn forgive(&self, who: &Who) {
+    /// Takes back the tries of somebody who turned out to know what the account asks for; `own`
+    /// is how many of those against all accounts were theirs.
+    pub(super) fn forgive(&self, who: &Who, own: usize) {
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tries.remove(&Key::One(who.clone()));
         if let (Who::Stranger(_), Some(total)) = (who, tries.get_mut(&Key::Total)) {
-            total.pop_back();
+            total.truncate(total.len().saturating_sub(own));
         }
     }
 }
@@ -128,7 +129,7 @@ mod tests {
         let limiter = Limiter::default();
         for second in 0..1000 {
             assert!(limiter.try_once(&stranger("li"), at(second % 5)));
-            limiter.forgive(&stranger("li"));
+            limiter.forgive(&stranger("li"), 1);
         }
     }
 

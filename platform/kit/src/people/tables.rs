@@ -1,4 +1,4 @@
-//! Accounts and sessions in a service's own database: the same two tables in every service, so that
+//! Accounts and sessions in a service's own database: the same tables in every service, so that
 //! their SQL stands once for each engine.
 //!
 //! A service makes these tables in a migration of its own (times are `TEXT` in RFC 3339 on SQLite,
@@ -10,8 +10,13 @@
 //! sessions (token PRIMARY KEY, data, created, seen)
 //! ```
 //!
+//! beside those of second factors, clients, identities and kept answers, as they stand in
+//! `platform/migrations/*/0011_access.sql` and `credit/migrations/*/0005_people.sql`,
 //! and implements [`KeepsPeople`] for its store, which makes that a [`PeopleStore`].
 
+mod clients;
+mod factors;
+mod identities;
 mod postgres;
 mod sqlite;
 
@@ -20,16 +25,21 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
+use crate::idempotency::AnswerStore;
+
 pub use postgres::PostgresPeople;
 pub use sqlite::SqlitePeople;
 
-use super::{Account, KeptSession, Noted, PeopleStore, StoreFailed};
+use super::client::ClientStore;
+use super::factor::FactorStore;
+use super::oidc::IdentityStore;
+use super::{Account, FactorNoted, KeptSession, Noted, PeopleStore, StoreFailed};
 
 /// A service's store whose database has the tables of this module.
 #[async_trait]
 pub trait KeepsPeople: Send + Sync + 'static {
     /// The tables on its engine.
-    type Tables: PeopleStore;
+    type Tables: PeopleStore + FactorStore + ClientStore + IdentityStore + AnswerStore;
 
     /// The tables; pools are handles, so this costs nothing.
     fn tables(&self) -> Self::Tables;
@@ -42,6 +52,21 @@ pub trait KeepsPeople: Send + Sync + 'static {
         &self,
         name: &Slug,
         what: Noted,
+        at: Instant,
+    ) -> Result<(), StoreFailed> {
+        let _ = (name, what, at);
+        Ok(())
+    }
+
+    /// Told of what happens to second factors, see [`PeopleStore::noted_factor`]. The default keeps
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StoreFailed`].
+    async fn note_a_factor(
+        &self,
+        name: &Slug,
+        what: FactorNoted,
         at: Instant,
     ) -> Result<(), StoreFailed> {
         let _ = (name, what, at);
@@ -118,14 +143,24 @@ impl<T: KeepsPeople> PeopleStore for T {
     ) -> Result<(), StoreFailed> {
         self.note_at_the_door(name, what, at).await
     }
+
+    async fn noted_factor(
+        &self,
+        _organisation: &Slug,
+        name: &Slug,
+        what: FactorNoted,
+        at: Instant,
+    ) -> Result<(), StoreFailed> {
+        self.note_a_factor(name, what, at).await
+    }
 }
 
 /// A row does not hold what this program writes.
 #[derive(Debug, thiserror::Error)]
 #[error("a stored {0} is not readable")]
-struct Unreadable(&'static str);
+pub(crate) struct Unreadable(pub(crate) &'static str);
 
-fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreFailed {
+pub(crate) fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreFailed {
     StoreFailed(error.into())
 }
 

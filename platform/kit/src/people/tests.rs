@@ -1,6 +1,10 @@
 //! Log-in over HTTP, as a browser and as an attacker.
 
-mod service;
+pub(crate) mod engine;
+mod provider;
+mod second;
+pub(crate) mod service;
+mod stories;
 
 use super::*;
 use service::{Browser, PASSWORD, Service};

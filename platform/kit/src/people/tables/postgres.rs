@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgPool, Postgres, Transaction};
 
 use super::super::{Account, KeptSession, PeopleStore, StoreFailed};
 use super::{failed, slug};
@@ -13,6 +13,25 @@ use crate::postgres::Timestamp;
 /// Accounts and sessions in a PostgreSQL database.
 #[derive(Clone, Debug)]
 pub struct PostgresPeople(pub PgPool);
+
+impl PostgresPeople {
+    pub(crate) const fn reads(&self) -> &PgPool {
+        &self.0
+    }
+
+    pub(crate) const fn writes(&self) -> &PgPool {
+        &self.0
+    }
+
+    pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+        self.0.begin().await
+    }
+
+    /// An instant as it is bound.
+    pub(crate) const fn at(at: Instant) -> Timestamp {
+        Timestamp(at)
+    }
+}
 
 #[derive(FromRow)]
 struct AccountRow {

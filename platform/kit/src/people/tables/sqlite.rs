@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
-use sqlx::{FromRow, SqlitePool};
+use sqlx::{FromRow, Sqlite, SqlitePool, Transaction};
 
 use super::super::{Account, KeptSession, PeopleStore, StoreFailed};
 use super::{Unreadable, failed, slug};
@@ -16,6 +16,26 @@ pub struct SqlitePeople {
     pub reader: SqlitePool,
     /// Where is written.
     pub writer: SqlitePool,
+}
+
+impl SqlitePeople {
+    pub(crate) const fn reads(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    pub(crate) const fn writes(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// A transaction that will write: it waits for its turn at the start, not in the middle.
+    pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// An instant as it is bound.
+    pub(crate) fn at(at: Instant) -> String {
+        Instant::to_rfc3339(at)
+    }
 }
 
 fn instant(text: &str) -> Result<Instant, StoreFailed> {

@@ -18,6 +18,7 @@ use super::super::*;
 pub(super) struct Memory {
     accounts: Mutex<BTreeMap<Slug, Account>>,
     pub(super) sessions: Mutex<BTreeMap<Hash, KeptSession>>,
+    pub(super) noted: Mutex<Vec<(Slug, FactorNoted)>>,
 }
 
 #[async_trait]
@@ -91,6 +92,17 @@ impl PeopleStore for Memory {
         Ok(())
     }
 
+    async fn noted_factor(
+        &self,
+        _: &Slug,
+        name: &Slug,
+        what: FactorNoted,
+        _: Instant,
+    ) -> Result<(), StoreFailed> {
+        self.noted.lock().unwrap().push((name.clone(), what));
+        Ok(())
+    }
+
     async fn end_sessions(&self, created: Instant, seen: Instant) -> Result<(), StoreFailed> {
         let mut sessions = self.sessions.lock().unwrap();
         sessions.retain(|_, session| session.created >= created && session.seen >= seen);
@@ -98,7 +110,7 @@ impl PeopleStore for Memory {
     }
 }
 
-pub(super) struct MovedClock(Mutex<Instant>);
+pub(crate) struct MovedClock(pub(crate) Mutex<Instant>);
 
 impl Clock for MovedClock {
     fn now(&self) -> Instant {
@@ -146,6 +158,10 @@ pub(super) const PASSWORD: &str = "a long pass phrase";
 
 impl Service {
     pub(super) async fn start(origin: Option<&str>) -> Self {
+        Self::with(origin, Extras::default()).await
+    }
+
+    pub(super) async fn with(origin: Option<&str>, extras: Extras) -> Self {
         let store = Arc::new(Memory::default());
         let clock = Arc::new(MovedClock(Mutex::new(Instant::from_seconds(1_700_000_000))));
         let settings = Settings {
@@ -153,7 +169,7 @@ impl Service {
             origin: origin.map(str::to_owned),
             cookie: "desk",
         };
-        let people = People::new(settings, store.clone(), clock.clone()).unwrap();
+        let people = People::with(settings, store.clone(), clock.clone(), extras).unwrap();
         let (name, role) = ("li-wei".parse().unwrap(), "officer".parse().unwrap());
         people.add(&name, &role, PASSWORD).await.unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -199,6 +215,10 @@ impl Service {
         }
     }
 
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
     pub(super) fn pass(&self, seconds: u64) {
         let mut now = self.clock.0.lock().unwrap();
         *now = *now + Duration::from_secs(seconds);
@@ -223,6 +243,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// The value of a hidden field of a page.
+    pub(super) fn field(&self, name: &str) -> String {
+        let start = format!("name=\"{name}\" value=\"");
+        let (_, rest) = self.body.split_once(&start).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
     /// The text between `csrf=` and `;`.
     pub(super) fn csrf(&self) -> String {
         let (_, rest) = self.body.split_once("csrf=").unwrap();
