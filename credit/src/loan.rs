@@ -6,9 +6,11 @@
 
 pub mod application;
 pub mod decision;
+pub mod life;
 pub mod limit;
 pub mod reason;
 pub mod review;
+pub mod warning;
 
 pub use application::{Application, ApplicationError, Product};
 pub use decision::{Decision, Inputs, Outcome, Proven, Record, decide};

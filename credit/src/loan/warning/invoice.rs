@@ -1,0 +1,52 @@
+//! Invoices that were used before.
+
+use super::{Case, FactName, Finding, Invoice, Saw, Severity, Warning, rows};
+
+/// The same bytes twice, or the same number, seller and amount, are refused; the same number and
+/// seller over another amount is for an officer.
+pub(super) fn rule(case: &Case) -> Finding {
+    let invoices = match rows(&case.invoices, FactName::Invoices) {
+        Ok(invoices) => invoices,
+        Err(finding) => return finding,
+    };
+    let of_case = |invoice: &&Invoice| invoice.application == case.application;
+    let mut seen: Vec<&Invoice> = invoices.iter().filter(|one| !of_case(one)).collect();
+    let mut warnings = Vec::new();
+    for invoice in invoices.iter().filter(of_case) {
+        warnings.extend(seen.iter().filter_map(|before| compare(invoice, before)));
+        seen.push(invoice);
+    }
+    Finding::of(warnings)
+}
+
+fn compare(invoice: &Invoice, before: &Invoice) -> Option<Warning> {
+    let number = invoice.number.clone();
+    let other = before.application.clone();
+    let same_number = invoice.number.trim() == before.number.trim();
+    let same = same_number && invoice.seller == before.seller;
+    if invoice.fingerprint == before.fingerprint {
+        return Some(Warning {
+            severity: Severity::Refuse,
+            saw: Saw::SameInvoice {
+                number,
+                before: other,
+            },
+        });
+    }
+    if same && invoice.amount == before.amount {
+        return Some(Warning {
+            severity: Severity::Refuse,
+            saw: Saw::SameNumberAndAmount {
+                number,
+                before: other,
+            },
+        });
+    }
+    same.then_some(Warning {
+        severity: Severity::ToOfficer,
+        saw: Saw::SameNumber {
+            number,
+            before: other,
+        },
+    })
+}
