@@ -1,0 +1,427 @@
+//! Pledges, their claims and their watches. Whoever takes a claim at the same time waits for the
+//! first one's commit and is then judged by the row as that left it.
+
+use async_trait::async_trait;
+use kit::postgres::{Timestamp, text};
+use schemas::hash::Hash;
+use sqlx::{FromRow, PgConnection};
+
+use super::{Postgres, at, retried};
+use crate::pledge::claim::{Claim, Shown};
+use crate::pledge::fingerprint::Fingerprint;
+use crate::pledge::ids::PledgeId;
+use crate::pledge::quantity::{Measure, Quantity};
+use crate::pledge::stage::{Act, State};
+use crate::pledge::step::{Chain, Next, Row, Step};
+use crate::pledge::watch::Watch;
+use crate::store::StoreError;
+use crate::store::pledge::{Line, LotUse, PLEDGES_MAX, Pledges, Stepped, Taken, Watching, Which};
+
+const BROKEN: StoreError = StoreError::Row { what: "pledge" };
+
+/// One view of all rows of a pledge.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+#[async_trait]
+impl Pledges for Postgres {
+    async fn offer_pledge(&self, next: &Next) -> Result<Taken, StoreError> {
+        retried(|| self.offer_pledge_once(next)).await
+    }
+
+    async fn step_pledge(&self, next: &Next) -> Result<Stepped, StoreError> {
+        let steps = [next];
+        retried(|| self.advance_once(&steps, None)).await
+    }
+
+    async fn substitute_pledge(&self, cover: &Next, release: &Next) -> Result<Stepped, StoreError> {
+        let steps = [cover, release];
+        retried(|| self.advance_once(&steps, None)).await
+    }
+
+    async fn pledge(&self, id: &PledgeId) -> Result<Option<Chain>, StoreError> {
+        let mut transaction = self.pool.begin_with(READ).await?;
+        let head: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT step, hash FROM pledge_heads WHERE pledge_id = $1")
+                .bind(id.as_bytes().as_slice())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let rows: Vec<StepRow> = sqlx::query_as(
+            "SELECT step, prev, at, body FROM pledge_steps WHERE pledge_id = $1 ORDER BY step",
+        )
+        .bind(id.as_bytes().as_slice())
+        .fetch_all(&mut *transaction)
+        .await?;
+        let Some((step, hash)) = head else {
+            return if rows.is_empty() {
+                Ok(None)
+            } else {
+                Err(BROKEN)
+            };
+        };
+        let step = u32::try_from(step).map_err(|_| BROKEN)?;
+        let head = (step, Hash::from_slice(&hash).ok_or(BROKEN)?);
+        let rows = rows.into_iter().map(StepRow::row).collect();
+        Chain::read(*id, rows, head).map(Some).map_err(|_| BROKEN)
+    }
+
+    async fn pledges(&self, which: &Which, take: u32) -> Result<Vec<Line>, StoreError> {
+        let (sql, key) = match which {
+            Which::In(state) => (
+                "SELECT pledge_id, state FROM pledge_heads WHERE state = $1
+                 ORDER BY changed_at, pledge_id LIMIT $2",
+                state.word(),
+            ),
+            Which::OfLoan(loan) => (
+                "SELECT pledge_id, state FROM pledge_heads WHERE loan = $1
+                 ORDER BY pledge_id LIMIT $2",
+                loan.as_str(),
+            ),
+        };
+        let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(sql)
+            .bind(key)
+            .bind(i64::from(take.min(PLEDGES_MAX)))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(line_of).collect()
+    }
+
+    async fn pledge_holder(&self, name: &Fingerprint) -> Result<Option<PledgeId>, StoreError> {
+        let row: Option<(Option<Vec<u8>>,)> =
+            sqlx::query_as("SELECT holder FROM pledge_slots WHERE fingerprint = $1")
+                .bind(name.as_bytes().as_slice())
+                .fetch_optional(&self.pool)
+                .await?;
+        let id = |bytes: Vec<u8>| PledgeId::from_slice(&bytes).ok_or(BROKEN);
+        row.and_then(|(holder,)| holder).map(id).transpose()
+    }
+
+    async fn pledged_lot(&self, name: &Fingerprint) -> Result<Option<LotUse>, StoreError> {
+        let row: Option<LotRow> = sqlx::query_as(
+            "SELECT measure, shown, log_size, pledged FROM pledge_lots WHERE fingerprint = $1",
+        )
+        .bind(name.as_bytes().as_slice())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(LotRow::lot).transpose()
+    }
+
+    async fn watching(&self, id: &PledgeId, stream: &str) -> Result<Option<Watching>, StoreError> {
+        let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT version, watch FROM pledge_watches WHERE pledge_id = $1 AND stream = $2",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(text(stream))
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((version, watch)) = row else {
+            return Ok(None);
+        };
+        let watch = serde_json::from_slice(&watch).map_err(|_| BROKEN)?;
+        Ok(Some(Watching { version, watch }))
+    }
+
+    async fn watched_streams(&self, id: &PledgeId) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT stream FROM pledge_watches WHERE pledge_id = $1 ORDER BY stream",
+        )
+        .bind(id.as_bytes().as_slice())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(stream,)| stream).collect())
+    }
+
+    async fn keep_watch(
+        &self,
+        id: &PledgeId,
+        before: i64,
+        watch: &Watch,
+        alarm: Option<&Next>,
+    ) -> Result<Stepped, StoreError> {
+        let alarm: Vec<&Next> = alarm.into_iter().collect();
+        retried(|| self.advance_once(&alarm, Some((id, before, watch)))).await
+    }
+}
+
+impl Postgres {
+    async fn offer_pledge_once(&self, next: &Next) -> Result<Taken, StoreError> {
+        let Act::Offer(offer) = &next.step.said.act else {
+            return Err(BROKEN);
+        };
+        let mut transaction = self.pool.begin().await?;
+        if !insert_head(&mut transaction, next, offer.loan.as_str()).await? {
+            return Ok(Taken::Before);
+        }
+        insert_step(&mut transaction, &next.step).await?;
+        for (name, claim) in offer.claims.iter() {
+            if !take(&mut transaction, &next.step.pledge, name, claim).await? {
+                let lot = matches!(claim, Claim::Lot { .. });
+                return Ok(if lot {
+                    Taken::NotShown(*name)
+                } else {
+                    Taken::Held(*name)
+                });
+            }
+        }
+        transaction.commit().await?;
+        Ok(Taken::Kept)
+    }
+
+    /// A watch and steps of pledges: all of it or nothing.
+    async fn advance_once(
+        &self,
+        steps: &[&Next],
+        watch: Option<(&PledgeId, i64, &Watch)>,
+    ) -> Result<Stepped, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        if let Some((id, before, watch)) = watch
+            && !put_watch(&mut transaction, id, before, watch).await?
+        {
+            return Ok(Stepped::Overtaken);
+        }
+        for next in steps {
+            if !advance(&mut transaction, next).await? {
+                return Ok(Stepped::Overtaken);
+            }
+        }
+        transaction.commit().await?;
+        Ok(Stepped::Kept)
+    }
+}
+
+/// False if the request has a pledge already.
+async fn insert_head(
+    connection: &mut PgConnection,
+    next: &Next,
+    loan: &str,
+) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = sqlx::query_as(
+        "INSERT INTO pledge_heads (pledge_id, step, hash, state, loan, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (pledge_id) DO NOTHING RETURNING step",
+    )
+    .bind(next.step.pledge.as_bytes().as_slice())
+    .bind(i64::from(next.step.number))
+    .bind(next.step.hash().as_bytes().as_slice())
+    .bind(next.step.state.word())
+    .bind(loan)
+    .bind(at(next.step.at))
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn insert_step(connection: &mut PgConnection, step: &Step) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO pledge_steps (pledge_id, step, request, prev, at, body)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(step.pledge.as_bytes().as_slice())
+    .bind(i64::from(step.number))
+    .bind(step.said.request.as_str())
+    .bind(step.prev.as_bytes().as_slice())
+    .bind(at(step.at))
+    .bind(&step.body)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Moves the head from exactly the step before, keeps the step, gives back what it frees. False if the
+/// head is somewhere else.
+async fn advance(connection: &mut PgConnection, next: &Next) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = sqlx::query_as(
+        "UPDATE pledge_heads SET step = $2, hash = $3, state = $4, changed_at = $5
+         WHERE pledge_id = $1 AND step = $6 AND hash = $7 RETURNING step",
+    )
+    .bind(next.step.pledge.as_bytes().as_slice())
+    .bind(i64::from(next.step.number))
+    .bind(next.step.hash().as_bytes().as_slice())
+    .bind(next.step.state.word())
+    .bind(at(next.step.at))
+    .bind(i64::from(next.step.number) - 1)
+    .bind(next.step.prev.as_bytes().as_slice())
+    .fetch_optional(&mut *connection)
+    .await?;
+    if row.is_none() {
+        return Ok(false);
+    }
+    insert_step(connection, &next.step).await?;
+    for (name, claim) in &next.freed {
+        give_back(connection, &next.step.pledge, name, claim).await?;
+    }
+    Ok(true)
+}
+
+/// Takes one claim by one guarded statement. False if it is not to be had.
+async fn take(
+    connection: &mut PgConnection,
+    pledge: &PledgeId,
+    name: &Fingerprint,
+    claim: &Claim,
+) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = match claim {
+        Claim::Whole { .. } => {
+            sqlx::query_as(
+                "INSERT INTO pledge_slots (fingerprint, holder, inside) VALUES ($1, $2, 0)
+                 ON CONFLICT (fingerprint) DO UPDATE SET holder = excluded.holder
+                 WHERE pledge_slots.holder IS NULL AND pledge_slots.inside = 0
+                 RETURNING inside",
+            )
+            .bind(name.as_bytes().as_slice())
+            .bind(pledge.as_bytes().as_slice())
+            .fetch_optional(connection)
+            .await?
+        }
+        Claim::Inside => {
+            sqlx::query_as(
+                "INSERT INTO pledge_slots (fingerprint, holder, inside) VALUES ($1, NULL, 1)
+                 ON CONFLICT (fingerprint) DO UPDATE SET inside = pledge_slots.inside + 1
+                 WHERE pledge_slots.holder IS NULL
+                 RETURNING inside",
+            )
+            .bind(name.as_bytes().as_slice())
+            .fetch_optional(connection)
+            .await?
+        }
+        Claim::Lot { taken, shown } => take_lot(connection, name, *taken, *shown).await?,
+    };
+    Ok(row.is_some())
+}
+
+/// The guard of a lot: the sum stays within what the newest evidence shows, and within the smaller
+/// figure of two at one log size.
+async fn take_lot(
+    connection: &mut PgConnection,
+    name: &Fingerprint,
+    taken: Quantity,
+    shown: Shown,
+) -> Result<Option<(i64,)>, StoreError> {
+    Ok(sqlx::query_as(
+        "INSERT INTO pledge_lots (fingerprint, measure, shown, log_size, pledged)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (fingerprint) DO UPDATE SET
+           pledged = pledge_lots.pledged + excluded.pledged,
+           shown = CASE WHEN pledge_lots.log_size < excluded.log_size
+                          OR excluded.shown < pledge_lots.shown
+                        THEN excluded.shown ELSE pledge_lots.shown END,
+           log_size = excluded.log_size
+         WHERE pledge_lots.measure = excluded.measure
+           AND pledge_lots.log_size <= excluded.log_size
+           AND pledge_lots.pledged + excluded.pledged <= excluded.shown
+           AND (pledge_lots.log_size < excluded.log_size
+                OR pledge_lots.pledged + excluded.pledged <= pledge_lots.shown)
+         RETURNING pledged",
+    )
+    .bind(name.as_bytes().as_slice())
+    .bind(taken.measure().word())
+    .bind(shown.quantity.smallest())
+    .bind(i64::try_from(shown.log_size).map_err(|_| BROKEN)?)
+    .bind(taken.smallest())
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// Gives one claim back, which this pledge must have.
+async fn give_back(
+    connection: &mut PgConnection,
+    pledge: &PledgeId,
+    name: &Fingerprint,
+    claim: &Claim,
+) -> Result<(), StoreError> {
+    let query = match claim {
+        Claim::Whole { .. } => sqlx::query_as(
+            "UPDATE pledge_slots SET holder = NULL WHERE fingerprint = $1 AND holder = $2
+             RETURNING inside",
+        )
+        .bind(name.as_bytes().as_slice())
+        .bind(pledge.as_bytes().as_slice()),
+        Claim::Inside => sqlx::query_as(
+            "UPDATE pledge_slots SET inside = inside - 1 WHERE fingerprint = $1 AND inside > 0
+             RETURNING inside",
+        )
+        .bind(name.as_bytes().as_slice()),
+        Claim::Lot { taken, .. } => sqlx::query_as(
+            "UPDATE pledge_lots SET pledged = pledged - $2
+             WHERE fingerprint = $1 AND pledged >= $2 AND measure = $3 RETURNING pledged",
+        )
+        .bind(name.as_bytes().as_slice())
+        .bind(taken.smallest())
+        .bind(taken.measure().word()),
+    };
+    let row: Option<(i64,)> = query.fetch_optional(connection).await?;
+    row.map(drop).ok_or(BROKEN)
+}
+
+/// Keeps a watch behind its version before. False if that is another one.
+async fn put_watch(
+    connection: &mut PgConnection,
+    id: &PledgeId,
+    before: i64,
+    watch: &Watch,
+) -> Result<bool, StoreError> {
+    let body = serde_json::to_vec(watch).map_err(|_| BROKEN)?;
+    let query = if before == 0 {
+        sqlx::query_as(
+            "INSERT INTO pledge_watches (pledge_id, stream, version, watch)
+             VALUES ($1, $2, $3, $4) ON CONFLICT (pledge_id, stream) DO NOTHING
+             RETURNING version",
+        )
+    } else {
+        sqlx::query_as(
+            "UPDATE pledge_watches SET version = $3, watch = $4
+             WHERE pledge_id = $1 AND stream = $2 AND version = $3 - 1 RETURNING version",
+        )
+    };
+    let row: Option<(i64,)> = query
+        .bind(id.as_bytes().as_slice())
+        .bind(text(watch.stream()))
+        .bind(before.saturating_add(1))
+        .bind(body)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+#[derive(FromRow)]
+struct StepRow {
+    step: i64,
+    prev: Vec<u8>,
+    at: Timestamp,
+    body: Vec<u8>,
+}
+
+impl StepRow {
+    fn row(self) -> Row {
+        Row {
+            number: self.step,
+            prev: self.prev,
+            at: self.at.0,
+            body: self.body,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct LotRow {
+    measure: String,
+    shown: i64,
+    log_size: i64,
+    pledged: i64,
+}
+
+impl LotRow {
+    fn lot(self) -> Result<LotUse, StoreError> {
+        let measure = Measure::of_word(&self.measure).ok_or(BROKEN)?;
+        Ok(LotUse {
+            shown: Quantity::new(measure, self.shown).map_err(|_| BROKEN)?,
+            pledged: self.pledged,
+            log_size: u64::try_from(self.log_size).map_err(|_| BROKEN)?,
+        })
+    }
+}
+
+fn line_of((id, state): (Vec<u8>, String)) -> Result<Line, StoreError> {
+    Ok(Line {
+        pledge: PledgeId::from_slice(&id).ok_or(BROKEN)?,
+        state: State::of_word(&state).ok_or(BROKEN)?,
+    })
+}
