@@ -5,7 +5,7 @@
 //! without reading first: [`charges`] gives what a request adds to which counter and how far that
 //! counter may go; in one transaction, in the order given (so that two transactions never wait for
 //! each other), it adds each where `used + add <= cap` and takes nothing if one does not fit. The
-//! store's part is not written yet; its contract test is to run it beside [`Counters`].
+//! store's part is [`crate::store::sandbox`]; its contract test runs it beside [`Counters`].
 //!
 //! Every share is counted in whole numbers: a buyer's part is compared as
 //! `exposure * 10000 <= basis points * outstanding limit`, so no rounding can pass a limit. It is a
@@ -28,7 +28,7 @@ pub use counters::{Counters, ReleaseError, Reservation, decide};
 pub use version::{LimitsVersion, Proposal, VersionError, in_force};
 
 use super::codes::RegionCode;
-use crate::money::{Money, MoneyError};
+use crate::money::{MAX_AMOUNT_FEN, Money, MoneyError};
 
 /// Basis points in a whole.
 pub const WHOLE_BP: u32 = 10_000;
@@ -99,7 +99,8 @@ pub struct LimitsError {
 
 impl Limits {
     /// Whether one currency is used and no limit is out of its range. A limit of zero is possible: it
-    /// stops what it is about.
+    /// stops what it is about. None is above [`MAX_AMOUNT_FEN`]: it could be written down and not read
+    /// again, and sums of what is below it overflow nothing.
     ///
     /// # Errors
     /// [`LimitsError`] for the first one that is wrong.
@@ -109,10 +110,14 @@ impl Limits {
             (LimitName::PerLoan, self.per_loan),
             (LimitName::PerBorrower, self.per_borrower),
             (LimitName::PerDay, self.per_day),
+            (LimitName::Outstanding, self.outstanding),
         ];
         for (limit, amount) in amounts {
             if amount.common(self.outstanding).is_err() {
                 return wrong(limit, "the currency is that of `outstanding`");
+            }
+            if amount.fen() > MAX_AMOUNT_FEN {
+                return wrong(limit, "more than an amount may be");
             }
         }
         if self.concentration_bp > WHOLE_BP {

@@ -92,6 +92,16 @@ fn each_limit_names_itself_what_is_used_and_what_was_asked() {
 }
 
 #[test]
+fn no_limit_is_above_what_an_amount_may_be() {
+    let mut limits = limits();
+    limits.outstanding = cny(crate::money::MAX_AMOUNT_FEN);
+    assert_eq!(limits.check(), Ok(()));
+    limits.per_day = cny(crate::money::MAX_AMOUNT_FEN + 1);
+    let wrong = limits.check().unwrap_err();
+    assert_eq!(wrong.limit, LimitName::PerDay);
+}
+
+#[test]
 fn region_group_tenor_and_currency_are_looked_at_first() {
     let (limits, counters) = (limits(), Counters::default());
     let refused = |change: fn(&mut Request)| {

@@ -1,0 +1,419 @@
+//! Trials: records, guards, counters. Every write has the one lock from its first statement on; the
+//! statements are guarded all the same, as on PostgreSQL.
+
+mod counters;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use schemas::ids::Slug;
+use schemas::time::Instant;
+use sqlx::sqlite::SqliteConnection;
+
+use super::Sqlite;
+use crate::sandbox::limits::Reservation;
+use crate::store::StoreError;
+use crate::store::sandbox::rows::{GuardRow, RecordRow, RefusalRow, ReleaseRow, body, reservation};
+use crate::store::sandbox::{
+    Added, Counted, Guard, Kind, PAGE, Plan, Record, Recount, Released, Repayment, TrialRefusal,
+    TrialStore,
+};
+use counters::{add_charges, first_full, new_borrower, read_counters, subtract};
+
+#[async_trait]
+impl TrialStore for Sqlite {
+    async fn trial_guard(&self, trial: &Slug) -> Result<Option<Guard>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        read_guard(&mut connection, trial).await
+    }
+
+    async fn open_trial(&self, trial: &Slug, first: &Record) -> Result<Added, StoreError> {
+        let mut transaction = self.begin().await?;
+        insert_guard(&mut transaction, trial, &Guard::new(first.made_at)).await?;
+        let added = add(&mut transaction, trial, first).await?;
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    async fn add_record(&self, trial: &Slug, record: &Record) -> Result<Added, StoreError> {
+        let mut transaction = self.begin().await?;
+        let added = add(&mut transaction, trial, record).await?;
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    async fn advance(
+        &self,
+        trial: &Slug,
+        from: &Guard,
+        to: &Guard,
+        record: &Record,
+        outstanding: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !move_guard(&mut transaction, trial, from, to).await? {
+            return Ok(false);
+        }
+        // Whoever counts commits behind the guard that is held here, or before it.
+        if let Some(amount) = outstanding
+            && counters::used(&mut transaction, trial, "outstanding", "").await? != amount
+        {
+            return Ok(false);
+        }
+        if !insert_record(&mut transaction, trial, record).await? {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn records(
+        &self,
+        trial: &Slug,
+        kind: Kind,
+        after: &str,
+        take: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let rows: Vec<RecordRow> = sqlx::query_as(
+            "SELECT name, sha256, body, made_by, agreed_by, made_at FROM trial_records
+             WHERE trial = $1 AND kind = $2 AND name > $3 ORDER BY name LIMIT $4",
+        )
+        .bind(trial.as_str())
+        .bind(kind.word())
+        .bind(after)
+        .bind(i64::from(take.min(PAGE)))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|row| row.record(kind)).collect()
+    }
+
+    async fn take_room(&self, trial: &Slug, plan: &Plan) -> Result<Counted, StoreError> {
+        self.take_room_once(trial, plan).await
+    }
+
+    async fn give_back(
+        &self,
+        trial: &Slug,
+        reservation: &Reservation,
+        repayment: &Repayment,
+        now: Instant,
+    ) -> Result<Released, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !insert_release(&mut transaction, trial, repayment, now).await? {
+            let before = read_release(&mut transaction, trial, &repayment.id).await?;
+            return Ok(Released::Before(before));
+        }
+        let fen = repayment.amount.fen();
+        if let Some(left) = subtract(&mut transaction, trial, reservation, fen).await? {
+            return Ok(Released::TooMuch(left));
+        }
+        transaction.commit().await?;
+        Ok(Released::New)
+    }
+
+    async fn reservation(
+        &self,
+        trial: &Slug,
+        id: &Slug,
+    ) -> Result<Option<Reservation>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        read_reservation(&mut connection, trial, id).await
+    }
+
+    async fn keep_refusal(&self, trial: &Slug, refusal: &TrialRefusal) -> Result<(), StoreError> {
+        let [cap, used, asked] = refusal.numbers.map_or([None; 3], |all| all.map(Some));
+        sqlx::query(
+            "INSERT INTO trial_refusals
+             (trial, reservation, refused_at, reason, cap, used, asked, detail, request)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (trial, reservation, refused_at, reason) DO NOTHING",
+        )
+        .bind(trial.as_str())
+        .bind(refusal.request.id.as_str())
+        .bind(refusal.refused_at.to_rfc3339())
+        .bind(&refusal.reason)
+        .bind(cap)
+        .bind(used)
+        .bind(asked)
+        .bind(&refusal.detail)
+        .bind(body(&refusal.request)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn refusals_of(&self, trial: &Slug, id: &Slug) -> Result<Vec<TrialRefusal>, StoreError> {
+        let rows: Vec<RefusalRow> = sqlx::query_as(
+            "SELECT refused_at, reason, cap, used, asked, detail, request FROM trial_refusals
+             WHERE trial = $1 AND reservation = $2 ORDER BY refused_at, reason",
+        )
+        .bind(trial.as_str())
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(RefusalRow::refusal).collect()
+    }
+
+    async fn counters(&self, trial: &Slug) -> Result<BTreeMap<(String, String), i64>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        read_counters(&mut connection, trial).await
+    }
+
+    async fn recount(&self, trial: &Slug) -> Result<Recount, StoreError> {
+        // One snapshot for all three: a transaction that only reads.
+        let mut transaction = self.pool.begin().await?;
+        counters::recount(&mut transaction, trial).await
+    }
+}
+
+impl Sqlite {
+    async fn take_room_once(&self, trial: &Slug, plan: &Plan) -> Result<Counted, StoreError> {
+        let mut transaction = self.begin().await?;
+        let new = new_borrower(&mut transaction, trial, &plan.request).await?;
+        let reservation = plan.reservation(new);
+        let version = plan.guard.limits;
+        if !insert_reservation(&mut transaction, trial, &reservation, version, plan.at).await? {
+            let id = &plan.request.id;
+            let before = read_reservation(&mut transaction, trial, id).await?;
+            transaction.rollback().await?;
+            let what = "reservation";
+            return Ok(Counted::Before(before.ok_or(StoreError::Row { what })?));
+        }
+        let left = add_charges(&mut transaction, trial, &reservation).await?;
+        if !left.is_empty() {
+            let now = read_guard(&mut transaction, trial).await?;
+            let (charge, used) = first_full(&mut transaction, trial, left).await?;
+            transaction.rollback().await?;
+            let stands = now.is_some_and(|now| plan.stands(&now));
+            return Ok(if stands {
+                Counted::Full { charge, used }
+            } else {
+                Counted::Moved
+            });
+        }
+        if !hold_guard(&mut transaction, trial, plan).await? {
+            transaction.rollback().await?;
+            return Ok(Counted::Moved);
+        }
+        transaction.commit().await?;
+        Ok(Counted::New(reservation))
+    }
+}
+
+async fn read_guard(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+) -> Result<Option<Guard>, StoreError> {
+    let row: Option<GuardRow> = sqlx::query_as(
+        "SELECT limits, steps, trips, lifts, seen FROM trial_guards WHERE trial = $1",
+    )
+    .bind(trial.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(GuardRow::guard))
+}
+
+/// Changes nothing if there is one.
+async fn insert_guard(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    guard: &Guard,
+) -> Result<(), StoreError> {
+    let [limits, steps, trips, lifts] = guard.numbers();
+    sqlx::query(
+        "INSERT INTO trial_guards (trial, limits, steps, trips, lifts, seen)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (trial) DO NOTHING",
+    )
+    .bind(trial.as_str())
+    .bind(limits)
+    .bind(steps)
+    .bind(trips)
+    .bind(lifts)
+    .bind(guard.seen.to_rfc3339())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Compare and set; false changes nothing.
+async fn move_guard(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    from: &Guard,
+    to: &Guard,
+) -> Result<bool, StoreError> {
+    let [limits, steps, trips, lifts] = from.numbers();
+    let [limits_to, steps_to, trips_to, lifts_to] = to.numbers();
+    let row: Option<(i64,)> = sqlx::query_as(
+        "UPDATE trial_guards
+         SET limits = $6, steps = $7, trips = $8, lifts = $9, seen = MAX(seen, $10)
+         WHERE trial = $1 AND limits = $2 AND steps = $3 AND trips = $4 AND lifts = $5
+         RETURNING limits",
+    )
+    .bind(trial.as_str())
+    .bind(limits)
+    .bind(steps)
+    .bind(trips)
+    .bind(lifts)
+    .bind(limits_to)
+    .bind(steps_to)
+    .bind(trips_to)
+    .bind(lifts_to)
+    .bind(to.seen.to_rfc3339())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// The guard of a reservation stands, and stands still until the commit.
+async fn hold_guard(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    plan: &Plan,
+) -> Result<bool, StoreError> {
+    let [limits, steps, trips, lifts] = plan.guard.numbers();
+    let row: Option<(i64,)> = sqlx::query_as(
+        "UPDATE trial_guards SET seen = MAX(seen, $6)
+         WHERE trial = $1 AND limits = $2 AND steps = $3 AND trips = $4 AND lifts = $5
+           AND trips = lifts AND seen < $7
+         RETURNING limits",
+    )
+    .bind(trial.as_str())
+    .bind(limits)
+    .bind(steps)
+    .bind(trips)
+    .bind(lifts)
+    .bind(plan.at.to_rfc3339())
+    .bind(plan.until.to_rfc3339())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn add(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    record: &Record,
+) -> Result<Added, StoreError> {
+    if insert_record(connection, trial, record).await? {
+        return Ok(Added::New);
+    }
+    let row: Option<RecordRow> = sqlx::query_as(
+        "SELECT name, sha256, body, made_by, agreed_by, made_at FROM trial_records
+         WHERE trial = $1 AND kind = $2 AND name = $3",
+    )
+    .bind(trial.as_str())
+    .bind(record.kind.word())
+    .bind(&record.name)
+    .fetch_optional(connection)
+    .await?;
+    let what = record.kind.word();
+    let before = row.ok_or(StoreError::Row { what })?.record(record.kind)?;
+    Ok(Added::Before(Box::new(before)))
+}
+
+/// False if the name is taken.
+async fn insert_record(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    record: &Record,
+) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = sqlx::query_as(
+        "INSERT INTO trial_records
+         (trial, kind, name, sha256, body, made_by, agreed_by, made_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (trial, kind, name) DO NOTHING RETURNING name",
+    )
+    .bind(trial.as_str())
+    .bind(record.kind.word())
+    .bind(&record.name)
+    .bind(record.hash.as_bytes().as_slice())
+    .bind(&record.body)
+    .bind(record.made_by.as_str())
+    .bind(record.agreed_by.as_ref().map(Slug::as_str))
+    .bind(record.made_at.to_rfc3339())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// False if the id is taken.
+async fn insert_reservation(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    reservation: &Reservation,
+    limits: i64,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let request = &reservation.request;
+    let row: Option<(String,)> = sqlx::query_as(
+        "INSERT INTO trial_reservations
+         (trial, reservation, limits, currency, amount_fen, body, reserved_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (trial, reservation) DO NOTHING RETURNING reservation",
+    )
+    .bind(trial.as_str())
+    .bind(request.id.as_str())
+    .bind(limits)
+    .bind(request.amount.currency().as_str())
+    .bind(request.amount.fen())
+    .bind(body(reservation)?)
+    .bind(now.to_rfc3339())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn read_reservation(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    id: &Slug,
+) -> Result<Option<Reservation>, StoreError> {
+    let row: Option<(Vec<u8>,)> =
+        sqlx::query_as("SELECT body FROM trial_reservations WHERE trial = $1 AND reservation = $2")
+            .bind(trial.as_str())
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?;
+    row.map(|(body,)| reservation(&body)).transpose()
+}
+
+/// False if the id is taken.
+async fn insert_release(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    repayment: &Repayment,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = sqlx::query_as(
+        "INSERT INTO trial_releases
+         (trial, release, reservation, currency, amount_fen, released_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (trial, release) DO NOTHING RETURNING release",
+    )
+    .bind(trial.as_str())
+    .bind(repayment.id.as_str())
+    .bind(repayment.reservation.as_str())
+    .bind(repayment.amount.currency().as_str())
+    .bind(repayment.amount.fen())
+    .bind(now.to_rfc3339())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn read_release(
+    connection: &mut SqliteConnection,
+    trial: &Slug,
+    id: &Slug,
+) -> Result<Repayment, StoreError> {
+    let row: Option<ReleaseRow> = sqlx::query_as(
+        "SELECT release, reservation, currency, amount_fen FROM trial_releases
+         WHERE trial = $1 AND release = $2",
+    )
+    .bind(trial.as_str())
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.ok_or(StoreError::Row { what: "release" })?.repayment()
+}
