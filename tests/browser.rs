@@ -6,7 +6,7 @@
 
 mod altered;
 mod axe;
-mod desk;
+pub mod desk;
 mod driver;
 mod figures;
 mod liar;

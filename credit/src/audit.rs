@@ -2,7 +2,7 @@
 //! before, so that a change, a gap or a swap in the middle shows. A trail that was cut at its end is
 //! shorter than a head that somebody wrote down: `credit audit` prints the head for that.
 
-use kit::people::Noted;
+use kit::people::{FactorNoted, Noted};
 use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
 use schemas::time::Instant;
@@ -37,11 +37,17 @@ pub enum Action {
     CloseAccount,
     /// Opened an account again.
     OpenAccount,
+    /// Set up a second factor.
+    AddFactor,
+    /// Logged in by a recovery code in place of the second factor.
+    UseRecoveryCode,
+    /// Removed somebody's second factor.
+    ResetFactor,
 }
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
@@ -55,6 +61,9 @@ impl Action {
         Self::ChangePassword,
         Self::CloseAccount,
         Self::OpenAccount,
+        Self::AddFactor,
+        Self::UseRecoveryCode,
+        Self::ResetFactor,
     ];
 
     /// Its word in rows and texts.
@@ -74,6 +83,9 @@ impl Action {
             Self::ChangePassword => "change-password",
             Self::CloseAccount => "close-account",
             Self::OpenAccount => "open-account",
+            Self::AddFactor => "add-factor",
+            Self::UseRecoveryCode => "use-recovery-code",
+            Self::ResetFactor => "reset-factor",
         }
     }
 }
@@ -104,6 +116,23 @@ impl Entry {
                 Noted::LoggedIn => Action::LogIn,
                 Noted::LoggedOut => Action::LogOut,
             },
+            subject: name.to_string(),
+            detail: String::new(),
+        }
+    }
+
+    /// The entry of what happened to a second factor.
+    #[must_use]
+    pub fn of_factor(name: &Slug, what: &FactorNoted, at: Instant) -> Self {
+        let (actor, action) = match what {
+            FactorNoted::Added => (name, Action::AddFactor),
+            FactorNoted::RecoveryUsed => (name, Action::UseRecoveryCode),
+            FactorNoted::Reset { by } => (by, Action::ResetFactor),
+        };
+        Self {
+            at,
+            actor: actor.to_string(),
+            action,
             subject: name.to_string(),
             detail: String::new(),
         }

@@ -1,5 +1,8 @@
 //! Commands that look after a bank's desk, on its database directly.
 
+mod books;
+mod score;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,6 +17,9 @@ use credit::store;
 use kit::clock::TokioClock;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
+
+pub use books::{Ledger, ledger};
+pub use score::{Score, score};
 
 /// A configuration, with the database that the environment names instead of its own.
 ///

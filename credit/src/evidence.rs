@@ -4,11 +4,15 @@
 //! behind it. What it hands over is believed in nothing: [`verify()`] checks every proof under the
 //! bank's own policy file, [`chain`] looks for what is missing.
 
+pub mod attestation;
 pub mod chain;
+pub mod consent;
 pub mod http;
 pub mod kept;
+pub mod offline;
 pub mod verified;
 pub mod verify;
+pub mod weight;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,6 +1,8 @@
 //! `credit serve --config FILE`: the bank's lending service, with evidence over HTTP.
 //! `credit verify-decision FILE`: does a kept decision follow from what it was made from?
 //! `credit migrate --config FILE`: the tables, as their owner.
+//! `credit score export|verify|replay`: decisions made again from their evidence.
+//! `credit ledger check`: does the ledger hold?
 //! `credit user ...`: accounts of the bank's people. `credit audit`: does the trail hold?
 
 mod command;
@@ -65,6 +67,16 @@ enum Command {
         #[arg(long)]
         table: Option<PathBuf>,
     },
+    /// Kept decisions, made again from their evidence.
+    Score {
+        #[command(subcommand)]
+        what: command::Score,
+    },
+    /// The ledger.
+    Ledger {
+        #[command(subcommand)]
+        what: command::Ledger,
+    },
     /// Accounts of the bank's people.
     User {
         #[command(subcommand)]
@@ -98,6 +110,8 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::VerifyDecision { file, table } => verify_decision(&file, table.as_deref()),
+        Command::Score { what } => command::score(what).await,
+        Command::Ledger { what } => command::ledger(what).await,
         Command::User { what } => command::user(what).await,
         Command::Audit { config, head } => command::audit(&config, head).await,
     }

@@ -122,7 +122,11 @@ pub async fn run(
     })
 }
 
-fn terms(config: &Config) -> Result<Terms, StartError> {
+/// What the bank decides by, as its configuration says.
+///
+/// # Errors
+/// [`StartError`] for a policy file or points table that cannot be used.
+pub fn terms(config: &Config) -> Result<Terms, StartError> {
     let file = config.policy.clone();
     let text = std::fs::read(&file).map_err(|source| StartError::PolicyFile {
         file: file.clone(),

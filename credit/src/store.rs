@@ -5,9 +5,12 @@
 //! No method updates or deletes a decision, a reservation, a declared limit or a refusal. The
 //! sandbox's limits are enforced in [`Store::record`] and nowhere else.
 
+pub mod ledger;
 mod open;
+pub mod pledge;
 pub mod postgres;
 pub mod reviews;
+pub mod sandbox;
 pub mod sqlite;
 pub mod tables;
 
@@ -20,6 +23,7 @@ use crate::loan::application::ApplicationId;
 use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
+pub use ledger::{Checked, Kept, Ledger, Posted, Refused};
 pub use open::{Database, migrate, open};
 pub use postgres::Postgres;
 pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};
@@ -64,6 +68,9 @@ pub enum StoreError {
     /// No limits were declared for this sandbox.
     #[error("no limits are declared for sandbox `{0}`")]
     NoLimits(Slug),
+    /// An entry does not go into the ledger; nothing was changed.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Refused),
 }
 
 impl From<OpenError> for StoreError {

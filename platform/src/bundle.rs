@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod rows;
 
+use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -275,14 +276,16 @@ impl Bundler {
         kept: &KeptStatement,
         records: &mut Records,
     ) -> Result<bool, BundleError> {
-        let place = (kept.kid, kept.registry_version);
-        if !records.contains_key(&place) {
-            let record = self.store.record_at(&place.0, place.1).await?;
-            let record = record.ok_or(BundleError::Broken("record"))?;
-            let record = SignedRecord::parse(record.bytes);
-            records.insert(place, record.map_err(|_| BundleError::Broken("record"))?);
-        }
-        let record = records.get(&place).ok_or(BundleError::Broken("record"))?;
+        let record = match records.entry((kept.kid, kept.registry_version)) {
+            MapEntry::Occupied(known) => known.into_mut(),
+            MapEntry::Vacant(new) => {
+                let (kid, version) = new.key();
+                let record = self.store.record_at(kid, *version).await?;
+                let record = record.ok_or(BundleError::Broken("record"))?;
+                let record = SignedRecord::parse(record.bytes);
+                new.insert(record.map_err(|_| BundleError::Broken("record"))?)
+            }
+        };
         match self.later(kept, record).await {
             Ok(_) => Ok(true),
             Err(BundleError::ChainEnds) => Ok(false),

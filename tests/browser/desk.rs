@@ -45,15 +45,20 @@ turnover_multiple = "2"
 "#;
 
 /// A lending service over what a world has proven.
-struct Bank {
+pub struct Bank {
     url: String,
     handle: credit::Handle,
     shutdown: CancellationToken,
-    _folder: tempfile::TempDir,
+    /// Its configuration `credit.toml`, its database and its policy.
+    pub folder: tempfile::TempDir,
 }
 
 impl Bank {
-    async fn open(world: &World) -> Result<Self> {
+    /// Opens one with its people.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn open(world: &World) -> Result<Self> {
         let bundle = world.bundler().evidence(&"qinghe".parse()?).await?.bytes;
         let evidence = InProcess::new(move |organisation: Slug| {
             let bundle = bundle.clone();
@@ -89,12 +94,15 @@ impl Bank {
             url,
             handle,
             shutdown,
-            _folder: folder,
+            folder,
         })
     }
 
     /// An application; the address of its page if it was decided.
-    async fn apply(&self, id: &str, supplier: &str, amount: &str) -> Result<Option<String>> {
+    ///
+    /// # Errors
+    /// When it is none.
+    pub async fn apply(&self, id: &str, supplier: &str, amount: &str) -> Result<Option<String>> {
         let application = Application {
             application_id: id.parse()?,
             supplier: supplier.parse()?,
@@ -122,7 +130,7 @@ impl Drop for Bank {
 }
 
 /// A supplier whose one delivery was kept and confirmed.
-async fn supplier() -> World {
+pub async fn supplier() -> World {
     let mut world = World::with_line_1().await;
     world.admit("market").await;
     let receives = |record: &mut Record| {

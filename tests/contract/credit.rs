@@ -1,8 +1,11 @@
 //! What the bank's store promises, on both engines.
 
+mod ledger;
 mod made;
 mod people;
+mod pledge;
 mod reviews;
+mod sandbox;
 mod store;
 
 use std::sync::Arc;
@@ -81,4 +84,49 @@ contract! { Bank:
     people:
         accounts_are_made_once
         sessions_end;
+    ledger:
+        entries_come_back_as_they_went_in
+        repeated_entries_change_nothing
+        key_of_another_entry_is_refused_whole
+        corrections_take_back_once_and_from_their_day
+        sums_beyond_64_bits_are_right
+        writers_at_once_neither_fork_nor_lose
+        key_by_two_at_once_is_kept_once
+        book_goes_on_after_a_restart
+        change_of_any_row_is_found
+        cut_end_gives_another_head;
+    pledge:
+        thing_is_pledged_once_until_it_is_released
+        thing_offered_by_many_at_once_is_pledged_once
+        request_is_answered_again_and_says_one_thing
+        pallet_and_what_is_on_it_are_not_pledged_apart
+        pallet_and_its_parts_by_many_at_once
+        lot_is_pledged_up_to_what_is_shown
+        lot_by_many_at_once_is_never_beyond_what_is_shown
+        refused_offer_leaves_nothing
+        step_is_taken_by_one_of_many
+        substitute_covers_at_once_or_not_at_all
+        substitute_that_moved_meanwhile_releases_nothing
+        breach_freezes_and_a_restart_goes_on
+        watch_is_kept_by_one_of_many
+        pledge_of_unknown_request_is_nothing
+        changed_row_shows_and_stops_everything;
+    sandbox:
+        declarations_are_kept_once_in_their_order
+        limits_need_two_people
+        limits_approved_at_once_come_one_after_another
+        steps_obey_their_guards
+        stop_loss_stays_until_two_people_release_it
+        records_are_kept_once_and_read_in_pages
+        reservations_are_counted_like_the_model
+        repayment_is_counted_once
+        reservation_is_taken_once
+        refusals_are_kept_with_limit_use_and_request
+        borrower_is_one_user
+        reservations_at_once_never_overshoot
+        limits_and_stop_loss_change_in_the_race
+        clock_moved_back_brings_nothing_back
+        stage_that_does_not_lend_reserves_nothing
+        amounts_at_the_end_of_the_number_pass_no_limit
+        report_is_kept_once_with_its_hash;
 }

@@ -2,8 +2,11 @@
 //! the room of a sandbox by one UPDATE that checks and counts, the trail by the key of its rows.
 //! Every transaction can be tried again as a whole.
 
+mod ledger;
 mod people;
+mod pledge;
 mod reviews;
+mod sandbox;
 mod trail;
 
 use async_trait::async_trait;

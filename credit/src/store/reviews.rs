@@ -7,6 +7,9 @@ use kit::people::PeopleStore;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
+use super::ledger::Ledger;
+use super::pledge::Pledges;
+use super::sandbox::TrialStore;
 use super::{Refusal, Store, StoreError};
 use crate::audit::{Entry, Row};
 use crate::loan::{Decision, RefusalReason, Review};
@@ -102,9 +105,9 @@ pub trait Reviews: Send + Sync {
 }
 
 /// Everything that credit keeps: what one database offers.
-pub trait Tables: Store + Reviews + PeopleStore {}
+pub trait Tables: Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges {}
 
-impl<T: Store + Reviews + PeopleStore> Tables for T {}
+impl<T: Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges> Tables for T {}
 
 /// True if keeping this step gives room back.
 #[must_use]

@@ -1,7 +1,10 @@
 //! SQLite: one file, WAL, every write in its own immediate transaction.
 
+mod ledger;
 mod people;
+mod pledge;
 mod reviews;
+mod sandbox;
 mod trail;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 8] = [
+pub const APPEND_ONLY: [&str; 17] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -14,14 +14,36 @@ pub const APPEND_ONLY: [&str; 8] = [
     "reviews",
     "releases",
     "audit",
+    "ledger_pages",
+    "ledger_entries",
+    "ledger_postings",
+    "trial_records",
+    "trial_borrowers",
+    "trial_reservations",
+    "trial_releases",
+    "trial_refusals",
+    "pledge_steps",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 4] = [
+pub const CHANGEABLE: [(&str, &[&str]); 17] = [
     ("sandbox_use", &["UPDATE"]),
     ("people", &["UPDATE"]),
     ("sessions", &["UPDATE", "DELETE"]),
+    ("second_factors", &["UPDATE", "DELETE"]),
+    ("recovery_codes", &["UPDATE", "DELETE"]),
+    ("identities", &["DELETE"]),
+    ("clients", &["UPDATE"]),
+    ("access_tokens", &["DELETE"]),
+    ("client_assertions", &["DELETE"]),
+    ("kept_answers", &["UPDATE", "DELETE"]),
     ("refusal_reasons", &["UPDATE"]),
+    ("trial_guards", &["UPDATE"]),
+    ("trial_counters", &["UPDATE"]),
+    ("pledge_slots", &["UPDATE"]),
+    ("pledge_lots", &["UPDATE"]),
+    ("pledge_heads", &["UPDATE"]),
+    ("pledge_watches", &["UPDATE"]),
 ];
 
 /// Both lists, as the service's role is given them.

@@ -1,6 +1,6 @@
 //! Accounts and sessions.
 
-use kit::people::{Account, KeptSession, Noted};
+use kit::people::{Account, FactorNoted, KeptSession, Noted};
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
@@ -55,8 +55,16 @@ pub async fn accounts_are_made_once(bank: &Bank) {
         .noted(&bank, &lin, Noted::LoggedIn, at(9))
         .await
         .unwrap();
+    let by = slug("wang");
+    store
+        .noted_factor(&bank, &lin, FactorNoted::Reset { by }, at(10))
+        .await
+        .unwrap();
     let trail = store.trail(0, 9).await.unwrap();
-    assert_eq!((trail.len(), &*trail[0].subject), (1, "lin"));
+    let said = |at: usize| (&*trail[at].actor, &*trail[at].action, &*trail[at].subject);
+    assert_eq!(trail.len(), 2);
+    assert_eq!(said(0), ("lin", "log-in", "lin"));
+    assert_eq!(said(1), ("wang", "reset-factor", "lin"));
 }
 
 pub async fn sessions_end(bank: &Bank) {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kit::people::tables::{KeepsPeople, SqlitePeople};
-use kit::people::{Noted, StoreFailed};
+use kit::people::{FactorNoted, Noted, StoreFailed};
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
@@ -26,6 +26,17 @@ impl KeepsPeople for Sqlite {
         at: Instant,
     ) -> Result<(), StoreFailed> {
         let entry = Entry::at_the_door(name, &what, at);
+        let noted = self.note(&entry).await;
+        noted.map_err(|error| StoreFailed(Box::new(error)))
+    }
+
+    async fn note_a_factor(
+        &self,
+        name: &Slug,
+        what: FactorNoted,
+        at: Instant,
+    ) -> Result<(), StoreFailed> {
+        let entry = Entry::of_factor(name, &what, at);
         let noted = self.note(&entry).await;
         noted.map_err(|error| StoreFailed(Box::new(error)))
     }

@@ -1,0 +1,142 @@
+//! One decision made again.
+
+use schemas::hash::{Hash, sha256};
+
+use crate::evidence::verify::{Refused, TrustedPolicy, verify};
+use crate::facts::{Facts, FactsError, Rules};
+use crate::loan::decision::{DecideError, Proven, decide};
+use crate::loan::{Inputs, Record};
+use crate::score::Model;
+
+/// What a decision is made again under.
+#[derive(Clone, Copy, Debug)]
+pub struct Again<'a> {
+    /// The policy that the reader trusts.
+    pub policy: &'a TrustedPolicy,
+    /// How facts are read.
+    pub rules: Rules,
+    /// The points table.
+    pub model: &'a Model,
+}
+
+/// An input that is not proven: the decision is not what the evidence gives, and this is the first
+/// thing that shows it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unproven {
+    /// The kept bytes are none of this program's.
+    #[error("inputs: they cannot be read")]
+    Bytes(#[from] serde_json::Error),
+    /// The bytes are not those that the decision names.
+    #[error("{0}: another hash than the decision names")]
+    Hash(&'static str),
+    /// The decision names no evidence: it was made before bundles were kept.
+    #[error("evidence: the decision names none")]
+    Unnamed,
+    /// The store does not keep the bundle.
+    #[error("evidence: {0} is not kept")]
+    Missing(Hash),
+    /// Another policy than the reader's.
+    #[error("policy: the decision was made under another")]
+    Policy,
+    /// The evidence does not hold.
+    #[error("evidence: {0}")]
+    Evidence(#[from] Refused),
+    /// No facts can be read from it.
+    #[error("facts: they cannot be read from the evidence")]
+    Facts(#[from] FactsError),
+    /// Another points table.
+    #[error("model: the decision was made with another points table")]
+    Model,
+    /// Deciding again failed.
+    #[error("decision: it cannot be made again")]
+    Decide(#[from] DecideError),
+    /// Other bytes came out.
+    #[error("{part}: {differing} of {of} bytes differ")]
+    Differs {
+        /// `facts`, `inputs` or `decision`.
+        part: &'static str,
+        /// Bytes that differ, those that one of both has more included.
+        differing: u64,
+        /// Length of the longer.
+        of: u64,
+    },
+}
+
+impl Unproven {
+    /// How many bytes differ, where bytes were compared.
+    #[must_use]
+    pub const fn differing(&self) -> u64 {
+        match self {
+            Self::Differs { differing, .. } => *differing,
+            _ => 0,
+        }
+    }
+}
+
+/// Makes a decision again from the bundle that it rests on. Gives how many bytes were compared, all
+/// of them equal: those of the facts, the inputs and the decision.
+///
+/// # Errors
+/// [`Unproven`], naming the first input that does not fit.
+pub fn again(record: &Record, bundle: &[u8], under: &Again<'_>) -> Result<u64, Unproven> {
+    let inputs: Inputs = serde_json::from_slice(&record.inputs)?;
+    check_hashes(record, &inputs, bundle)?;
+    if inputs.policy != under.policy.hash() {
+        return Err(Unproven::Policy);
+    }
+    if inputs.model.hash != under.model.hash {
+        return Err(Unproven::Model);
+    }
+    let evidence = verify(bundle, under.policy)?;
+    let (supplier, at) = (&inputs.application.supplier, record.decision.decided_at);
+    let facts = Facts::read(&evidence, supplier, at, under.rules)?;
+    let compared = same("facts", &record.facts, &facts.to_bytes()?)?;
+    let proof = Proven {
+        policy: inputs.policy,
+        evidence: inputs.evidence,
+    };
+    let made = decide(
+        &inputs.application,
+        &facts,
+        proof,
+        under.model,
+        &inputs.product,
+        &inputs.sandbox,
+        at,
+    )?;
+    let decisions = [&record.decision, &made.decision].map(serde_json::to_vec);
+    let [kept, again] = decisions;
+    Ok(compared
+        + same("inputs", &record.inputs, &made.inputs)?
+        + same("decision", &kept?, &again?)?)
+}
+
+fn check_hashes(record: &Record, inputs: &Inputs, bundle: &[u8]) -> Result<(), Unproven> {
+    if sha256(&record.inputs) != record.decision.inputs {
+        return Err(Unproven::Hash("inputs"));
+    }
+    if sha256(&record.facts) != inputs.facts {
+        return Err(Unproven::Hash("facts"));
+    }
+    let named = inputs.evidence.ok_or(Unproven::Unnamed)?;
+    if sha256(bundle) == named {
+        Ok(())
+    } else {
+        Err(Unproven::Hash("evidence"))
+    }
+}
+
+/// How many bytes there are, all of them equal.
+fn same(part: &'static str, kept: &[u8], made: &[u8]) -> Result<u64, Unproven> {
+    let of = kept.len().max(made.len());
+    let pairs = kept.iter().zip(made).filter(|(a, b)| a != b);
+    let differing = pairs.count() + kept.len().abs_diff(made.len());
+    if differing == 0 {
+        return Ok(of as u64);
+    }
+    Err(Unproven::Differs {
+        part,
+        differing: differing as u64,
+        of: of as u64,
+    })
+}
