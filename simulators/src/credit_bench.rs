@@ -6,12 +6,14 @@
 //! bundle is verified. Models are judged on rows that they have not seen; `tests/scorecard.py` runs
 //! optbinning beside them.
 
+mod books;
 mod decisions;
 #[path = "../../credit/tests/scorecard/deliveries.rs"]
 mod deliveries;
 mod fits;
 #[path = "../../credit/tests/scorecard/german.rs"]
 mod german;
+mod ledger;
 mod schedules;
 
 use std::fmt;
@@ -19,6 +21,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
+
+use books::Books;
 
 use crate::evidence::machine;
 use crate::progress::Progress;
@@ -49,6 +53,14 @@ pub struct Measured {
     pub deliveries_auc_low: f64,
     /// Milliseconds for a schedule of 360 equal instalments; the median.
     pub schedule_360_ms: f64,
+    /// Postings a second that the ledger takes on PostgreSQL, four writers of a hundred entries a
+    /// transaction.
+    pub ledger_postings_per_s: f64,
+    /// The ledger beside plain inserts of the same rows: the least ratio of all shapes on SQLite and
+    /// PostgreSQL.
+    pub ledger_ratio_to_raw_inserts: f64,
+    /// Each shape on each engine.
+    pub ledger: Books,
     /// Processor, how many of them, and what else it had to do.
     pub machine: String,
 }
@@ -64,6 +76,8 @@ pub async fn measure(fixtures: &Path, progress: &mut Progress) -> anyhow::Result
     let late = fits::deliveries(fixtures)?;
     progress.done("calculating schedules");
     let schedule_360_ms = schedules::of_360_instalments()?;
+    progress.done("booking");
+    let ledger = books::of_both_engines(progress).await?;
     let decided = decisions::measure(progress).await?;
     Ok(Measured {
         score_p95_ms: decided.score_p95_ms,
@@ -77,6 +91,9 @@ pub async fn measure(fixtures: &Path, progress: &mut Progress) -> anyhow::Result
         deliveries_auc: late.value,
         deliveries_auc_low: late.low,
         schedule_360_ms,
+        ledger_postings_per_s: ledger.postings_per_second(),
+        ledger_ratio_to_raw_inserts: ledger.least_ratio(),
+        ledger,
         machine,
     })
 }
@@ -125,6 +142,8 @@ impl fmt::Display for Measured {
             "schedule of 360 instalments     {:9.3} ms",
             self.schedule_360_ms
         )?;
+        writeln!(f, "ledger on SQLite\n{}", self.ledger.sqlite)?;
+        writeln!(f, "ledger on PostgreSQL\n{}", self.ledger.postgresql)?;
         writeln!(f, "fit of 700 rows                 {:9.3} s", self.fit_s)?;
         writeln!(
             f,

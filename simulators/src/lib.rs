@@ -14,6 +14,7 @@ pub mod folder;
 pub mod gateway;
 pub mod gateway_bench;
 pub mod ingest;
+pub mod issuer;
 pub mod load;
 pub mod mqtt;
 pub mod organisation;
