@@ -17,6 +17,7 @@ use edge_agent::systemd::Notify;
 use edge_agent::trust::Enrolment;
 use edge_agent::{Config, Handle, RunError, SystemClock, doctor, enrol, telemetry};
 use schemas::ids::Slug;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::Targets;
@@ -163,12 +164,22 @@ fn load(path: &Path) -> Result<Config> {
 
 async fn run(path: &Path) -> Result<()> {
     let config = load(path)?;
+    // First of all: who is asked to end while it starts ends like everybody.
+    let mut asked = Asked::listen()?;
     let notify = Notify::from_environment();
     let (page, led) = (config.page, config.led.clone());
     let shutdown = CancellationToken::new();
     let machine = Arc::new(ThisMachine::default());
     let starting = edge_agent::run_on_device(config, machine, shutdown.clone());
-    let handle = patiently(starting, &notify).await?;
+    let starting = patiently(starting, &notify);
+    let handle = tokio::select! {
+        started = starting => started?,
+        // What it was doing is done again by the next start, as after a power cut.
+        () = asked.received() => {
+            tracing::info!("asked to end before it ran");
+            return Ok(());
+        }
+    };
     tracing::info!(device = %handle.device(), version = env!("CARGO_PKG_VERSION"), "running");
     let beside = CancellationToken::new();
     let mut shown = JoinSet::new();
@@ -179,7 +190,7 @@ async fn run(path: &Path) -> Result<()> {
         show_light(&handle, folder, &beside, &mut shown);
     }
     notify.ready(sentence(&handle));
-    tell_until_stopped(&handle, &notify).await?;
+    tell_until_stopped(&handle, &notify, &mut asked).await?;
     notify.stopping(STOP_MAX);
     tracing::info!("stopping: what is open is closed and stored");
     let ended = tokio::time::timeout(STOP_MAX, handle.stop(&shutdown, RECEIPTS_MAX)).await;
@@ -255,15 +266,14 @@ fn sentence(handle: &Handle) -> &'static str {
 }
 
 /// Tells systemd how it goes, and feeds its watchdog only while the outbox answers.
-async fn tell_until_stopped(handle: &Handle, notify: &Notify) -> Result<()> {
-    let mut stopped = std::pin::pin!(stopped());
+async fn tell_until_stopped(handle: &Handle, notify: &Notify, asked: &mut Asked) -> Result<()> {
     let mut status = handle.status();
     let every = notify.watchdog().unwrap_or(Duration::from_secs(3_600));
     let mut tick = tokio::time::interval(every);
     let mut said = "";
     loop {
         tokio::select! {
-            outcome = &mut stopped => return outcome,
+            () = asked.received() => return Ok(()),
             _ = tick.tick() => if handle.is_alive().await { notify.alive() },
             changed = status.changed() => {
                 if changed.is_err() {
@@ -278,14 +288,26 @@ async fn tell_until_stopped(handle: &Handle, notify: &Notify) -> Result<()> {
     }
 }
 
-async fn stopped() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
+/// SIGTERM and SIGINT, from the moment on in which somebody listens.
+struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Asked {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 async fn enrol_device(claim: &str, path: &Path, name: Option<Slug>) -> Result<()> {
@@ -365,6 +387,7 @@ async fn preview(path: &Path, stdin: bool, seconds: Option<u64>, json: bool) -> 
     let config = load(path)?;
     let shutdown = CancellationToken::new();
     let ended = shutdown.clone();
+    let mut asked = Asked::listen()?;
     tokio::spawn(async move {
         let time = async {
             match seconds {
@@ -373,7 +396,7 @@ async fn preview(path: &Path, stdin: bool, seconds: Option<u64>, json: bool) -> 
             }
         };
         tokio::select! {
-            _ = stopped() => {}
+            () = asked.received() => {}
             () = time => {}
         }
         ended.cancel();

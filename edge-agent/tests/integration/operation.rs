@@ -305,3 +305,30 @@ async fn the_units_rating_is_as_stated() {
     let readme = include_str!("../../README.md");
     assert!(readme.contains(&stated), "the README must say: {stated}");
 }
+
+#[tokio::test]
+async fn who_is_asked_to_end_while_it_starts_ends_well() {
+    let mut site = Site::new(World::new(), Faults::default()).await;
+    site.add_scan();
+    let config = configured(&site, "");
+    let held = site.folder.path().join("state/lock");
+    let mut child = program()
+        .args(["run", "--config"])
+        .arg(&config)
+        .spawn()
+        .expect("started");
+    // The outbox is opened behind it, and whatever the last run has left is looked at.
+    let starting = async {
+        while !held.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let started = tokio::time::timeout(DEADLINE, starting).await;
+    assert!(started.is_ok(), "it does not start");
+    let pid = child.id().expect("running").to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+    assert!(sent.is_ok_and(|sent| sent.success()));
+    let ended = tokio::time::timeout(DEADLINE, child.wait()).await;
+    let ended = ended.expect("it does not end").expect("waited");
+    assert!(ended.success(), "{ended}");
+}
