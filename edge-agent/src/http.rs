@@ -1,6 +1,6 @@
 //! The platform over HTTP/1.1, by hand like the answers of [`crate::serve`]: what is asked is a
-//! handful of small questions, and a client library with its URLs and names of all alphabets costs a
-//! sixth of the program. TLS is under the claim's CA alone; no proxy and no redirect leads away from
+//! handful of small questions, and a client library brings URLs and names of all alphabets with it
+//! (`platform/docs/decisions/0018`). TLS is under the claim's CA alone; no proxy and no redirect leads away from
 //! what the claim names; an answer is bounded in bytes and in time.
 
 mod base;
