@@ -67,21 +67,21 @@ async fn get(port: u16, path: &str) -> String {
         .expect("an answer")
 }
 
-/// What the service says, until `last` was among it.
-async fn heard(socket: &tokio::net::UnixDatagram, last: &str) -> Vec<String> {
-    let mut said = Vec::new();
+/// What the service says, until all of `wanted` was among it, in any order.
+async fn heard(socket: &tokio::net::UnixDatagram, wanted: &[&str]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
     let listening = async {
-        loop {
+        while !wanted
+            .iter()
+            .all(|wanted| said.iter().any(|words| words.contains(wanted)))
+        {
             let mut bytes = [0; 1024];
             let count = socket.recv(&mut bytes).await.expect("received");
             said.push(String::from_utf8_lossy(&bytes[..count]).into_owned());
-            if said.last().is_some_and(|words| words.contains(last)) {
-                return;
-            }
         }
     };
     let waiting = tokio::time::timeout(DEADLINE, listening).await;
-    assert!(waiting.is_ok(), "{last} was not said: {said:?}");
+    assert!(waiting.is_ok(), "not all of {wanted:?} was said: {said:?}");
     said
 }
 
@@ -104,9 +104,8 @@ async fn as_a_service_it_tells_systemd_the_page_and_the_journal_and_drains() {
         .env("JOURNAL_STREAM", "1:2")
         .spawn()
         .expect("started");
-    let said = heard(&socket, "WATCHDOG=1").await;
+    let said = heard(&socket, &["WATCHDOG=1", "STATUS=All is well."]).await;
     assert!(said[0].starts_with("READY=1"), "{said:?}");
-    heard(&socket, "STATUS=All is well.").await;
     let page = get(port, "/?lang=en").await;
     assert!(
         page.contains("qinghe/line-1") && page.contains("All is well."),
@@ -123,7 +122,7 @@ async fn as_a_service_it_tells_systemd_the_page_and_the_journal_and_drains() {
     let id = child.id().expect("running").to_string();
     let kill = Command::new("kill").args(["-TERM", &id]).status().await;
     assert!(kill.expect("kill").success());
-    heard(&socket, "STOPPING=1").await;
+    heard(&socket, &["STOPPING=1"]).await;
     let output = tokio::time::timeout(DEADLINE, child.wait()).await;
     assert!(output.expect("in time").expect("ended").success());
     let mut log = String::new();
