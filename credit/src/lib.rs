@@ -11,6 +11,7 @@ pub mod http;
 pub mod lateness;
 pub mod law;
 pub mod ledger;
+pub mod lending;
 pub mod loan;
 pub mod metrics;
 pub mod money;

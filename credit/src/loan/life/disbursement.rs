@@ -15,7 +15,7 @@ use schemas::time::Instant;
 use crate::ledger::LoanId;
 use crate::money::{Money, MoneyError};
 
-pub use bank::{Answer, BankPort, Outcome, Payout, Step, drive};
+pub use bank::{Answer, BankPort, Outcome, Payout, Receipt, Step, drive};
 
 /// Why a token does not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
