@@ -32,6 +32,34 @@ pub fn text_differences() -> Vec<&'static str> {
     TEXTS.differences()
 }
 
+/// An entry of the navigation bar.
+#[derive(Debug)]
+pub struct Entry {
+    /// What [`Shell::here`] is on its pages; its words are the text `nav.NAME`.
+    pub name: &'static str,
+    /// Where it leads.
+    pub href: &'static str,
+    /// Who sees it.
+    pub seen_by: fn(Role) -> bool,
+}
+
+/// The navigation bar from left to right. Pages of their own add one line here and `nav.NAME` to
+/// both files of texts.
+pub const NAVIGATION: &[Entry] = &[
+    entry("queue", "/", |_| true),
+    entry("reasons", "/reasons", |_| true),
+    entry("late-delivery", "/models/late-delivery", |_| true),
+    entry("audit", "/audit", Role::reads_trail),
+];
+
+const fn entry(name: &'static str, href: &'static str, seen_by: fn(Role) -> bool) -> Entry {
+    Entry {
+        name,
+        href,
+        seen_by,
+    }
+}
+
 /// Head, navigation and foot of a page.
 #[derive(Debug)]
 pub struct Shell {
@@ -97,6 +125,20 @@ impl Shell {
             person: None,
             here: "",
         }
+    }
+
+    /// What the person's role sees of [`NAVIGATION`], with its words; nothing for a stranger.
+    #[must_use]
+    pub fn navigation(&self) -> Vec<(&'static Entry, &'static str)> {
+        let Some(role) = self.person.as_ref().map(|who| who.role) else {
+            return Vec::new();
+        };
+        let seen = NAVIGATION.iter().filter(|one| (one.seen_by)(role));
+        seen.map(|one| {
+            let words = self.t.find(&format!("nav.{}", one.name));
+            (one, words.unwrap_or(one.name))
+        })
+        .collect()
     }
 
     /// The token for forms of this page; empty where nobody is logged in.

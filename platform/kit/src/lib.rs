@@ -23,6 +23,8 @@
 //! | [`telemetry`] | log lines, human or JSON |
 //! | [`text`] | texts of pages in two languages |
 //! | [`verifier`] | the script and page with which a reader checks a proof bundle |
+//! | [`xlsx`] | tables as a workbook, byte for byte the same again |
+//! | [`zip`] | files in one archive, byte for byte the same again |
 
 pub mod check;
 pub mod clock;
@@ -42,3 +44,5 @@ pub mod sqlite;
 pub mod telemetry;
 pub mod text;
 pub mod verifier;
+pub mod xlsx;
+pub mod zip;
