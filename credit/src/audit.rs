@@ -43,11 +43,23 @@ pub enum Action {
     UseRecoveryCode,
     /// Removed somebody's second factor.
     ResetFactor,
+    /// Gave a decision to somebody to look after, or took it from them.
+    Assign,
+    /// Wrote a note beside a decision.
+    AddNote,
+    /// Put a document beside a decision.
+    AddDocument,
+    /// Set a task beside a decision.
+    AddTask,
+    /// Said that a task is done.
+    FinishTask,
+    /// Took out the queue, the decisions or this trail as signed files.
+    Export,
 }
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
@@ -64,6 +76,12 @@ impl Action {
         Self::AddFactor,
         Self::UseRecoveryCode,
         Self::ResetFactor,
+        Self::Assign,
+        Self::AddNote,
+        Self::AddDocument,
+        Self::AddTask,
+        Self::FinishTask,
+        Self::Export,
     ];
 
     /// Its word in rows and texts.
@@ -86,6 +104,12 @@ impl Action {
             Self::AddFactor => "add-factor",
             Self::UseRecoveryCode => "use-recovery-code",
             Self::ResetFactor => "reset-factor",
+            Self::Assign => "assign",
+            Self::AddNote => "add-note",
+            Self::AddDocument => "add-document",
+            Self::AddTask => "add-task",
+            Self::FinishTask => "finish-task",
+            Self::Export => "export",
         }
     }
 }

@@ -117,6 +117,8 @@ impl Config {
         config.policy = folder.join(&config.policy);
         let scorecard = config.scorecard.take();
         config.scorecard = scorecard.map(|file| folder.join(file));
+        let key = config.desk.export_key.take();
+        config.desk.export_key = key.map(|file| folder.join(file));
         let token = config.evidence.token_file.take();
         config.evidence.token_file = token.map(|file| folder.join(file));
         Ok(config)
@@ -332,6 +334,9 @@ struct RawDesk {
     origin: Option<String>,
     second_officer_above: Option<RawMoney>,
     offer_valid_h: Option<u32>,
+    first_officer_within_h: Option<u32>,
+    second_officer_within_h: Option<u32>,
+    export_key: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -380,8 +385,23 @@ impl RawDesk {
                 second_officer_above: line,
                 offer_valid: Duration::from_secs(u64::from(hours) * 3600),
             },
+            within: self.within(),
+            export_key: self.export_key.clone(),
             machines: machines.iter().map(token).collect(),
         })
+    }
+}
+
+impl RawDesk {
+    fn within(&self) -> desk::deadline::Within {
+        let usual = desk::deadline::Within::default();
+        let hours = |given: Option<u32>, usual| {
+            given.map_or(usual, |hours| Duration::from_secs(u64::from(hours) * 3600))
+        };
+        desk::deadline::Within {
+            first: hours(self.first_officer_within_h, usual.first),
+            second: hours(self.second_officer_within_h, usual.second),
+        }
     }
 }
 

@@ -4,14 +4,29 @@
 //! Rules that a person must not break are here and in [`crate::loan::review`]; the database says
 //! the most important ones again. Every change is one transaction with its row in the trail.
 
+pub mod compare;
+pub mod deadline;
+pub mod export;
+pub mod exposure;
+pub mod item;
+pub mod pulse;
+pub mod sealed;
+pub mod work;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use kit::people::Token;
+use kit::people::{StoreFailed, Token};
 use schemas::hash::Hash;
 use schemas::ids::Slug;
+use schemas::key::SecretKey;
 use schemas::time::Clock;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
+use self::deadline::Within;
+use self::export::ExportError;
+use self::work::WorkError;
 use crate::audit::{Action, Entry};
 use crate::evidence::kept::{self, OpenError, Opened};
 use crate::loan::reason::{BadWords, REASONS_KEPT_MAX};
@@ -61,6 +76,12 @@ impl Role {
         self == Self::Officer
     }
 
+    /// True if this role works beside decisions: assigns, writes notes and tasks, adds documents.
+    #[must_use]
+    pub fn works(self) -> bool {
+        matches!(self, Self::Officer | Self::Supervisor)
+    }
+
     /// True if this role keeps the list of reasons.
     #[must_use]
     pub fn keeps_reasons(self) -> bool {
@@ -83,6 +104,10 @@ pub struct Terms {
     pub origin: Option<String>,
     /// By which rules offers are decided.
     pub review: ReviewRules,
+    /// Within which time people look at an offer.
+    pub within: Within,
+    /// File of the key that exports are signed with; without one nothing is exported.
+    pub export_key: Option<PathBuf>,
     /// Machines that may send applications and read decisions.
     pub machines: Vec<Token>,
 }
@@ -148,12 +173,21 @@ pub enum DeskError {
     /// The decision offers nothing, or its steps are broken.
     #[error(transparent)]
     NoStage(#[from] NoStage),
+    /// What was to be kept beside a decision.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// What was to be taken out.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The evidence cannot be shown.
     #[error("the evidence cannot be shown")]
     Evidence(#[from] OpenError),
     /// The service is stopping.
     #[error("the service is stopping")]
     Stopping,
+    /// The accounts cannot be read.
+    #[error("the accounts cannot be read")]
+    People(#[source] StoreFailed),
     /// The database failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -166,6 +200,9 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     opened: kept::Shelf,
     room: Semaphore,
+    signer: Option<SecretKey>,
+    closing: CancellationToken,
+    watchers: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -178,7 +215,28 @@ impl Desk {
             clock,
             opened: kept::Shelf::default(),
             room: Semaphore::new(OPENED_AT_ONCE),
+            signer: None,
+            closing: CancellationToken::new(),
+            watchers: Arc::new(Semaphore::new(pulse::WATCHERS_MAX)),
         }
+    }
+
+    /// With the key that exports are signed with.
+    #[must_use]
+    pub fn signing_with(self, signer: Option<SecretKey>) -> Self {
+        Self { signer, ..self }
+    }
+
+    /// Which ends what it keeps open for browsers once this is cancelled.
+    #[must_use]
+    pub fn ending_with(self, closing: CancellationToken) -> Self {
+        Self { closing, ..self }
+    }
+
+    /// Within which time people look at an offer.
+    #[must_use]
+    pub fn within(&self) -> &Within {
+        &self.terms.within
     }
 
     /// The lending service behind it.

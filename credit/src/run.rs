@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::config::Config;
-use crate::desk::Desk;
+use crate::desk::{Desk, sealed};
 use crate::evidence::EvidencePort;
 use crate::evidence::verify::TrustedPolicy;
 use crate::http;
@@ -76,6 +76,9 @@ pub enum StartError {
     /// The operating system has no randomness for accounts and sessions.
     #[error("accounts cannot be kept safely")]
     Accounts(#[from] PasswordError),
+    /// The key of exports (`desk.export_key`); `credit export-key` makes one.
+    #[error("the key of exports cannot be used")]
+    ExportKey(#[from] sealed::KeyFileError),
     /// The listener of metrics.
     #[error("metrics cannot be served")]
     Metrics(#[from] kit::metrics::MetricsError),
@@ -101,7 +104,11 @@ pub async fn run(
     let accounts = Accounts::new(&config.desk, Arc::clone(&store), Arc::clone(&clock))?;
     let shared = Arc::clone(&store);
     let credit = Arc::new(Credit::new(terms, shared, evidence, Arc::clone(&clock)));
-    let desk = Arc::new(Desk::new(Arc::clone(&credit), config.desk.clone(), clock));
+    let signer = config.desk.export_key.as_deref().map(sealed::load_key);
+    let desk = Desk::new(Arc::clone(&credit), config.desk.clone(), clock)
+        .signing_with(signer.transpose()?)
+        .ending_with(shutdown.clone());
+    let desk = Arc::new(desk);
     if let Some(address) = config.metrics {
         kit::metrics::listen(address, &crate::metrics::ALL, shutdown.clone()).await?;
     }

@@ -5,6 +5,7 @@
 //! No method updates or deletes a decision, a reservation, a declared limit or a refusal. The
 //! sandbox's limits are enforced in [`Store::record`] and nowhere else.
 
+pub mod desk;
 pub mod ledger;
 mod open;
 pub mod pledge;
@@ -23,6 +24,7 @@ use crate::loan::application::ApplicationId;
 use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
+pub use desk::DeskStore;
 pub use ledger::{Checked, Kept, Ledger, Posted, Refused};
 pub use open::{Database, migrate, open};
 pub use postgres::Postgres;

@@ -65,6 +65,8 @@ impl Bank {
                 second_officer_above: Money::parse(LINE, Currency::CNY).unwrap(),
                 offer_valid: Duration::from_secs(3600),
             },
+            within: Within::default(),
+            export_key: None,
             machines: Vec::new(),
         };
         let desk = Arc::new(Desk::new(credit, terms, clock.clone()));

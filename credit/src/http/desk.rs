@@ -17,6 +17,8 @@ use kit::problem::Problem;
 use super::shell::{self, Shell};
 use super::{internal, refused};
 use crate::desk::DeskError;
+use crate::desk::export::ExportError;
+use crate::desk::work::WorkError;
 use crate::evidence::OpenError;
 
 /// The log-in page.
@@ -46,6 +48,27 @@ impl LogInPage for LogIn {
         };
         shell::page(&uri, StatusCode::OK, &page).unwrap_or_else(IntoResponse::into_response)
     }
+}
+
+/// What cannot be kept beside a decision, as a problem; the detail names the field.
+fn work_problem(error: &WorkError) -> Problem {
+    let (status, slug) = match error {
+        WorkError::Reassigned => (StatusCode::CONFLICT, "work-reassigned"),
+        WorkError::Full => (StatusCode::CONFLICT, "work-full"),
+        WorkError::Proposer(_) => (StatusCode::CONFLICT, "work-proposer"),
+        WorkError::NoTask => (StatusCode::NOT_FOUND, "work-no-task"),
+        WorkError::FileSize => (StatusCode::PAYLOAD_TOO_LARGE, "work-file-size"),
+        WorkError::FileType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "work-file-type"),
+        WorkError::FileName => (StatusCode::UNPROCESSABLE_ENTITY, "work-file-name"),
+        WorkError::Text { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "work-text"),
+        WorkError::Person(_) => (StatusCode::UNPROCESSABLE_ENTITY, "work-person"),
+        WorkError::NoOfficer(_) => (StatusCode::UNPROCESSABLE_ENTITY, "work-no-officer"),
+        WorkError::NoReason => (StatusCode::UNPROCESSABLE_ENTITY, "work-no-reason"),
+        WorkError::Until => (StatusCode::UNPROCESSABLE_ENTITY, "work-until"),
+        WorkError::Key => (StatusCode::UNPROCESSABLE_ENTITY, "work-key"),
+    };
+    let title = "It cannot be kept beside the decision; nothing was stored";
+    refused(status, slug, title, error.to_string())
 }
 
 /// What the desk refuses, as a problem.
@@ -113,8 +136,16 @@ pub(super) fn problem(error: &DeskError) -> Problem {
             "evidence-refused",
             "The kept evidence does not hold under the bank's policy",
         ),
+        DeskError::Work(error) => work_problem(error),
+        DeskError::Export(ExportError::NoKey) => says(
+            StatusCode::CONFLICT,
+            "export-unsigned",
+            "The bank has no key for exports; nothing left the desk",
+        ),
         DeskError::Stopping => Problem::unavailable(error.to_string()),
         DeskError::Evidence(OpenError::Altered(_))
+        | DeskError::Export(_)
+        | DeskError::People(_)
         | DeskError::NoStage(_)
         | DeskError::Store(_) => internal(error),
     }

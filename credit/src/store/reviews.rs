@@ -7,6 +7,7 @@ use kit::people::PeopleStore;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
+use super::desk::DeskStore;
 use super::ledger::Ledger;
 use super::pledge::Pledges;
 use super::sandbox::TrialStore;
@@ -105,9 +106,12 @@ pub trait Reviews: Send + Sync {
 }
 
 /// Everything that credit keeps: what one database offers.
-pub trait Tables: Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges {}
+pub trait Tables:
+    Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges + DeskStore
+{
+}
 
-impl<T: Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges> Tables for T {}
+impl<T: Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges + DeskStore> Tables for T {}
 
 /// True if keeping this step gives room back.
 #[must_use]

@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 17] = [
+pub const APPEND_ONLY: [&str; 19] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -23,6 +23,8 @@ pub const APPEND_ONLY: [&str; 17] = [
     "trial_releases",
     "trial_refusals",
     "pledge_steps",
+    "desk_items",
+    "desk_files",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.

@@ -9,6 +9,7 @@
 //! | [`check`] | a configuration tested before the start |
 //! | [`clock`] | the one place where domain time meets the wall clock and tokio's timers |
 //! | [`config`] | reads a TOML file; errors name file, line and field |
+//! | [`csv`] | a table as CSV, with nothing in it that is taken for a formula |
 //! | [`etag`] | guarded writes: entity tags and `If-Match` |
 //! | [`idempotency`] | a write that is sent twice is done once |
 //! | [`metrics`] | what is counted, as Prometheus reads it, on a listener of its own |
@@ -29,6 +30,7 @@
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod csv;
 pub mod etag;
 pub mod idempotency;
 pub mod metrics;

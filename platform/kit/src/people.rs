@@ -43,6 +43,7 @@ pub mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod totp;
+pub mod upload;
 
 use std::fmt;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ pub use oidc::{IdentityStore, Provider, ProviderSettings};
 use password::Hasher;
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordError};
 use session::Sessions;
+pub use upload::Uploaded;
 
 /// A session ends this long after its log-in, whatever happens in it: one working day.
 pub const SESSION_LONGEST: Duration = Duration::from_secs(12 * 3600);

@@ -17,6 +17,8 @@
 
 mod part;
 
+pub(crate) use part::decimal;
+
 use crate::zip::{Archive, TooLarge};
 
 /// Media type of a workbook.
@@ -117,6 +119,18 @@ impl Sheet {
     /// Adds a row below the others.
     pub fn row(&mut self, cells: Vec<Cell>) {
         self.rows.push(cells);
+    }
+
+    /// Names of the columns.
+    #[must_use]
+    pub fn heading(&self) -> &[String] {
+        &self.heading
+    }
+
+    /// The rows below the heading.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
     }
 
     /// How many rows it has, the heading not counted.

@@ -212,7 +212,7 @@ fn number_cell(xml: &mut String, place: &str, units: i64, places: u8) {
 }
 
 /// `-0.05` of -5 with two places.
-fn decimal(units: i64, places: u8) -> String {
+pub(crate) fn decimal(units: i64, places: u8) -> String {
     let places = usize::from(places);
     let digits = format!("{:0>width$}", units.unsigned_abs(), width = places + 1);
     let (whole, part) = digits.split_at(digits.len() - places);
