@@ -3,7 +3,7 @@
 
 mod checked;
 mod keytool;
-mod people;
+pub mod people;
 mod refused;
 mod rotation;
 mod story;
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kit::people::LogInSection;
 use platform::config::{
     AnchorSection, BrokerSection, CapturerSection, Config, PartySection, ReaderSection,
 };
@@ -33,19 +34,23 @@ use crate::world::witnesses::Witnesses;
 /// Long enough for everything here on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Token of the capturer `qinghe-erp`.
-const TOKEN: &str = "token of qinghe";
+pub const TOKEN: &str = "token of qinghe";
 /// Token of the capturer `other-erp`.
-const OTHER: &str = "token of another organisation";
+pub const OTHER: &str = "token of another organisation";
 /// A place that `qinghe-erp` may declare.
-const PLACE: &str = "https://id.gs1.org/414/9521001000017";
+pub const PLACE: &str = "https://id.gs1.org/414/9521001000017";
 
 /// A whole platform with two capturers.
-struct Stack {
+pub struct Stack {
     folder: TempDir,
-    clock: Arc<HandClock>,
+    /// Moved by the test, and by whatever sleeps.
+    pub clock: Arc<HandClock>,
     witnesses: Witnesses,
     handle: Option<Handle>,
     http: Client,
+    /// What goes beyond passwords.
+    log_in: Option<LogInSection>,
+    readers: Vec<ReaderSection>,
     allowed: (Vec<String>, Vec<String>),
     running: Option<DropGuard>,
 }
@@ -64,6 +69,8 @@ impl Stack {
             witnesses,
             handle: None,
             http: Client::new(),
+            log_in: None,
+            readers: vec![reader("bank", Some(TOKEN), "qinghe")],
             allowed: (places, steps),
             running: None,
         };
@@ -76,13 +83,22 @@ impl Stack {
         stack
     }
 
+    /// Its people log in, and its readers are, as this says from now on.
+    pub async fn with(mut self, log_in: LogInSection, readers: Vec<ReaderSection>) -> Self {
+        self.log_in = Some(log_in);
+        self.readers = readers;
+        self.restart().await;
+        self
+    }
+
     /// The small world of most tests.
-    async fn small() -> Self {
+    pub async fn small() -> Self {
         let steps = ["shipping", "receiving"].map(str::to_owned);
         Self::start(vec![PLACE.into()], steps.into()).await
     }
 
-    fn handle(&self) -> &Handle {
+    /// What runs.
+    pub fn handle(&self) -> &Handle {
         self.handle.as_ref().unwrap()
     }
 
@@ -101,11 +117,12 @@ impl Stack {
         self.run().await;
     }
 
-    fn config(&self) -> Config {
+    /// What it runs with.
+    pub fn config(&self) -> Config {
         let capturer = |name: &str, organisation: &str, token: &str| CapturerSection {
             name: name.parse().unwrap(),
             organisation: organisation.parse().unwrap(),
-            token_sha256: sha256(token.as_bytes()),
+            token_sha256: Some(sha256(token.as_bytes())),
             places: self.allowed.0.clone(),
             steps: self.allowed.1.clone(),
         };
@@ -137,21 +154,18 @@ impl Stack {
                 name: "association".into(),
                 key: Hash(party("association").key.ed25519_bytes().unwrap()),
             }],
-            readers: vec![ReaderSection {
-                name: "bank".into(),
-                token_sha256: sha256(TOKEN.as_bytes()),
-                organisations: vec!["qinghe".parse().unwrap()],
-                audience: schemas::disclosure::Audience::Bank,
-            }],
+            readers: self.readers.clone(),
             capturers: vec![
                 capturer("qinghe-erp", "qinghe", TOKEN),
                 capturer("other-erp", "other", OTHER),
             ],
+            log_in: self.log_in.clone(),
             names_on_pages: Vec::new(),
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    /// An address of it.
+    pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.handle().url)
     }
 
@@ -163,7 +177,7 @@ impl Stack {
     }
 
     /// Posts a document that is taken; the job's path.
-    async fn capture(&self, body: impl Into<reqwest::Body>) -> String {
+    pub async fn capture(&self, body: impl Into<reqwest::Body>) -> String {
         let answer = self.post(TOKEN, body).send().await.unwrap();
         location(answer).await
     }
@@ -173,7 +187,7 @@ impl Stack {
         request.send().await.unwrap()
     }
 
-    async fn job(&self, path: &str) -> Value {
+    pub async fn job(&self, path: &str) -> Value {
         let answer = self.get(TOKEN, path).await;
         assert_eq!(answer.status(), 200, "{path}");
         json_of(answer).await
@@ -188,7 +202,7 @@ impl Stack {
     }
 
     /// Waits until this many accepted events are in batches.
-    async fn anchored(&self, events: u64) {
+    pub async fn anchored(&self, events: u64) {
         let until = Instant::now() + DEADLINE;
         loop {
             let totals = self.handle().store.totals().await.unwrap();
@@ -203,6 +217,16 @@ impl Stack {
     async fn newest_size(&self) -> u64 {
         let newest = self.handle().store.newest_checkpoint().await.unwrap();
         newest.map_or(0, |newest| newest.size)
+    }
+}
+
+/// A reader to whom an organisation has opened its evidence; without a token, a client.
+pub fn reader(name: &str, token: Option<&str>, organisation: &str) -> ReaderSection {
+    ReaderSection {
+        name: name.into(),
+        token_sha256: token.map(|token| sha256(token.as_bytes())),
+        organisations: vec![organisation.parse().unwrap()],
+        audience: schemas::disclosure::Audience::Bank,
     }
 }
 
@@ -221,7 +245,7 @@ async fn json_of(answer: Response) -> Value {
 }
 
 /// A document of these events.
-fn document(events: &[Value]) -> Value {
+pub fn document(events: &[Value]) -> Value {
     json!({
         "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
         "type": "EPCISDocument",
@@ -232,7 +256,7 @@ fn document(events: &[Value]) -> Value {
 }
 
 /// A shipping of one serial number.
-fn shipping(serial: u64) -> Value {
+pub fn shipping(serial: u64) -> Value {
     json!({
         "type": "ObjectEvent",
         "eventTime": "2026-07-11T05:30:00+08:00",

@@ -55,11 +55,21 @@ pub enum Action {
     FinishTask,
     /// Took out the queue, the decisions or this trail as signed files.
     Export,
+    /// Linked a provider's subject to an account.
+    LinkIdentity,
+    /// Removed the links of an account.
+    UnlinkIdentity,
+    /// Made a client of machines.
+    AddClient,
+    /// Closed a client.
+    CloseClient,
+    /// Opened a client again.
+    OpenClient,
 }
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
@@ -82,6 +92,11 @@ impl Action {
         Self::AddTask,
         Self::FinishTask,
         Self::Export,
+        Self::LinkIdentity,
+        Self::UnlinkIdentity,
+        Self::AddClient,
+        Self::CloseClient,
+        Self::OpenClient,
     ];
 
     /// Its word in rows and texts.
@@ -110,6 +125,11 @@ impl Action {
             Self::AddTask => "add-task",
             Self::FinishTask => "finish-task",
             Self::Export => "export",
+            Self::LinkIdentity => "link-identity",
+            Self::UnlinkIdentity => "unlink-identity",
+            Self::AddClient => "add-client",
+            Self::CloseClient => "close-client",
+            Self::OpenClient => "open-client",
         }
     }
 }

@@ -32,6 +32,11 @@ pub async fn check(file: &Path, now: Instant) -> Report {
     if let Some(metrics) = config.metrics {
         check::port(&mut report, "metrics", metrics);
     }
+    if let Some(section) = &config.desk.log_in {
+        let near = || format!("http://{}", config.listen);
+        let own = config.desk.origin.clone().unwrap_or_else(near);
+        section.report(&mut report, &own, now).await;
+    }
     evidence(&mut report, &config).await;
     report
 }

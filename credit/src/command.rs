@@ -1,5 +1,6 @@
 //! Commands that look after a bank's desk, on its database directly.
 
+mod access;
 mod books;
 mod score;
 
@@ -18,6 +19,7 @@ use kit::clock::TokioClock;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
+pub use access::{Client, client};
 pub use books::{Ledger, ledger};
 pub use score::{Score, score};
 
@@ -76,6 +78,27 @@ pub enum User {
         #[command(flatten)]
         whom: Whom,
     },
+    /// Removes the second factor of somebody whose phone is gone; its sessions end.
+    ResetFactor {
+        #[command(flatten)]
+        whom: Whom,
+        /// Who has seen that it is they: another person with an open account.
+        #[arg(long)]
+        by: Slug,
+    },
+    /// Links an account to a subject of the log-in provider.
+    Link {
+        #[command(flatten)]
+        whom: Whom,
+        /// As the provider names the person (`sub` in its tokens).
+        #[arg(long)]
+        subject: String,
+    },
+    /// Removes every link of an account.
+    Unlink {
+        #[command(flatten)]
+        whom: Whom,
+    },
     /// Lists every account.
     List {
         /// The configuration file.
@@ -118,6 +141,24 @@ pub async fn user(what: User) -> anyhow::Result<()> {
                 whom.name
             );
         }
+        User::ResetFactor { whom, by } => {
+            let accounts = open(&whom.config).await?;
+            accounts.reset_factor(&by, &whom.name).await?;
+            println!(
+                "account {} has no second factor any more; its sessions have ended",
+                whom.name
+            );
+        }
+        User::Link { whom, subject } => {
+            let accounts = open(&whom.config).await?;
+            accounts.link(ACTOR, &whom.name, &subject).await?;
+            println!("account {} may log in by the provider", whom.name);
+        }
+        User::Unlink { whom } => {
+            let accounts = open(&whom.config).await?;
+            let ended = accounts.unlink(ACTOR, &whom.name).await?;
+            println!("{ended} links of account {} were removed", whom.name);
+        }
         User::Close { whom } => close(&whom, true).await?,
         User::Open { whom } => close(&whom, false).await?,
         User::List { config } => {
@@ -154,7 +195,13 @@ fn password() -> anyhow::Result<String> {
 async fn open(config: &Path) -> anyhow::Result<Accounts> {
     let config = load(config)?;
     let store = store::open(&config.database).await?;
-    Ok(Accounts::new(&config.desk, store, Arc::new(TokioClock))?)
+    // No token is given and nobody logs in here, so that the service's own address is not needed.
+    Ok(Accounts::new(
+        &config.desk,
+        "",
+        store,
+        Arc::new(TokioClock),
+    )?)
 }
 
 /// A row of the trail that somebody has written down.

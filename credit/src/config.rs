@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kit::people::Token;
+use kit::people::{LogInSection, Token};
 use rust_decimal::Decimal;
 use schemas::config::{self, ConfigError};
 use schemas::hash::Hash;
@@ -119,6 +119,9 @@ impl Config {
         config.scorecard = scorecard.map(|file| folder.join(file));
         let key = config.desk.export_key.take();
         config.desk.export_key = key.map(|file| folder.join(file));
+        if let Some(section) = &mut config.desk.log_in {
+            section.found_from(folder);
+        }
         let token = config.evidence.token_file.take();
         config.evidence.token_file = token.map(|file| folder.join(file));
         Ok(config)
@@ -155,7 +158,12 @@ impl Config {
         let desk = raw
             .desk
             .read(sandbox.outstanding.currency(), raw.listen, &raw.machines);
-        let desk = desk.map_err(|(field, problem)| at(field, problem))?;
+        let mut desk = desk.map_err(|(field, problem)| at(field, problem))?;
+        if let Some(section) = &raw.log_in {
+            let checked = section.check(|role| desk::Role::of_word(role.as_str()).is_some());
+            checked.map_err(|(field, problem)| at(field, problem))?;
+            desk.log_in = Some(section.clone());
+        }
         Ok(raw.into_config(sandbox, products, desk))
     }
 }
@@ -186,6 +194,7 @@ struct Raw {
     desk: RawDesk,
     #[serde(default)]
     machines: Vec<RawMachine>,
+    log_in: Option<LogInSection>,
 }
 
 impl Raw {
@@ -388,6 +397,7 @@ impl RawDesk {
             within: self.within(),
             export_key: self.export_key.clone(),
             machines: machines.iter().map(token).collect(),
+            log_in: None,
         })
     }
 }

@@ -16,7 +16,7 @@ pub mod work;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kit::people::{StoreFailed, Token};
+use kit::people::{LogInSection, StoreFailed, Token};
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::key::SecretKey;
@@ -110,6 +110,8 @@ pub struct Terms {
     pub export_key: Option<PathBuf>,
     /// Machines that may send applications and read decisions.
     pub machines: Vec<Token>,
+    /// Second factors and log-in by a provider.
+    pub log_in: Option<LogInSection>,
 }
 
 /// Who acts.
@@ -158,6 +160,9 @@ pub enum DeskError {
     /// No active reason has this code.
     #[error("no active refusal reason is called `{0}`")]
     Reason(Slug),
+    /// A reason was retired meanwhile.
+    #[error("the reason `{0}` is retired already")]
+    ReasonChanged(Slug),
     /// A reason's code is taken.
     #[error("there is a reason `{0}` already")]
     ReasonTaken(Slug),
@@ -458,16 +463,21 @@ impl Desk {
     /// Retires a reason: kept decisions still name it.
     ///
     /// # Errors
-    /// [`DeskError::NotAllowed`], [`DeskError::Reason`], [`DeskError::Store`].
+    /// [`DeskError::NotAllowed`], [`DeskError::Reason`], [`DeskError::ReasonChanged`],
+    /// [`DeskError::Store`].
     pub async fn retire_reason(&self, by: &Actor, code: Slug) -> Result<(), DeskError> {
         if !by.role.keeps_reasons() {
             return Err(DeskError::NotAllowed);
+        }
+        let reasons = self.credit.store().reasons().await?;
+        if !reasons.iter().any(|one| one.code == code) {
+            return Err(DeskError::Reason(code));
         }
         let entry = self.entry(by.name.as_str(), Action::RetireReason, code.as_str(), "");
         if self.credit.store().retire_reason(&code, &entry).await? {
             Ok(())
         } else {
-            Err(DeskError::Reason(code))
+            Err(DeskError::ReasonChanged(code))
         }
     }
 

@@ -11,11 +11,13 @@
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
 //! | `GET /models/late-delivery` | people | the model of late delivery, its figures and how good they were; `GET /v1/models/late-delivery` for both |
-//! | `GET /login` | everybody | log-in |
+//! | `GET /login` and below it | everybody | log-in, second factor, provider |
+//! | `POST /oauth2/token` | clients | a short-lived token ([`kit::people::client`]) |
 //! | `GET /health/live`, `GET /health/ready` | everybody | whether it lives, whether its store answers |
 //!
 //! People log in ([`kit::people`]); a machine shows its bearer token. What people may do is decided
-//! in [`crate::desk`]; what goes wrong is a problem document for machines and a page for people.
+//! in [`crate::desk`]. A machine's write carries an `Idempotency-Key` ([`kit::idempotency`]), what
+//! is read an `ETag` ([`kit::etag`]); what goes wrong is a problem document for machines and a page for people.
 
 mod applications;
 mod decisions;
@@ -29,14 +31,15 @@ pub mod shell;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use kit::idempotency::once;
+use kit::people::client::{self, Reach};
 use kit::people::machine;
 use kit::problem::Problem;
+use kit::routes::{Routes, get, post};
 
 use crate::accounts::Accounts;
 use crate::config::Config;
@@ -52,18 +55,47 @@ pub(crate) struct App {
     event_page: Option<Arc<str>>,
 }
 
-/// The service's routes.
-pub fn router(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Router {
+/// Scope of clients that apply for loans.
+pub const APPLY: &str = "apply";
+/// Scope of clients that read decisions, limits and models.
+pub const READ: &str = "read";
+
+/// Every scope of clients.
+pub const SCOPES: [&str; 2] = [APPLY, READ];
+
+/// What clients reach, with the scope that each route needs.
+const OPEN: [(Method, &str, &str); 5] = [
+    (Method::POST, "/v1/applications", APPLY),
+    (Method::GET, "/v1/decisions", READ),
+    (Method::GET, "/v1/decisions/{id}", READ),
+    (Method::GET, "/v1/sandbox", READ),
+    (Method::GET, "/v1/models/late-delivery", READ),
+];
+
+fn reach() -> Reach {
+    let open = |reach: Reach, (method, route, scope)| reach.open(method, route, scope);
+    OPEN.into_iter().fold(Reach::default(), open)
+}
+
+/// The service's routes, with their list.
+pub fn routes(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Routes<()> {
     let app = App {
         desk: Arc::clone(desk),
         event_page: config.event_page.clone().map(Arc::from),
     };
     let tokens: machine::Tokens = desk.machines().into();
-    let inside = inside().fallback(missing).with_state(app);
+    let clients = (accounts.clients().clone(), Arc::new(reach()));
+    let inside = inside()
+        .route_layer(from_fn(kit::etag::of_content))
+        .route_layer(from_fn_with_state(accounts.answers(), once))
+        .fallback(missing)
+        .with_state(app);
     let people = accounts.people();
     people
         .protect(inside, Arc::new(desk::LogIn))
         .layer(from_fn_with_state(tokens, machine::recognise))
+        .layer(from_fn_with_state(clients, client::recognise))
+        .merge(accounts.clients().routes())
         .merge(kit::verifier::routes())
         .merge(health::routes(Arc::clone(desk)))
         .route("/assets/credit.css", get(stylesheet))
@@ -75,8 +107,8 @@ pub fn router(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Router 
 }
 
 /// What needs a person or a machine.
-fn inside() -> Router<App> {
-    Router::new()
+fn inside() -> Routes<App> {
+    Routes::new()
         .route("/", get(desk::queue::show))
         .route("/decisions/{id}", get(desk::offer::show))
         .route("/decisions/{id}/bundle", get(desk::event::whole))

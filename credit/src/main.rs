@@ -3,7 +3,8 @@
 //! `credit migrate --config FILE`: the tables, as their owner.
 //! `credit score export|verify|replay`: decisions made again from their evidence.
 //! `credit ledger check`: does the ledger hold?
-//! `credit user ...`: accounts of the bank's people. `credit audit`: does the trail hold?
+//! `credit user ...`: accounts of the bank's people. `credit client ...`: machines with tokens of
+//! their own. `credit audit`: does the trail hold?
 
 mod command;
 
@@ -82,6 +83,11 @@ enum Command {
         #[command(subcommand)]
         what: command::User,
     },
+    /// Machines that fetch their own tokens.
+    Client {
+        #[command(subcommand)]
+        what: command::Client,
+    },
     /// Reads the whole trail of what people did and says whether it holds, and what its head is.
     Audit {
         /// The configuration file.
@@ -113,6 +119,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Score { what } => command::score(what).await,
         Command::Ledger { what } => command::ledger(what).await,
         Command::User { what } => command::user(what).await,
+        Command::Client { what } => command::client(what).await,
         Command::Audit { config, head } => command::audit(&config, head).await,
     }
 }

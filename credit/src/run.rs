@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kit::people::PasswordError;
+use kit::people::SetUpError;
+use kit::routes::Entry;
 use kit::serve::{self, ServeError};
 use schemas::log::EntryError;
 use schemas::time::Clock;
@@ -26,6 +27,8 @@ use crate::store::{self, StoreError};
 pub struct Handle {
     /// Where it listens, with the real port.
     pub address: SocketAddr,
+    /// Every route of the built router.
+    pub routes: Vec<Entry>,
     /// The use case, for callers within the process.
     pub credit: Arc<Credit>,
     /// The desk of the bank's people.
@@ -73,9 +76,9 @@ pub enum StartError {
     /// this version.
     #[error("database: it cannot be used")]
     Store(#[from] StoreError),
-    /// The operating system has no randomness for accounts and sessions.
-    #[error("accounts cannot be kept safely")]
-    Accounts(#[from] PasswordError),
+    /// Accounts and sessions cannot be kept.
+    #[error(transparent)]
+    Accounts(#[from] SetUpError),
     /// The key of exports (`desk.export_key`); `credit export-key` makes one.
     #[error("the key of exports cannot be used")]
     ExportKey(#[from] sealed::KeyFileError),
@@ -101,7 +104,13 @@ pub async fn run(
     let store = store::open(&config.database).await?;
     store.declare(&config.sandbox, clock.now()).await?;
     store.seed_reasons(&first_list()).await?;
-    let accounts = Accounts::new(&config.desk, Arc::clone(&store), Arc::clone(&clock))?;
+    let listener = serve::bind(config.listen)?;
+    let own = match (&config.desk.origin, listener.local_addr()) {
+        (Some(origin), _) => origin.clone(),
+        (None, Ok(bound)) => format!("http://{bound}"),
+        (None, Err(_)) => String::new(),
+    };
+    let accounts = Accounts::new(&config.desk, &own, Arc::clone(&store), Arc::clone(&clock))?;
     let shared = Arc::clone(&store);
     let credit = Arc::new(Credit::new(terms, shared, evidence, Arc::clone(&clock)));
     let signer = config.desk.export_key.as_deref().map(sealed::load_key);
@@ -112,8 +121,8 @@ pub async fn run(
     if let Some(address) = config.metrics {
         kit::metrics::listen(address, &crate::metrics::ALL, shutdown.clone()).await?;
     }
-    let router = http::router(&accounts, &desk, &config);
-    let served = serve::serve(router, config.listen, None, shutdown).await?;
+    let (router, routes) = http::routes(&accounts, &desk, &config).into_parts();
+    let served = serve::serve_on(listener, router, None, serve::Limits::default(), shutdown)?;
     let join = tokio::spawn(async move {
         if let Ok(Err(error)) = served.task.await {
             tracing::error!(%error, "credit stopped serving");
@@ -122,6 +131,7 @@ pub async fn run(
     });
     Ok(Handle {
         address: served.address,
+        routes,
         credit,
         desk,
         accounts,

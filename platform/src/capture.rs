@@ -175,7 +175,14 @@ impl Captures {
         let hash = sha256(token.as_bytes());
         self.callers
             .iter()
-            .find(|caller| caller.section.token_sha256 == hash)
+            .find(|caller| caller.section.token_sha256 == Some(hash))
+    }
+
+    /// The caller that is this client.
+    #[must_use]
+    pub fn client(&self, name: &Slug) -> Option<&Caller> {
+        let mut callers = self.callers.iter();
+        callers.find(|caller| caller.section.name == *name)
     }
 
     /// Judges a document, keeps it, and signs what can be captured: one transaction. The job of the

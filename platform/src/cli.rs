@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use platform::command::{archive, erase, monitor, prove, user};
+use platform::command::{archive, client, erase, monitor, prove, user};
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
 
@@ -45,6 +45,14 @@ pub enum Command {
         config: PathBuf,
         #[command(subcommand)]
         what: UserCommand,
+    },
+    /// Machines that fetch their own tokens at `POST /oauth2/token`.
+    Client {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        #[command(subcommand)]
+        what: ClientCommand,
     },
     /// Run the service.
     Serve {
@@ -206,6 +214,30 @@ pub enum UserCommand {
         #[arg(long)]
         name: Slug,
     },
+    /// Remove the second factor of somebody whose phone is gone; its sessions end.
+    ResetFactor {
+        /// Whose.
+        #[arg(long)]
+        name: Slug,
+        /// Who has seen that it is they: another person with an open account.
+        #[arg(long)]
+        by: Slug,
+    },
+    /// Link an account to a subject of the log-in provider.
+    Link {
+        /// Whose.
+        #[arg(long)]
+        name: Slug,
+        /// As the provider names the person (`sub` in its tokens).
+        #[arg(long)]
+        subject: String,
+    },
+    /// Remove every link of an account.
+    Unlink {
+        /// Whose.
+        #[arg(long)]
+        name: Slug,
+    },
     /// List all accounts.
     List,
 }
@@ -227,8 +259,63 @@ impl UserCommand {
                 name,
                 closed: false,
             },
+            Self::ResetFactor { name, by } => user::Act::ResetFactor { name, by },
+            Self::Link { name, subject } => user::Act::Link { name, subject },
+            Self::Unlink { name } => user::Act::Unlink { name },
             Self::List => user::Act::List,
         })
+    }
+}
+
+#[derive(Subcommand)]
+pub enum ClientCommand {
+    /// Make a client; its secret is printed once, unless it shows assertions of its own key.
+    Add {
+        /// Of the `[[capturer]]` or `[[reader]]` that it is.
+        #[arg(long)]
+        name: Slug,
+        /// What it may ask for: `capture`, `evidence`; may be given twice.
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<Slug>,
+        /// Its Ed25519 public key in hex, if it signs assertions (RFC 7523) instead.
+        #[arg(long)]
+        public_key: Option<Hash>,
+    },
+    /// Close a client; its tokens end at once.
+    Close {
+        /// Which.
+        #[arg(long)]
+        name: Slug,
+    },
+    /// Open a closed client again.
+    Open {
+        /// Which.
+        #[arg(long)]
+        name: Slug,
+    },
+    /// List all clients.
+    List,
+}
+
+impl ClientCommand {
+    pub fn act(self) -> client::Act {
+        match self {
+            Self::Add {
+                name,
+                scopes,
+                public_key,
+            } => client::Act::Add {
+                name,
+                scopes: scopes.into_iter().collect(),
+                public_key,
+            },
+            Self::Close { name } => client::Act::Close { name, closed: true },
+            Self::Open { name } => client::Act::Close {
+                name,
+                closed: false,
+            },
+            Self::List => client::Act::List,
+        }
     }
 }
 

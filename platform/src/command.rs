@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod check;
+pub mod client;
 pub mod erase;
 pub mod fsck;
 pub mod init;

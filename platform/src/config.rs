@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kit::people::LogInSection;
 use kit::postgres::DatabaseUrl;
 use schemas::disclosure::Audience;
 use schemas::hash::Hash;
@@ -92,6 +93,10 @@ pub struct Config {
     /// Who may hand over events without a device, over the EPCIS capture interface.
     #[serde(default, rename = "capturer")]
     pub capturers: Vec<CapturerSection>,
+    /// Second factors and log-in by a provider; without it people have passwords only. A role is
+    /// the organisation whose page a person may read.
+    #[serde(default)]
+    pub log_in: Option<LogInSection>,
     /// Names of organisations and places on pages.
     #[serde(default, rename = "name")]
     pub names_on_pages: Vec<NameSection>,
@@ -306,8 +311,9 @@ pub struct PartySection {
 pub struct ReaderSection {
     /// Its name, for logs.
     pub name: String,
-    /// SHA-256 of its bearer token, in hex.
-    pub token_sha256: Hash,
+    /// SHA-256 of its bearer token, in hex; none for a client that fetches its own tokens.
+    #[serde(default)]
+    pub token_sha256: Option<Hash>,
     /// Organisations that have consented.
     pub organisations: Vec<Slug>,
     /// As whom it reads: `bank`, `partner` or `regulator`, so what each organisation withholds from
@@ -329,8 +335,9 @@ pub struct CapturerSection {
     pub name: Slug,
     /// Whose words they are.
     pub organisation: Slug,
-    /// SHA-256 of its bearer token, in hex.
-    pub token_sha256: Hash,
+    /// SHA-256 of its bearer token, in hex; none for a client that fetches its own tokens.
+    #[serde(default)]
+    pub token_sha256: Option<Hash>,
     /// What `readPoint.id` may be, written as the caller writes it; at most 256.
     #[serde(default)]
     pub places: Vec<String>,
@@ -350,6 +357,14 @@ pub type Parties = (Vec<Party>, Vec<Party>);
 pub type WrongField = (&'static str, String);
 
 impl Config {
+    /// `[log_in]` with its files found from the data folder.
+    #[must_use]
+    pub fn log_in_in_data(&self) -> Option<LogInSection> {
+        let mut section = self.log_in.clone()?;
+        section.found_from(&self.data);
+        Some(section)
+    }
+
     /// Folder of archives.
     #[must_use]
     pub fn archive_folder(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! Routes: parse, call, map the error. No SQL and no rule lives here.
 
+mod asker;
 mod capture;
 mod device;
 mod documents;
@@ -20,11 +21,11 @@ mod search;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, map_response};
-use axum::routing::{get, post, put};
-use kit::people::People;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use kit::people::client::recognise;
+use kit::people::{Clients, People};
+use kit::routes::{Routes, get, post, put};
 use schemas::log::Policy;
 use schemas::statement::MESSAGE_MAX;
 use schemas::time::Clock;
@@ -59,6 +60,8 @@ pub struct App {
     pub ingest: Arc<Ingest>,
     /// Who reads an organisation's page.
     pub people: People,
+    /// Machines that fetch their own tokens.
+    pub clients: Clients,
     /// Declared input.
     pub captures: Captures,
     /// Makes bundles.
@@ -118,17 +121,14 @@ type Shared = Arc<App>;
 /// Answers below this many bytes fit into one packet as they are.
 const COMPRESSED_FROM: u16 = 1_200;
 
-/// All routes.
-pub fn router(app: Shared) -> Router {
+/// All routes, with their list.
+pub fn routes(app: Shared) -> Routes<()> {
     let small = DefaultBodyLimit::max(64 * 1024);
     let message = DefaultBodyLimit::max(MESSAGE_MAX);
     let document = DefaultBodyLimit::max(schemas::disclosure::DISCLOSURE_MAX);
-    let machines = Router::new()
+    let machines = Routes::new()
+        .merge(for_clients(&app))
         .route("/v1/statements", post(capture::statement).layer(message))
-        .route("/capture", post(epcis::capture).options(epcis::options))
-        .route("/capture/{id}", get(epcis::job))
-        .route("/capture/{id}/document", get(epcis::document))
-        .route("/capture/{id}/events", get(epcis::events))
         .route("/v1/inclusions/{id}", get(capture::inclusion))
         .route("/v1/receipts/{id}", get(device::receipt))
         .route("/v1/head/{organisation}/{device}", get(device::head))
@@ -140,10 +140,6 @@ pub fn router(app: Shared) -> Router {
         .route("/v1/registry/records", post(registry::admit))
         .route("/v1/registry/list/{version}", get(registry::list))
         .route("/v1/registry/organisations", get(registry::organisations))
-        .route(
-            "/v1/registry/records/{organisation}",
-            get(registry::records),
-        )
         .route("/v1/mqtt", get(mqtt::connect))
         .route("/v1/ca", get(enrol::authority))
         .route("/v1/policy", get(log::policy))
@@ -151,10 +147,6 @@ pub fn router(app: Shared) -> Router {
         .route("/v1/policy.txt", get(log::tlog_policy))
         .route("/v1/verifier", get(log::verifier))
         .route("/v1/documents/{hash}", get(documents::proof))
-        .route(
-            "/v1/evidence/{organisation}",
-            get(evidence::of_organisation),
-        )
         .route("/v1/tombstones", get(erasure::tombstones))
         .route("/v1/tombstones/{hash}", get(erasure::tombstone_list))
         .route("/v1/disclosure", post(erasure::disclose).layer(document))
@@ -166,15 +158,6 @@ pub fn router(app: Shared) -> Router {
             "/v1/disclosure/{organisation}/{version}",
             get(erasure::disclosure),
         )
-        .route("/v1/events", get(search::events))
-        .route(
-            "/v1/bundles/event/{statement}/{place}",
-            get(search::event_bundle),
-        )
-        .route(
-            "/v1/bundles/device/{organisation}/{device}",
-            get(search::device_bundle),
-        )
         .route("/v1/totals", get(health::totals))
         .route("/v1/chains", get(health::chains))
         .route("/v1/consistency/{from}/{to}", get(log::consistency))
@@ -183,14 +166,15 @@ pub fn router(app: Shared) -> Router {
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::health))
+        .layer(from_fn(kit::etag::of_content))
         .layer(small);
     // What is compressed holds no secret: the length of an answer would tell of it.
-    let open = Router::new()
+    let open = Routes::new()
         .route("/", get(product::home))
         .route("/01/{*rest}", get(product::page))
         .route("/v1/bundles/item", get(product::bundle))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
-    let pages = Router::new()
+    let pages = Routes::new()
         .merge(open)
         .route("/report", get(report::form).post(report::send))
         .route("/report/{number}", get(report::page))
@@ -207,8 +191,38 @@ pub fn router(app: Shared) -> Router {
         .layer(from_fn(kit::metrics::count))
 }
 
+/// What programs reach by a token: a fixed one, or one that a client has fetched.
+fn for_clients(app: &Shared) -> Routes<Shared> {
+    let reach = Arc::new(crate::people::reach());
+    let known = from_fn_with_state((app.clients.clone(), reach), recognise);
+    Routes::new()
+        .route("/capture", post(epcis::capture).options(epcis::options))
+        .route("/capture/{id}", get(epcis::job))
+        .route("/capture/{id}/document", get(epcis::document))
+        .route("/capture/{id}/events", get(epcis::events))
+        .route(
+            "/v1/evidence/{organisation}",
+            get(evidence::of_organisation),
+        )
+        .route(
+            "/v1/registry/records/{organisation}",
+            get(registry::records),
+        )
+        .route("/v1/events", get(search::events))
+        .route(
+            "/v1/bundles/event/{statement}/{place}",
+            get(search::event_bundle),
+        )
+        .route(
+            "/v1/bundles/device/{organisation}/{device}",
+            get(search::device_bundle),
+        )
+        .layer(known)
+        .merge(app.clients.routes())
+}
+
 /// What needs log-in: small forms only.
-fn organisation(app: Shared) -> Router {
+fn organisation(app: Shared) -> Routes<()> {
     organisation::routes(&app.people.clone(), app)
         .layer(DefaultBodyLimit::max(16 * 1024))
         .layer(map_response(kit::page::secure))

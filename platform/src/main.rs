@@ -11,7 +11,9 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use kit::clock::TokioClock;
 use platform::anchor::tiles::Tiles;
-use platform::command::{archive, check, erase, fsck, init, monitor, policy, prove, user, verify};
+use platform::command::{
+    archive, check, client, erase, fsck, init, monitor, policy, prove, user, verify,
+};
 use platform::config::Config;
 use platform::folder::DataFolder;
 use platform::mosquitto;
@@ -60,6 +62,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::User { config, what } => {
             println!("{}", user::run(&load(&config)?, what.act()?).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Client { config, what } => {
+            println!("{}", client::run(&load(&config)?, what.act()).await?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve { config } => serve(&config).await,

@@ -32,8 +32,8 @@ use crate::standing::Standing;
 use crate::store::{Store, StoreError};
 use crate::tls::{self, TlsError};
 use crate::web::Names;
-use kit::people::People;
-use kit::people::password::PasswordError;
+use kit::people::{Clients, People, SetUpError};
+use kit::routes::Entry;
 
 use core::Core;
 use doors::{Certificates, Listening, certificates, open_broker};
@@ -88,9 +88,9 @@ pub enum StartError {
     /// The listener of metrics.
     #[error("metrics cannot be served")]
     Metrics(#[from] kit::metrics::MetricsError),
-    /// Accounts cannot be kept safely.
-    #[error("accounts cannot be kept safely")]
-    Accounts(#[from] PasswordError),
+    /// Accounts cannot be kept.
+    #[error(transparent)]
+    Accounts(#[from] SetUpError),
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -111,6 +111,10 @@ pub struct Handle {
     pub address: SocketAddr,
     /// The same as a URL, without slash at the end.
     pub url: String,
+    /// Every route of the built router.
+    pub routes: Vec<Entry>,
+    /// Machines that fetch their own tokens.
+    pub clients: Clients,
     /// Where `GET /metrics` is answered, if anywhere.
     pub metrics: Option<SocketAddr>,
     /// Where gateways find the broker.
@@ -191,24 +195,29 @@ pub async fn run(
 
     let listening = Listening::bind(&config, certificates.as_ref())?;
     let public_url = listening.public_url(&config);
+    let own = listening.own_url(&config);
     let people = crate::people::people(
         &config,
         public_url.clone().unwrap_or_default(),
+        &own,
         Arc::clone(&core.store) as _,
         Arc::clone(&core.clock),
     )?;
+    let (kept, clock) = (Arc::clone(&core.store) as _, Arc::clone(&core.clock));
+    let clients = crate::people::clients(&config, &own, kept, clock);
     let around = Around {
         certificates: certificates.as_ref(),
         broker: &broker.public,
         public_url: public_url.clone().unwrap_or_default(),
         people,
+        clients: clients.clone(),
         link: link.connected(),
         bridge: broker.bridge.clone(),
         shutdown: &shutdown,
     };
     let app = app(&core, &config, &ingest, &registrar, around);
     let (operator, reign) = (app.operator.clone(), app.policies().newest());
-    let router = http::router(Arc::new(app));
+    let (router, routes) = http::routes(Arc::new(app)).into_parts();
     let served = listening.serve(router, shutdown.clone())?;
     let (address, url) = (served.address, served.url());
 
@@ -273,6 +282,8 @@ pub async fn run(
     Ok(Handle {
         address,
         url: public_url.unwrap_or(url),
+        routes,
+        clients,
         metrics: measured,
         broker: broker.public,
         policy: reign.policy,
@@ -296,6 +307,7 @@ struct Around<'a> {
     broker: &'a str,
     public_url: String,
     people: People,
+    clients: Clients,
     link: tokio::sync::watch::Receiver<bool>,
     bridge: Option<Bridge>,
     shutdown: &'a CancellationToken,
@@ -315,6 +327,7 @@ fn app(
         registrar: registrar.clone(),
         ingest: Arc::clone(ingest),
         people: around.people,
+        clients: around.clients,
         captures: core.captures(config),
         bundler: core.bundler(),
         policy: core.policy.clone(),

@@ -34,7 +34,7 @@ use async_trait::async_trait;
 use captures::CaptureStore;
 use chains::ChainStore;
 use erasure::ErasureStore;
-use kit::people::PeopleStore;
+use kit::people::AccessStore;
 use schemas::enrol::Verifier;
 use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
@@ -239,7 +239,7 @@ impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore + Erasu
 
 /// Everything.
 pub trait Store:
-    NotaryStore + IngestStore + ChainStore + SearchStore + CaptureStore + ReaderStore + PeopleStore
+    NotaryStore + IngestStore + ChainStore + SearchStore + CaptureStore + ReaderStore + AccessStore
 {
 }
 
@@ -252,7 +252,7 @@ impl<T> Store for T where
         + SearchStore
         + CaptureStore
         + ReaderStore
-        + PeopleStore
+        + AccessStore
         + ErasureStore
 {
 }

@@ -170,11 +170,12 @@ pub async fn run_on(
         .route("/evidence/{name}", get(page::evidence))
         .route("/assets/icon.svg", get(page::icon))
         .layer(map_response(kit::page::secure));
+    let (verifier, _) = kit::verifier::routes().into_parts();
     let router = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .merge(pages)
-        .merge(kit::verifier::routes())
+        .merge(verifier)
         .with_state(witness);
     Ok(kit::serve::serve(router, listen, tls, shutdown).await?)
 }

@@ -8,7 +8,7 @@ use schemas::hash::sha256;
 
 use super::Stack;
 
-const PASSWORD: &str = "a long enough password of a test";
+pub const PASSWORD: &str = "a long enough password of a test";
 
 /// A browser: it keeps cookies and follows no redirect.
 struct Browser<'s> {
@@ -74,7 +74,8 @@ impl<'s> Browser<'s> {
     }
 }
 
-async fn account(stack: &Stack, name: &str, organisation: &str) {
+/// Makes an account.
+pub async fn account(stack: &Stack, name: &str, organisation: &str) {
     let act = user::Act::Add {
         name: name.parse().unwrap(),
         organisation: organisation.parse().unwrap(),
@@ -92,7 +93,7 @@ async fn account(stack: &Stack, name: &str, organisation: &str) {
 }
 
 /// A message of this device that cannot be verified.
-async fn quarantined(stack: &Stack, device: &str, bytes: &[u8]) -> String {
+pub async fn quarantined(stack: &Stack, device: &str, bytes: &[u8]) -> String {
     let message = platform::store::NewQuarantine {
         id: sha256(bytes),
         received: schemas::time::Clock::now(&*stack.clock),
@@ -211,7 +212,7 @@ async fn page_of_an_organisation_is_for_everybody() -> anyhow::Result<()> {
 }
 
 /// A report of a reader about something of an organisation.
-async fn reported(stack: &Stack, organisation: &str, nonce: u8) -> platform::report::Number {
+pub async fn reported(stack: &Stack, organisation: &str, nonce: u8) -> platform::report::Number {
     use platform::report::{Draft, Limits, NONCE_BYTES, Sent};
     let sent = Sent {
         kind: "seal_broken".to_owned(),
@@ -264,7 +265,15 @@ async fn reports_are_read_and_answered_by_whom_they_concern() {
     assert_eq!(done.status(), 303);
     // A second person with the older page changes nothing.
     let late = browser.advance(&page, own.as_str(), 0, "closed").await;
-    assert_eq!(late.status(), 303);
+    assert_eq!(late.status(), 412);
+    let said = late.text().await.unwrap();
+    assert!(
+        said.contains("It has changed since you opened the page"),
+        "{said}"
+    );
+    // The same form again is no second step.
+    let again = browser.advance(&page, own.as_str(), 0, "read").await;
+    assert_eq!(again.status(), 303);
     let kept = stack.handle().store.report(&own).await.unwrap().unwrap();
     assert_eq!(kept.steps.len(), 1);
     assert_eq!(

@@ -10,15 +10,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 use kit::people::oidc::ReqwestFetch;
 use kit::people::seal::Seal;
 use kit::people::tables::SqlitePeople;
 use kit::people::{
     Extras, LogInPage, LogInView, People, Person, Provider, ProviderSettings, Settings,
 };
+use kit::routes::{Routes, get};
 use reqwest::{StatusCode, Url};
 use schemas::ids::Slug;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -177,7 +176,8 @@ impl Service {
         let clock = Arc::new(kit::clock::TokioClock);
         let people = People::with(settings, store, clock, extras)?;
         let desk = |person: Person| async move { format!("{} {}", person.name, person.role) };
-        let router = people.protect(Router::new().route("/desk", get(desk)), Arc::new(Door));
+        let router = people.protect(Routes::new().route("/desk", get(desk)), Arc::new(Door));
+        let (router, _) = router.into_parts();
         let shutdown = CancellationToken::new();
         let limits = kit::serve::Limits::default();
         kit::serve::serve_on(listener, router, None, limits, shutdown.clone())?;

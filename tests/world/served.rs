@@ -81,7 +81,7 @@ impl World {
         let documents = std::slice::from_ref(&verifier);
         self.notary.find_all(documents).await.unwrap();
         let app = self.app(verifier, &shutdown);
-        let router = http::router(Arc::new(app));
+        let (router, _) = http::routes(Arc::new(app)).into_parts();
         let listen = ([127, 0, 0, 1], 0).into();
         let served = kit::serve::serve(router, listen, None, shutdown.clone()).await;
         Served {
@@ -105,6 +105,12 @@ impl World {
                 &self.notary.standing,
             )),
             people: people(self),
+            clients: kit::people::Clients::new(
+                "operator".parse().unwrap(),
+                "http://127.0.0.1",
+                Arc::clone(&self.store) as _,
+                Arc::clone(&self.clock) as _,
+            ),
             captures: Captures {
                 store: Arc::clone(&self.store) as Arc<dyn Store>,
                 gate: Arc::clone(&self.gate),
@@ -126,7 +132,7 @@ impl World {
             names: names(),
             readers: vec![ReaderSection {
                 name: "own".into(),
-                token_sha256: sha256(READER_TOKEN.as_bytes()),
+                token_sha256: Some(sha256(READER_TOKEN.as_bytes())),
                 organisations: vec!["qinghe".parse().unwrap()],
                 audience: Audience::Bank,
             }],

@@ -33,6 +33,14 @@ fn the_desk_has_a_line_an_origin_and_machines() {
         let error = desk(text).unwrap_err().to_string();
         assert!(error.contains(field), "{error}");
     }
+    let factors = desk("[log_in]\nsecond_factor = [\"officer\"]\n").unwrap();
+    assert_eq!(factors.log_in.unwrap().second_factor.len(), 1);
+    let cashier = desk("[log_in]\nsecond_factor = [\"cashier\"]\n");
+    let error = cashier.unwrap_err().to_string();
+    assert!(
+        error.contains("log_in.second_factor") && error.contains("`cashier`"),
+        "{error}"
+    );
     let far = GOOD.replace("127.0.0.1:0", "0.0.0.0:0");
     let error = Config::parse("credit.toml", &far).unwrap_err().to_string();
     assert!(error.contains("desk.origin"), "{error}");

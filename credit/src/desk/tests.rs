@@ -68,6 +68,7 @@ impl Bank {
             within: Within::default(),
             export_key: None,
             machines: Vec::new(),
+            log_in: None,
         };
         let desk = Arc::new(Desk::new(credit, terms, clock.clone()));
         Self {

@@ -11,7 +11,8 @@ pub(super) mod trail;
 use askama::Template;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use kit::people::{LogInPage, LogInProblem, LogInView};
+use kit::people::door::FACTOR_AFTERWARDS;
+use kit::people::{Framed, LogInPage, LogInProblem, LogInView};
 use kit::problem::Problem;
 
 use super::shell::{self, Shell};
@@ -30,6 +31,15 @@ struct LogInTemplate<'v> {
     shell: Shell,
     view: &'v LogInView,
     problem: Option<&'static str>,
+    factor: &'static str,
+}
+
+/// A page behind the log-in form, whose markup is finished.
+#[derive(Template)]
+#[template(path = "framed.html")]
+struct FramedTemplate<'v> {
+    shell: Shell,
+    framed: &'v Framed,
 }
 
 impl LogInPage for LogIn {
@@ -45,8 +55,18 @@ impl LogInPage for LogIn {
             shell: Shell::plain(&uri, view.language),
             view,
             problem,
+            factor: FACTOR_AFTERWARDS,
         };
         shell::page(&uri, StatusCode::OK, &page).unwrap_or_else(IntoResponse::into_response)
+    }
+
+    fn framed(&self, framed: &Framed) -> Response {
+        let uri = Uri::from_static("/login");
+        let page = FramedTemplate {
+            shell: Shell::plain(&uri, framed.language),
+            framed,
+        };
+        shell::page(&uri, framed.status, &page).unwrap_or_else(IntoResponse::into_response)
     }
 }
 
@@ -89,7 +109,7 @@ pub(super) fn problem(error: &DeskError) -> Problem {
             "The offer was decided meanwhile; nothing was stored",
         ),
         DeskError::Stale => says(
-            StatusCode::CONFLICT,
+            StatusCode::PRECONDITION_FAILED,
             "offer-changed",
             "The offer has changed since you opened it; nothing was stored",
         ),
@@ -107,6 +127,11 @@ pub(super) fn problem(error: &DeskError) -> Problem {
             StatusCode::UNPROCESSABLE_ENTITY,
             "reason-unknown",
             "There is no such reason in the list; nothing was stored",
+        ),
+        DeskError::ReasonChanged(_) => says(
+            StatusCode::PRECONDITION_FAILED,
+            "reason-changed",
+            "The reason was retired since you opened the page; nothing was stored",
         ),
         DeskError::ReasonTaken(_) => says(
             StatusCode::CONFLICT,

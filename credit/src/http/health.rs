@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
-use axum::{Json, Router};
+use kit::routes::{Routes, get};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
 /// Routes for whoever watches the service.
-pub(super) fn routes(desk: Arc<Desk>) -> Router {
-    Router::new()
+pub(super) fn routes(desk: Arc<Desk>) -> Routes<()> {
+    Routes::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .with_state(desk)

@@ -90,7 +90,10 @@ impl Bank {
 
     async fn post(&self, body: &Value) -> (u16, Value) {
         let url = format!("{}/v1/applications", self.base);
+        // A key of its own for every request: what is asked here is the use case's own answer.
+        let key = schemas::random::bytes::<16>().map(u128::from_be_bytes);
         let request = self.client.post(url).bearer_auth(TOKEN).json(body);
+        let request = request.header("idempotency-key", format!("\"{:x}\"", key.unwrap()));
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }

@@ -3,7 +3,7 @@
 //! No method updates or deletes a review, a release, an audit row or a kept bundle.
 
 use async_trait::async_trait;
-use kit::people::PeopleStore;
+use kit::people::AccessStore;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
@@ -107,11 +107,11 @@ pub trait Reviews: Send + Sync {
 
 /// Everything that credit keeps: what one database offers.
 pub trait Tables:
-    Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges + DeskStore
+    Store + Reviews + AccessStore + Ledger + TrialStore + Pledges + DeskStore
 {
 }
 
-impl<T: Store + Reviews + PeopleStore + Ledger + TrialStore + Pledges + DeskStore> Tables for T {}
+impl<T: Store + Reviews + AccessStore + Ledger + TrialStore + Pledges + DeskStore> Tables for T {}
 
 /// True if keeping this step gives room back.
 #[must_use]

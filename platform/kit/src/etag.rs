@@ -5,12 +5,19 @@
 //! version that it is about to change; the store's guarded update (`... WHERE version = $n`)
 //! decides again, so that of two writers one is told 412. Reading answers carry [`Version::tag`].
 //!
+//! Answers that show what may change and have no version get a tag of their bytes
+//! ([`of_content`]).
+//!
 //! Without the header: 428 (RFC 6585 section 3). `*` is 428 too: it would guard against nothing.
 //! Weak tags never match here (RFC 9110 section 13.1.1 asks for the strong comparison).
 
-use axum::extract::FromRequestParts;
+use axum::body::{Body, HttpBody as _, to_bytes};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use schemas::hash::sha256;
 
 use crate::problem::Problem;
 
@@ -130,13 +137,58 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 #[must_use]
 pub fn is_known(headers: &HeaderMap, current: Version) -> bool {
     let own = current.tag();
-    let names = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        let tags = tags(text).unwrap_or_default();
-        let same = |tag: &&str| tag.strip_prefix("W/").unwrap_or(tag) == own;
-        text.trim() == "*" || tags.iter().any(same)
+    let mut asked = headers.get_all(header::IF_NONE_MATCH).iter();
+    asked.any(|value| names(value, &own))
+}
+
+/// Bytes of an answer that gets a tag of its content; a longer one gets none.
+const CONTENT_MAX: u64 = 1024 * 1024;
+
+/// A layer: JSON that is read and has no tag of its own gets one of its bytes, and whoever has these
+/// bytes already is told so (304). For answers that show what may change and have no version.
+pub async fn of_content(request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asked = request.headers().get_all(header::IF_NONE_MATCH);
+    let asked: Vec<HeaderValue> = asked.iter().cloned().collect();
+    let response = next.run(request).await;
+    if !reads || !wants_tag(&response) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return Problem::internal().into_response();
     };
-    headers.get_all(header::IF_NONE_MATCH).iter().any(names)
+    let tag = format!("\"{}\"", sha256(&body));
+    if asked.iter().any(|value| names(value, &tag)) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        parts.headers.insert(header::ETAG, tag);
+    }
+    if parts.status == StatusCode::NOT_MODIFIED {
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn wants_tag(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let length = response.body().size_hint().exact();
+    response.status() == StatusCode::OK
+        && is_json
+        && !response.headers().contains_key(header::ETAG)
+        && length.is_some_and(|length| length <= CONTENT_MAX)
+}
+
+/// Whether a list names this tag, weak or strong.
+fn names(value: &HeaderValue, own: &str) -> bool {
+    let text = value.to_str().unwrap_or_default();
+    let tags = tags(text).unwrap_or_default();
+    let same = |tag: &&str| tag.strip_prefix("W/").unwrap_or(tag) == own;
+    text.trim() == "*" || tags.iter().any(same)
 }
 
 /// 304 with its tag.

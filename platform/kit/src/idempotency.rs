@@ -37,6 +37,7 @@ mod tables;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -58,6 +59,8 @@ pub const BODY_MAX: usize = 256 * 1024;
 pub const ANSWER_MAX: usize = 256 * 1024;
 /// How long answers are kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How often old answers are removed at most.
+pub const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 /// After this time a request that has not ended counts as lost: longer than any that is served.
 pub const RUNNING_LONGEST: Duration = Duration::from_secs(5 * 60);
 /// Headers of an answer that are kept with it.
@@ -172,14 +175,39 @@ pub struct Answers {
     /// Whether machines must send a key with every write. People's forms never must: they carry a
     /// token of their own and no header.
     pub machines_must: bool,
+    /// When old answers were last removed, in microseconds.
+    cleaned: Arc<AtomicI64>,
 }
 
 impl Answers {
-    /// Removes what was kept for [`KEPT_FOR`]. For a service's hourly job.
+    /// Answers over a service's store and clock.
+    #[must_use]
+    pub fn new(store: Arc<dyn AnswerStore>, clock: Arc<dyn Clock>, machines_must: bool) -> Self {
+        Self {
+            store,
+            clock,
+            machines_must,
+            cleaned: Arc::new(AtomicI64::new(i64::MIN)),
+        }
+    }
+
+    /// Removes what was kept for [`KEPT_FOR`], if nobody of this process has within
+    /// [`CLEAN_EVERY`]. Whatever adds an answer calls it, so that the table cannot grow without it.
     ///
     /// # Errors
     /// [`StoreFailed`].
     pub async fn clean(&self) -> Result<(), StoreFailed> {
-        self.store.end_answers(self.clock.now() - KEPT_FOR).await
+        let now = self.clock.now();
+        let before = self.cleaned.load(Ordering::Relaxed);
+        let is_due = before == i64::MIN || now.since(Instant::from_micros(before)) >= CLEAN_EVERY;
+        let (order, now_micros) = (Ordering::Relaxed, now.as_micros());
+        let is_ours = || {
+            let won = (self.cleaned).compare_exchange(before, now_micros, order, order);
+            won.is_ok()
+        };
+        if is_due && is_ours() {
+            self.store.end_answers(now - KEPT_FOR).await?;
+        }
+        Ok(())
     }
 }

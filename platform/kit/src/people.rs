@@ -28,6 +28,7 @@
 //! a row (it could not be ended), a limit by address alone (behind a proxy everybody has one).
 
 pub mod client;
+pub mod configured;
 pub mod door;
 pub mod factor;
 pub mod form;
@@ -50,7 +51,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::middleware::from_fn_with_state;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
@@ -59,7 +59,10 @@ use schemas::time::{Clock, Instant};
 use tower_sessions::SessionManagerLayer;
 use tower_sessions::cookie::SameSite;
 
+use crate::idempotency::AnswerStore;
+use crate::routes::Routes;
 pub use client::{ClientStore, Clients};
+pub use configured::{LogInError, LogInSection, ProviderSection, SetUpError};
 pub use door::{LogInPage, LogInProblem, LogInView};
 pub use factor::view::Framed;
 pub use factor::{FactorError, FactorStore, Factors};
@@ -220,6 +223,17 @@ pub trait PeopleStore: Send + Sync + 'static {
         let _ = (organisation, name, what, at);
         Ok(())
     }
+}
+
+/// Everything that this module and [`crate::idempotency`] keep, in one database.
+pub trait AccessStore:
+    PeopleStore + FactorStore + IdentityStore + ClientStore + AnswerStore
+{
+}
+
+impl<T> AccessStore for T where
+    T: PeopleStore + FactorStore + IdentityStore + ClientStore + AnswerStore
+{
 }
 
 /// What a service states about its people.
@@ -401,9 +415,9 @@ impl People {
         self.0.store.accounts(&self.0.settings.organisation).await
     }
 
-    /// Puts a router behind log-in and adds `/login` and `/logout`. What machines or strangers may
+    /// Puts routes behind log-in and adds `/login` and `/logout`. What machines or strangers may
     /// reach is merged afterwards.
-    pub fn protect<S>(&self, inside: Router<S>, page: Arc<dyn LogInPage>) -> Router<S>
+    pub fn protect<S>(&self, inside: Routes<S>, page: Arc<dyn LogInPage>) -> Routes<S>
     where
         S: Clone + Send + Sync + 'static,
     {

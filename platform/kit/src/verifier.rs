@@ -40,13 +40,11 @@ pub mod shorten;
 use std::io::Write as _;
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use schemas::b64;
@@ -54,6 +52,7 @@ use schemas::hash::{Hash, sha256};
 use tower_http::compression::CompressionLayer;
 
 use self::shorten::{Short, shorten};
+use crate::routes::{Routes, get};
 
 /// Where the verifier page is, below any origin that serves it.
 pub const PAGE: &str = "/verify";
@@ -268,7 +267,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// The verifier page, the parts of its script, the list of their hashes and its style sheet,
 /// compressed and with the headers of pages.
-pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S> {
     let style = |RawQuery(query): RawQuery| async move {
         let named = query == Some(format!("v={}", version(STYLE)));
         (
@@ -288,7 +287,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
             LIST.as_str(),
         )
     };
-    let mut router = Router::new()
+    let mut router = Routes::new()
         .route(PAGE, get(|| async { page() }))
         .route(LIST_PATH, get(list))
         .route(STYLE_PATH, get(style));

@@ -28,6 +28,11 @@ pub async fn check(file: &Path, clock: Arc<dyn Clock>) -> Report {
     database(&mut report, &config).await;
     ports(&mut report, &config);
     certificates(&mut report, &config, now);
+    if let Some(section) = config.log_in_in_data() {
+        let near = || format!("http://{}", config.listen);
+        let own = config.public_url.clone().unwrap_or_else(near);
+        section.report(&mut report, &own, now).await;
+    }
     broker(&mut report, &config).await;
     witnesses(&mut report, &config, now).await;
     report

@@ -126,6 +126,15 @@ gap_grace_s = 60               # a missing statement is a gap after this time
 # name = "association"
 # key = "..."
 
+[log_in]                       # second factors: everybody may set one up after log-in
+# second_factor = ["qinghe"]   # organisations whose people must have one
+# seal_file = "log-in.key"     # in the data folder; made at the first start, keep a copy
+
+# [log_in.provider]            # log-in by OpenID Connect; then: platform user link
+# issuer = "https://login.example"
+# client_id = "tracebond"
+# client_secret_file = "log-in.secret"
+
 # [[reader]]                   # who may read whose evidence, with their consent
 # name = "bank"
 # token_sha256 = "..."

@@ -36,6 +36,25 @@ pub enum Act {
         /// False to open it.
         closed: bool,
     },
+    /// Freed of its second factor, in the name of another person.
+    ResetFactor {
+        /// Whose.
+        name: Slug,
+        /// Who has seen that it is they; a person with an open account.
+        by: Slug,
+    },
+    /// Linked to a subject of the log-in provider.
+    Link {
+        /// Whose.
+        name: Slug,
+        /// As the provider names the person.
+        subject: String,
+    },
+    /// Freed of every link.
+    Unlink {
+        /// Whose.
+        name: Slug,
+    },
     /// All are listed.
     List,
 }
@@ -46,7 +65,7 @@ pub enum Act {
 /// When the database cannot be entered, the name is taken or unknown, or the password will not do.
 pub async fn run(config: &Config, act: Act) -> anyhow::Result<String> {
     let store = store::open(config).await?;
-    let known = people::people(config, String::new(), store, Arc::new(TokioClock))?;
+    let known = people::people(config, String::new(), "", store, Arc::new(TokioClock))?;
     match act {
         Act::Add {
             name,
@@ -66,6 +85,24 @@ pub async fn run(config: &Config, act: Act) -> anyhow::Result<String> {
             known.set_disabled(&name, closed).await?;
             let word = if closed { "closed" } else { "open" };
             Ok(format!("{name} is {word}"))
+        }
+        Act::ResetFactor { name, by } => {
+            known.reset_factor(&by, &name).await?;
+            Ok(format!(
+                "{name} has no second factor any more; its sessions have ended"
+            ))
+        }
+        Act::Link { name, subject } => {
+            ensure!(
+                known.has_provider(),
+                "log_in.provider: the configuration names no provider"
+            );
+            known.link_identity(&name, &subject).await?;
+            Ok(format!("{name} may log in by the provider"))
+        }
+        Act::Unlink { name } => {
+            let ended = known.unlink_identities(&name).await?;
+            Ok(format!("{ended} links of {name} were removed"))
         }
         Act::List => list(&known).await,
     }

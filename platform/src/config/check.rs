@@ -34,6 +34,11 @@ impl Config {
         config
             .check_capturers()
             .map_err(|(field, problem)| wrong(field, problem))?;
+        if let Some(section) = &config.log_in {
+            // Any organisation may come to have people.
+            let checked = section.check(|_| true);
+            checked.map_err(|(field, problem)| wrong(field, problem))?;
+        }
         let own_log_key = config.log_key == "log" || config.log_key.starts_with("log-");
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !own_log_key || !config.log_key.bytes().all(plain) {
@@ -117,7 +122,9 @@ impl Config {
             if before.iter().any(|other| other.name == one.name) {
                 return Err(("capturer.name", format!("`{}` stands twice", one.name)));
             }
-            let same = |other: &CapturerSection| other.token_sha256 == one.token_sha256;
+            let same = |other: &CapturerSection| {
+                one.token_sha256.is_some() && other.token_sha256 == one.token_sha256
+            };
             if before.iter().any(same) {
                 let problem = format!("`{}` has the token of another capturer", one.name);
                 return Err(("capturer.token_sha256", problem));

@@ -10,6 +10,7 @@ use kit::problem::Problem;
 use schemas::causes::causes;
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::{Shared, problem};
 use crate::capture::{
     Behaviour, Caller, CaptureError, CapturedAs, DOCUMENT_MAX, EVENTS_MAX, Sent, query_document,
@@ -45,10 +46,11 @@ pub(super) async fn options() -> impl IntoResponse {
 /// with the job's address.
 pub(super) async fn capture(
     State(app): State<Shared>,
+    asker: Asker,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = caller(&app, &headers)?;
+    let caller = caller(&app, &asker)?;
     let media_type = media_type(&headers)?;
     let behaviour = behaviour(&headers)?;
     let bytes = to_bytes(body, DOCUMENT_MAX)
@@ -73,9 +75,9 @@ pub(super) async fn capture(
 pub(super) async fn job(
     State(app): State<Shared>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Problem> {
-    let kept = own(&app, &headers, &id).await?;
+    let kept = own(&app, &asker, &id).await?;
     let events = app.captures.events(&kept).await.map_err(problem::store)?;
     Ok((versions(), Json(job_of(&kept, &events))).into_response())
 }
@@ -84,9 +86,9 @@ pub(super) async fn job(
 pub(super) async fn document(
     State(app): State<Shared>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Problem> {
-    let kept = own(&app, &headers, &id).await?;
+    let kept = own(&app, &asker, &id).await?;
     let store = &app.captures.store;
     let found = store.capture_document(&kept.capturer, &kept.document).await;
     let bytes = found
@@ -106,9 +108,9 @@ pub(super) async fn document(
 pub(super) async fn events(
     State(app): State<Shared>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Problem> {
-    let kept = own(&app, &headers, &id).await?;
+    let kept = own(&app, &asker, &id).await?;
     let events = app.captures.events(&kept).await.map_err(problem::store)?;
     Ok((versions(), Json(query_document(events, kept.received))).into_response())
 }
@@ -118,26 +120,25 @@ fn versions() -> [(&'static str, &'static str); 2] {
 }
 
 /// The caller whose token this is.
-fn caller<'a>(app: &'a Shared, headers: &HeaderMap) -> Result<&'a Caller, Problem> {
-    let token = headers.get(header::AUTHORIZATION);
-    let token = token.and_then(|value| value.to_str().ok());
-    let token = token.and_then(|text| text.strip_prefix("Bearer "));
-    token
-        .and_then(|token| app.captures.caller(token))
-        .ok_or_else(|| {
-            Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthorised",
-                "Unauthorised request",
-            )
-            .of_type("epcisException:SecurityException")
-            .detail("a bearer token of a capturer that the platform knows is needed")
-        })
+fn caller<'a>(app: &'a Shared, asker: &Asker) -> Result<&'a Caller, Problem> {
+    let found = match asker.client() {
+        Some(client) => app.captures.client(client),
+        None => asker.token().and_then(|token| app.captures.caller(token)),
+    };
+    found.ok_or_else(|| {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorised",
+            "Unauthorised request",
+        )
+        .of_type("epcisException:SecurityException")
+        .detail("a bearer token of a capturer that the platform knows is needed")
+    })
 }
 
 /// A capture of the caller; another's is as unknown as one that never was.
-async fn own(app: &Shared, headers: &HeaderMap, id: &str) -> Result<KeptCapture, Problem> {
-    let caller = caller(app, headers)?;
+async fn own(app: &Shared, asker: &Asker, id: &str) -> Result<KeptCapture, Problem> {
+    let caller = caller(app, asker)?;
     let unknown = || {
         Problem::not_found("you have no capture of this id")
             .of_type("epcisException:NoSuchResourceException")

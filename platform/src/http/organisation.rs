@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
-use kit::people::{Checked, Form, LogInPage, LogInView, People, Person};
+use kit::people::{Checked, Form, Framed, LogInPage, LogInView, People, Person};
 use kit::problem::Problem;
+use kit::routes::{Routes, get, post};
 use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
@@ -23,14 +22,14 @@ use crate::registry::Entry;
 use crate::report::{KeptReport, Number, State as Progress, Step};
 use crate::store::StoreError;
 use crate::web::organisation::{
-    DeviceView, OrganisationView, REPORTS_MAX, ROWS_MAX, ReportedView, render_log_in,
-    render_organisation,
+    DeviceView, OrganisationView, REPORTS_MAX, ROWS_MAX, ReportedView, render_framed,
+    render_log_in, render_organisation,
 };
 use crate::web::{ErrorKind, Lang};
 
 /// Routes behind log-in.
-pub(super) fn routes(people: &People, app: Shared) -> Router {
-    let inside = Router::new()
+pub(super) fn routes(people: &People, app: Shared) -> Routes<()> {
+    let inside = Routes::new()
         .route("/organisation", get(page))
         .route("/organisation/quarantine/{id}", get(message))
         .route("/organisation/report", post(advance))
@@ -44,6 +43,11 @@ impl LogInPage for Door {
     fn render(&self, view: &LogInView) -> Response {
         let uri = Uri::from_static("/login");
         html(StatusCode::OK, render_log_in(view), &uri, view.language)
+    }
+
+    fn framed(&self, framed: &Framed) -> Response {
+        let uri = Uri::from_static("/login");
+        html(framed.status, render_framed(framed), &uri, framed.language)
     }
 }
 
@@ -131,11 +135,13 @@ impl Form for Advance {
     }
 }
 
-/// `POST /organisation/report`: the next state of a report. Where somebody else was faster, the
-/// page shows what they did, and nothing is added.
+/// `POST /organisation/report`: the next state of a report. Where somebody else was faster, that is
+/// said (412), and nothing is added.
 async fn advance(
     State(app): State<Shared>,
     person: Person,
+    uri: Uri,
+    headers: HeaderMap,
     Checked(form): Checked<Advance>,
 ) -> Result<Response, Problem> {
     let refused = || Problem::bad_request("`number` or `state` is none of this page's");
@@ -144,19 +150,38 @@ async fn advance(
     let report = app.store.report(&number).await.map_err(problem::store)?;
     let own = report.filter(|report| report.organisation.as_ref() == Some(&person.role));
     let own = own.ok_or_else(refused)?;
-    if form.steps == own.steps.len() {
-        if !follows(&own, state) {
-            return Err(refused());
-        }
-        let step = Step {
-            state,
-            person: person.name.clone(),
-            at: app.clock.now(),
-        };
-        let added = app.store.add_report_step(&number, form.steps, &step).await;
-        added.map_err(problem::store)?;
+    let changed = || {
+        let lang = Lang::of(&uri, &headers);
+        let (status, kind) = (StatusCode::PRECONDITION_FAILED, ErrorKind::Changed);
+        Ok(error_page(status, kind, String::new(), lang))
+    };
+    let done = || Redirect::to(&format!("/organisation#r{}", number.as_str())).into_response();
+    if is_again(&own, &form, state, &person) {
+        return Ok(done());
     }
-    Ok(Redirect::to(&format!("/organisation#r{}", number.as_str())).into_response())
+    if form.steps != own.steps.len() {
+        return changed();
+    }
+    if !follows(&own, state) {
+        return Err(refused());
+    }
+    let step = Step {
+        state,
+        person: person.name.clone(),
+        at: app.clock.now(),
+    };
+    let added = app.store.add_report_step(&number, form.steps, &step).await;
+    if !added.map_err(problem::store)? {
+        return changed();
+    }
+    Ok(done())
+}
+
+/// True for a form that was sent twice: its step is the last one, and this person's.
+fn is_again(own: &KeptReport, form: &Advance, state: Progress, person: &Person) -> bool {
+    let last = own.steps.last();
+    form.steps + 1 == own.steps.len()
+        && last.is_some_and(|step| step.state == state && step.person == person.name)
 }
 
 /// Any state but the first and the one that it has.

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use kit::problem::Problem;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::{Shared, evidence, problem};
 use crate::monitor::shown::{Shown, ShownRecord};
 use crate::registry::{Entry, Snapshot};
@@ -81,9 +82,9 @@ pub(super) async fn organisations(State(app): State<Shared>) -> Json<Shown> {
 pub(super) async fn records(
     State(app): State<Shared>,
     Path(organisation): Path<Slug>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Json<Shown>, Problem> {
-    evidence::check_reader(&app, &organisation, &headers)?;
+    evidence::check_reader(&app, &organisation, &asker)?;
     let snapshot = app.gate.snapshot();
     Ok(Json(shown(
         &snapshot,

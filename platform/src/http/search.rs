@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
 use schemas::disclosure::Audience;
@@ -19,6 +19,7 @@ use schemas::time::Instant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::evidence::{audience_of, check_reader};
 use super::{Shared, problem};
 use crate::bundle::Made;
@@ -97,14 +98,14 @@ impl EventQuery {
 pub(super) async fn events(
     State(app): State<Shared>,
     Query(query): Query<EventQuery>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Json<Value>, Problem> {
     let (what, span) = (query.what()?, query.span()?);
     let (after, limit) = (query.after()?, query.limit()?);
     let audience = match &what {
         What::Item(_) => Audience::Consumer,
-        What::Device(device) => check_reader(&app, &device.organisation, &headers)?,
-        What::Organisation(slug) => check_reader(&app, slug, &headers)?,
+        What::Device(device) => check_reader(&app, &device.organisation, &asker)?,
+        What::Organisation(slug) => check_reader(&app, slug, &asker)?,
     };
     let page = search(&*app.store, &what, &span, after.as_ref(), limit).await;
     let page = page.map_err(|error| match error {
@@ -116,7 +117,7 @@ pub(super) async fn events(
     let seen = Seen::load(&app, audience, &ids).await?;
     let is_open = |event: &&FoundEvent| {
         let organisation = seen.organisation(event);
-        let is_own = audience_of(&app, organisation, &headers).is_some();
+        let is_own = audience_of(&app, organisation, &asker).is_some();
         matches!(what, What::Item(_)) || is_own
     };
     // A time that is withheld is not told by a span either.
@@ -190,7 +191,7 @@ fn row(
 pub(super) async fn event_bundle(
     State(app): State<Shared>,
     Path((statement, place)): Path<(String, u64)>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("no such event");
     let statement: Hash = statement.parse().map_err(|_| unknown())?;
@@ -203,7 +204,7 @@ pub(super) async fn event_bundle(
     let declared = declared.map_err(problem::store)?;
     let organisation = declared.get(&statement);
     let organisation = organisation.unwrap_or(&event.device.organisation);
-    let audience = audience_of(&app, organisation, &headers);
+    let audience = audience_of(&app, organisation, &asker);
     let audience = audience.unwrap_or(Audience::Consumer);
     let made = app.bundler.chosen(&chosen, Some(audience)).await;
     Ok(bundle(made.map_err(problem::bundle)?))
@@ -223,9 +224,9 @@ pub(super) async fn device_bundle(
     State(app): State<Shared>,
     Path((organisation, device)): Path<(Slug, Slug)>,
     Query(query): Query<SizesQuery>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Problem> {
-    let audience = check_reader(&app, &organisation, &headers)?;
+    let audience = check_reader(&app, &organisation, &asker)?;
     let sizes = Sizes {
         from: query.from_size.unwrap_or(0),
         below: query.to_size.unwrap_or(u64::MAX),

@@ -150,6 +150,13 @@ impl Listening {
         config.public_url.clone().or(bound)
     }
 
+    /// The platform's address in any case.
+    pub(super) fn own_url(&self, config: &Config) -> String {
+        let bound = self.listener.local_addr();
+        let bound = || bound.map_or_else(|_| String::new(), |bound| format!("http://{bound}"));
+        self.public_url(config).unwrap_or_else(bound)
+    }
+
     pub(super) fn serve(
         self,
         router: Router,

@@ -2,7 +2,8 @@
 //! theirs could not be verified. And the log-in page in front of it.
 
 use askama::Template;
-use kit::people::{LogInProblem, LogInView};
+use kit::people::door::FACTOR_AFTERWARDS;
+use kit::people::{Framed, LogInProblem, LogInView};
 use schemas::time::Instant;
 
 use super::format::{iso, utc};
@@ -114,6 +115,29 @@ struct LogInPage<'v> {
     view: &'v LogInView,
     csrf: String,
     problem: Option<&'static str>,
+    factor: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "framed.html", config = "web/askama.toml")]
+struct FramedPage<'v> {
+    shell: Shell,
+    t: Text,
+    framed: &'v Framed,
+}
+
+/// Puts a page behind the log-in form (second factor, provider) into this service's frame.
+///
+/// # Errors
+/// Only when the template cannot be written, which is a fault of ours.
+pub fn render_framed(framed: &Framed) -> Result<String, RenderError> {
+    let t = text::of(framed.language);
+    let page = FramedPage {
+        shell: Shell::new(t, framed.title, false),
+        t,
+        framed,
+    };
+    Ok(page.render()?)
 }
 
 /// Writes the page of an organisation.
@@ -277,6 +301,7 @@ pub fn render_log_in(view: &LogInView) -> Result<String, RenderError> {
         t,
         csrf: view.csrf.to_string(),
         problem,
+        factor: FACTOR_AFTERWARDS,
         view,
     };
     Ok(page.render()?)

@@ -122,6 +122,8 @@ pub enum ErrorKind {
     Forbidden,
     /// 404, but for product codes (see [`UnknownView`]).
     NotFound,
+    /// 412: somebody else was faster.
+    Changed,
     /// 503.
     Unavailable,
     /// 500.
@@ -227,6 +229,7 @@ pub fn render_error(view: &ErrorView, lang: Lang) -> Result<String, RenderError>
         ErrorKind::BadRequest => (t.get("error.bad_request"), t.get("error.bad_request.next")),
         ErrorKind::Forbidden => (t.get("error.forbidden"), t.get("error.forbidden.next")),
         ErrorKind::NotFound => (t.get("error.not_found"), t.get("error.not_found.next")),
+        ErrorKind::Changed => (t.get("error.changed"), t.get("error.changed.next")),
         ErrorKind::Unavailable => (t.get("error.unavailable"), t.get("error.unavailable.next")),
         ErrorKind::Internal => (t.get("error.internal"), t.get("error.internal.next")),
     };

@@ -308,6 +308,7 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
         }],
         readers: Vec::new(),
         capturers: Vec::new(),
+        log_in: None,
         names_on_pages: setup.world.iter().flat_map(names).collect(),
     })
 }

@@ -123,7 +123,7 @@ async fn stale_forms_are_answered_with_a_page_and_store_nothing() {
     let old = form(wang.get(&format!("/decisions/{large}")).await);
     li.decide(&large, &[("act", "accept")]).await;
     let answer = wang.send(&large, &old, &[("act", "accept")]).await;
-    assert!(answer.status == 409 && answer.has("The offer has changed since you opened it"));
+    assert!(answer.status == 412 && answer.has("The offer has changed since you opened it"));
     let old = form(wang.get(&format!("/decisions/{small}")).await);
     li.decide(&small, &[("act", "accept")]).await;
     let answer = wang
@@ -219,6 +219,7 @@ async fn nothing_is_shown_or_done_without_log_in_and_token() {
             .client
             .post(&url)
             .bearer_auth(token)
+            .header("idempotency-key", "\"A-2\"")
             .json(&body("A-2", "100.00"))
             .send()
             .await;

@@ -15,6 +15,7 @@ use super::{
     ANSWER_MAX, Answer, Answers, BODY_MAX, HEADER, KEPT_FOR, KEPT_HEADERS, Kept, Key, Place,
     REPLAYED, RUNNING_LONGEST,
 };
+use crate::people::client::Granted;
 use crate::people::{Machine, Person, StoreFailed};
 use crate::problem::Problem;
 
@@ -63,7 +64,12 @@ fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
 fn actor(request: &Request) -> Option<String> {
     let extensions = request.extensions();
     if let Some(machine) = extensions.get::<Machine>() {
-        return Some(format!("machine/{}", machine.name));
+        // A client and a fixed token of one name are two.
+        let kind = match extensions.get::<Granted>() {
+            Some(_) => "client",
+            None => "machine",
+        };
+        return Some(format!("{kind}/{}", machine.name));
     }
     let person = extensions.get::<Person>()?;
     Some(format!("person/{}/{}", person.organisation, person.name))
@@ -79,6 +85,7 @@ async fn under_key(
     let body = to_bytes(body, BODY_MAX).await.map_err(|_| too_large())?;
     let fingerprint = fingerprint(&parts, &body);
     let now = answers.clock.now();
+    say(answers.clean().await);
     let found = answers.store.begin(&place, &fingerprint, now).await;
     if let Some(kept) = found.map_err(failed)?
         && let Some(response) = known(answers, &place, &fingerprint, kept, now).await?
@@ -169,10 +176,10 @@ impl Running {
     }
 }
 
-/// The write is done and its answer is given, though a repetition will not find it.
+/// The write goes on, though a repetition may not find its answer.
 fn say(kept: Result<(), StoreFailed>) {
     if let Err(error) = kept {
-        tracing::error!(error = causes(&error), "an answer cannot be kept");
+        tracing::error!(error = causes(&error), "answers cannot be kept or removed");
     }
 }
 

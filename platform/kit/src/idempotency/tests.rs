@@ -38,11 +38,8 @@ impl World {
     async fn new() -> Self {
         let file = Sqlite::new().await;
         let clock = Arc::new(MovedClock(Mutex::new(Instant::from_seconds(1_700_000_000))));
-        let answers = Answers {
-            store: Arc::new(file.open().await),
-            clock: clock.clone(),
-            machines_must: true,
-        };
+        let store = Arc::new(file.open().await);
+        let answers = Answers::new(store, clock.clone(), true);
         let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
         let router = router(&runs, &gate)
             .layer(from_fn_with_state(answers.clone(), once))

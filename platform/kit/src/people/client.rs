@@ -31,7 +31,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
 use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
 use schemas::random::NoRandomness;
@@ -43,6 +42,7 @@ pub use reach::{Granted, Reach, recognise};
 
 use super::StoreFailed;
 use super::limit::Limiter;
+use crate::routes::Routes;
 
 /// How long a token holds, in seconds.
 pub const TOKEN_SECONDS: u64 = 10 * 60;
@@ -277,7 +277,7 @@ impl Clients {
     }
 
     /// The three addresses. They are for strangers: merge them outside of what needs log-in.
-    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Routes<S> {
         door::routes(self.clone())
     }
 

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
+use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
-use axum::{Form, Router};
 use schemas::hash::{Hash, sha256_parts};
 use schemas::ids::Slug;
 use serde::Deserialize;
@@ -24,7 +23,9 @@ use super::limit::Who;
 use super::password::PasswordError;
 use super::{Account, Noted, People, Settings, StoreFailed, oidc};
 use crate::negotiate::Language;
+use crate::page::query_value;
 use crate::problem::Problem;
+use crate::routes::{Routes, get, post};
 
 /// The longest address that log-in leads on to, in bytes.
 const NEXT_MAX: usize = 1024;
@@ -59,8 +60,21 @@ pub struct LogInView {
     pub next: String,
     /// What went wrong, if something did.
     pub problem: Option<LogInProblem>,
-    /// Whether the page offers `/login/provider?next=` too.
+    /// Whether the page offers log-in by a provider too ([`Self::provider`]).
     pub has_provider: bool,
+    /// Whether people may set up a second factor here, at [`FACTOR_AFTERWARDS`].
+    pub has_factors: bool,
+}
+
+/// Log-in that leads on to setting up a second factor.
+pub const FACTOR_AFTERWARDS: &str = "/login?next=%2Flogin%2Ffactor";
+
+impl LogInView {
+    /// Where the page's link to the provider leads.
+    #[must_use]
+    pub fn provider(&self) -> String {
+        format!("/login/provider?next={}", query_value(&self.next))
+    }
 }
 
 /// A service's log-in page: a form that posts `csrf`, `next`, `name` and `password` to `/login`.
@@ -86,9 +100,9 @@ pub(super) struct Door {
 pub(super) fn outside<S: Clone + Send + Sync + 'static>(
     people: People,
     page: Arc<dyn LogInPage>,
-) -> Router<S> {
+) -> Routes<S> {
     let door = Door { people, page };
-    let router = Router::new()
+    let router = Routes::new()
         .route("/login", get(show).post(log_in))
         .with_state(door.clone());
     let router = match &door.people.0.factors {
@@ -102,8 +116,8 @@ pub(super) fn outside<S: Clone + Send + Sync + 'static>(
 }
 
 /// Routes for people who are logged in.
-pub(super) fn inside<S: Clone + Send + Sync + 'static>(people: People) -> Router<S> {
-    Router::new()
+pub(super) fn inside<S: Clone + Send + Sync + 'static>(people: People) -> Routes<S> {
+    Routes::new()
         .route("/logout", post(log_out))
         .with_state(people)
 }
@@ -214,6 +228,7 @@ impl Door {
             next: safe_next(next).to_owned(),
             problem,
             has_provider: self.people.has_provider(),
+            has_factors: self.people.0.factors.is_some(),
         };
         self.finish(self.page.render(&view), status(problem), &own)
     }

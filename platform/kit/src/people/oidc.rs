@@ -38,10 +38,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemas::causes::causes;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
 pub(super) use door::routes;
+pub(super) use fetch::is_safe;
 pub use fetch::{ANSWER_MAX, Ask, Fetch, FetchError, ReqwestFetch};
 
 use super::seal::Seal;
@@ -126,6 +128,16 @@ impl Provider {
             fetch,
             known: tokio::sync::Mutex::new(None),
         }
+    }
+
+    /// Asks a provider for its description and its keys, as a log-in would.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub async fn probe(settings: ProviderSettings, now: Instant) -> Result<(), String> {
+        let fetch = ReqwestFetch::new().map_err(|error| causes(&error))?;
+        let found = provider::discover(&settings.issuer, &fetch, now).await;
+        found.map(drop).map_err(|error| causes(&error))
     }
 
     fn way_back(&self) -> String {

@@ -244,8 +244,7 @@ mod tests {
         assert_eq!(table.verdict("POST /a?b", "officer"), Some(Verdict::Hidden));
         let entry = |method, path| Entry {
             method,
-            path,
-            summary: "",
+            path: str::to_owned(path),
         };
         let list = [entry(Method::GET, "/a/{id}"), entry(Method::GET, "/b")];
         let found = table.differences(&list);

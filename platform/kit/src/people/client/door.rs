@@ -7,8 +7,7 @@ use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Form, Json, Router};
+use axum::{Form, Json};
 use schemas::causes::causes;
 use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
@@ -18,6 +17,7 @@ use serde_json::json;
 use super::super::{StoreFailed, gate};
 use super::authenticate::{Shown, Unknown};
 use super::{Client, Clients, KeptToken, TOKEN_SECONDS};
+use crate::routes::{Routes, get, post};
 
 /// Where tokens are given.
 const TOKEN: &str = "/oauth2/token";
@@ -26,8 +26,8 @@ const REVOKE: &str = "/oauth2/revoke";
 /// Where libraries learn of both (RFC 8414 section 3).
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(clients: Clients) -> Router<S> {
-    Router::new()
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(clients: Clients) -> Routes<S> {
+    Routes::new()
         .route(TOKEN, post(token))
         .route(REVOKE, post(revoke))
         .route(METADATA, get(metadata))

@@ -2,7 +2,6 @@
 
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -18,6 +17,7 @@ use super::super::tests::engine::Sqlite;
 use super::super::tests::service::MovedClock;
 use super::authenticate::ASSERTION_TYPE;
 use super::*;
+use crate::routes::get;
 
 const ISSUER: &str = "http://desk.test";
 
@@ -52,10 +52,10 @@ impl World {
         let store = Arc::new(file.open().await);
         let clients = Clients::new(slug("bank"), ISSUER, store, clock.clone());
         let reach = Reach::default()
-            .open(Method::GET, "/v1/decisions/{id}", slug("read"))
-            .open(Method::POST, "/v1/decisions/{id}", slug("write"));
+            .open(Method::GET, "/v1/decisions/{id}", "read")
+            .open(Method::POST, "/v1/decisions/{id}", "write");
         let who = |machine: Machine| async move { machine.name.to_string() };
-        let router = Router::new()
+        let routes = Routes::new()
             .route("/v1/decisions/{id}", get(who).post(who))
             .route("/v1/other", get(who))
             .layer(from_fn_with_state(
@@ -63,6 +63,7 @@ impl World {
                 recognise,
             ))
             .merge(clients.routes());
+        let (router, _) = routes.into_parts();
         let shutdown = CancellationToken::new();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let served = crate::serve::serve(router, any, None, shutdown.clone());

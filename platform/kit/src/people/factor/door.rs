@@ -3,12 +3,11 @@
 //! Both forms carry the token of the log-in form: they are bound to the browser, whether it has half
 //! a session or a whole one.
 
+use axum::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
-use axum::{Form, Router};
 use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
 use schemas::time::Instant;
@@ -23,6 +22,7 @@ use super::view::{self, Enrolment, Framed, Trouble};
 use super::{Factors, HALF_LONGEST, Judged, Missing};
 use crate::negotiate::Language;
 use crate::problem::Problem;
+use crate::routes::{Routes, get};
 
 /// Where a session keeps who has shown a password and nothing else yet.
 const HALF: &str = "half";
@@ -42,8 +42,8 @@ struct Half {
 }
 
 /// Routes for everybody; without half a session they lead back to `/login`.
-pub(in super::super) fn routes<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> {
-    Router::new()
+pub(in super::super) fn routes<S: Clone + Send + Sync + 'static>(door: Door) -> Routes<S> {
+    Routes::new()
         .route("/login/code", get(show_code).post(check_code))
         .route("/login/factor", get(show_factor).post(add_factor))
         .with_state(door)

@@ -109,12 +109,12 @@ pub(in super::super) fn text(language: Language) -> Text {
 pub(super) fn code(language: Language, csrf: &Csrf, trouble: Option<Trouble>) -> Framed {
     let t = text(language);
     let main = format!(
-        "{head}{alert}<form method=\"post\" action=\"/login/code\" class=\"panel form\">\n\
+        "{head}{alert}<form method=\"post\" action=\"/login/code\" class=\"panel form find\">\n\
          <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
          <p><label for=\"code\">{label}</label><input id=\"code\" name=\"code\" \
          autocomplete=\"one-time-code\" autocapitalize=\"none\" spellcheck=\"false\" \
          maxlength=\"24\" required autofocus></p>\n\
-         <p><button type=\"submit\">{enter}</button></p>\n</form>\n\
+         <p><button type=\"submit\" class=\"main\">{enter}</button></p>\n</form>\n\
          <p><a href=\"/login\">{again}</a></p>\n",
         head = head(&t, "code.title", "code.what"),
         alert = alert(&t, trouble.map(Trouble::of_code)),
@@ -155,10 +155,10 @@ pub(super) fn enrolment(view: &Enrolment<'_>) -> Framed {
     let digits = "inputmode=\"numeric\" autocomplete=\"off\" maxlength=\"8\"";
     let main = format!(
         "{head}{alert}<p>{scan}</p>\n{qr}<p>{key}: <code>{secret}</code></p>\n<p>{pair}</p>\n\
-         <form method=\"post\" action=\"/login/factor\" class=\"panel form\">\n\
+         <form method=\"post\" action=\"/login/factor\" class=\"panel form find\">\n\
          <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
          <input type=\"hidden\" name=\"offered\" value=\"{offered}\">\n\
-         {first}{second}{password}<p><button type=\"submit\">{enter}</button></p>\n</form>\n",
+         {first}{second}{password}<p><button type=\"submit\" class=\"main\">{enter}</button></p>\n</form>\n",
         head = head(&t, "factor.title", "factor.what"),
         alert = alert(&t, view.trouble.map(Trouble::of_factor)),
         scan = t.get("factor.scan"),
@@ -224,7 +224,11 @@ fn head(t: &Text, title: &str, what: &str) -> String {
 
 fn alert(t: &Text, key: Option<&'static str>) -> String {
     key.map_or_else(String::new, |key| {
-        format!("<p class=\"bad\" role=\"alert\">{}</p>\n", t.get(key))
+        format!(
+            "<p class=\"bad\" role=\"alert\"><svg class=\"i\" aria-hidden=\"true\"><use \
+             href=\"#bad\"/></svg>{}</p>\n",
+            t.get(key)
+        )
     })
 }
 

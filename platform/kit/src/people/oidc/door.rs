@@ -1,11 +1,9 @@
 //! The provider over HTTP: `GET /login/provider` and `GET /login/provider/back`.
 
-use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemas::causes::causes;
@@ -23,6 +21,7 @@ use super::{ASKED_LONGEST, Provider, ProviderError};
 use crate::negotiate::Language;
 use crate::page::query_value;
 use crate::problem::Problem;
+use crate::routes::{Routes, get};
 
 /// Where people go to the provider.
 const FORTH: &str = "/login/provider";
@@ -43,8 +42,8 @@ struct Question {
     at: Instant,
 }
 
-pub(in super::super) fn routes<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> {
-    Router::new()
+pub(in super::super) fn routes<S: Clone + Send + Sync + 'static>(door: Door) -> Routes<S> {
+    Routes::new()
         .route(FORTH, get(forth))
         .route(BACK, get(back))
         .with_state(door)
@@ -216,7 +215,7 @@ impl Door {
     fn refused(&self, language: Language, key: &str) -> Response {
         let t = view::text(language);
         let main = format!(
-            "<h1>{}</h1>\n<p class=\"bad\" role=\"alert\">{}</p>\n<p><a href=\"/login\">{}</a></p>\n",
+            "<h1>{}</h1>\n<p class=\"bad\" role=\"alert\"><svg class=\"i\" aria-hidden=\"true\"><use href=\"#bad\"/></svg>{}</p>\n<p><a href=\"/login\">{}</a></p>\n",
             t.get("provider.title"),
             t.get(key),
             t.get("provider.back"),

@@ -45,7 +45,7 @@ pub trait Fetch: Send + Sync + 'static {
 }
 
 /// True for `https`, and for `http` to this machine.
-pub(super) fn is_safe(url: &str) -> bool {
+pub(in super::super) fn is_safe(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else {
         return false;
     };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::super::jose::{Key, Signed};
 use super::fetch::is_safe;
-use super::{Ask, KNOWN_FOR, Provider, ProviderError};
+use super::{Ask, Fetch, KNOWN_FOR, Provider, ProviderError};
 
 /// Keys that are missing are fetched again at most this often.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ impl Provider {
         {
             return Ok(Arc::clone(known));
         }
-        let known = Arc::new(self.discover(now).await?);
+        let known = Arc::new(discover(&self.settings.issuer, &*self.fetch, now).await?);
         *kept = Some(Arc::clone(&known));
         Ok(known)
     }
@@ -69,46 +69,50 @@ impl Provider {
             authorization_endpoint: known.authorization_endpoint.clone(),
             token_endpoint: known.token_endpoint.clone(),
             names_itself: known.names_itself,
-            keys: self.keys(&known.jwks_uri).await?,
+            keys: keys(&known.jwks_uri, &*self.fetch).await?,
             jwks_uri: known.jwks_uri.clone(),
             found: now,
         });
         *kept = Some(Arc::clone(&fresh));
         Ok(fresh)
     }
+}
 
-    async fn discover(&self, now: Instant) -> Result<Known, ProviderError> {
-        let issuer = &self.settings.issuer;
-        let place = issuer.trim_end_matches('/');
-        let url = format!("{place}/.well-known/openid-configuration");
-        let body = self.fetch.fetch(get(url)).await?;
-        let found: Description = serde_json::from_slice(&body)
-            .map_err(|_| ProviderError::Description("no description"))?;
-        if found.issuer != *issuer {
-            return Err(ProviderError::Description("another issuer"));
-        }
-        let places = [
-            &found.authorization_endpoint,
-            &found.token_endpoint,
-            &found.jwks_uri,
-        ];
-        if !places.iter().all(|url| is_safe(url)) {
-            return Err(ProviderError::Description("an address is not https"));
-        }
-        Ok(Known {
-            keys: self.keys(&found.jwks_uri).await?,
-            authorization_endpoint: found.authorization_endpoint,
-            token_endpoint: found.token_endpoint,
-            names_itself: found.authorization_response_iss_parameter_supported,
-            jwks_uri: found.jwks_uri,
-            found: now,
-        })
+/// What a provider says of itself, with its keys.
+pub(super) async fn discover(
+    issuer: &str,
+    fetch: &dyn Fetch,
+    now: Instant,
+) -> Result<Known, ProviderError> {
+    let place = issuer.trim_end_matches('/');
+    let url = format!("{place}/.well-known/openid-configuration");
+    let body = fetch.fetch(get(url)).await?;
+    let found: Description =
+        serde_json::from_slice(&body).map_err(|_| ProviderError::Description("no description"))?;
+    if found.issuer != *issuer {
+        return Err(ProviderError::Description("another issuer"));
     }
+    let places = [
+        &found.authorization_endpoint,
+        &found.token_endpoint,
+        &found.jwks_uri,
+    ];
+    if !places.iter().all(|url| is_safe(url)) {
+        return Err(ProviderError::Description("an address is not https"));
+    }
+    Ok(Known {
+        keys: keys(&found.jwks_uri, fetch).await?,
+        authorization_endpoint: found.authorization_endpoint,
+        token_endpoint: found.token_endpoint,
+        names_itself: found.authorization_response_iss_parameter_supported,
+        jwks_uri: found.jwks_uri,
+        found: now,
+    })
+}
 
-    async fn keys(&self, url: &str) -> Result<Vec<Key>, ProviderError> {
-        let body = self.fetch.fetch(get(url.to_owned())).await?;
-        Ok(Key::parse_set(&body)?)
-    }
+async fn keys(url: &str, fetch: &dyn Fetch) -> Result<Vec<Key>, ProviderError> {
+    let body = fetch.fetch(get(url.to_owned())).await?;
+    Ok(Key::parse_set(&body)?)
 }
 
 impl Known {

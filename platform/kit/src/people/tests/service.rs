@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
 use schemas::time::Sleep;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::super::*;
+use crate::routes::{get, post};
 
 /// Accounts and sessions in memory.
 #[derive(Default)]
@@ -178,7 +178,7 @@ impl Service {
             kept.lock().unwrap().push(word.word);
             "kept"
         };
-        let inside = Router::new()
+        let inside = Routes::new()
             .route(
                 "/desk",
                 get(|person: Person| async move {
@@ -200,6 +200,7 @@ impl Service {
         }]);
         let router = people.protect(inside, Arc::new(Page));
         let router = router.layer(from_fn_with_state(tokens, machine::recognise));
+        let (router, _) = router.into_parts();
         let shutdown = CancellationToken::new();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let served = crate::serve::serve(router, any, None, shutdown.clone())
