@@ -4,6 +4,7 @@
     reason = "every function here serves tests; clippy only excuses those that are tests themselves"
 )]
 
+mod access_table;
 mod archive;
 mod attacks;
 mod backup;

@@ -1,0 +1,316 @@
+//! The bank: an offer, its people, machines and clients, and a second bank in the same tables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use credit::Handle;
+use credit::desk::Role;
+use credit::evidence::{EvidenceError, EvidencePack, InProcess};
+use credit::loan::Application;
+use credit::money::Money;
+use kit::people::factor::KeptFactor;
+use schemas::hash::sha256;
+use schemas::ids::Slug;
+use schemas::log::PolicyFile;
+use schemas::time::Clock;
+use serde_json::json;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::asks::{self, Asks, Body};
+use super::caller::{self, Caller, Callers, Shows};
+use super::{Ground, none, papers, table, walk};
+use crate::browser::desk::supplier;
+use crate::world::World;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "a long pass phrase";
+const TOKEN: &str = "the portal's own";
+
+const CONFIG: &str = r#"
+listen = "127.0.0.1:0"
+database = "credit.sqlite"
+policy = "policy.json"
+
+[sandbox]
+id = "trial-1"
+version = 1
+currency = "CNY"
+per_loan = "50000.00"
+outstanding = "90000.00"
+
+[[products]]
+id = "receivable-90"
+currency = "CNY"
+minimum = "100.00"
+cap = "300000.00"
+turnover_multiple = "2"
+"#;
+
+/// A running bank.
+pub struct Bank {
+    /// What runs.
+    pub handle: Handle,
+    _running: DropGuard,
+}
+
+impl Bank {
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.handle.address)
+    }
+
+    /// The bank of this name over the database in the folder.
+    pub async fn open(world: &World, folder: &std::path::Path, name: &str, more: &str) -> Self {
+        let bundle = world
+            .bundler()
+            .evidence(&slug("qinghe"))
+            .await
+            .unwrap()
+            .bytes;
+        let evidence = InProcess::new(move |organisation: Slug| {
+            let bundle = bundle.clone();
+            Box::pin(async move {
+                match organisation.as_str() {
+                    "qinghe" => Ok(EvidencePack { bundle }),
+                    _ => Err(EvidenceError::Unknown(organisation)),
+                }
+            })
+        });
+        let file = folder.join(format!("{name}.toml"));
+        let text = format!("{CONFIG}\n[desk]\norganisation = \"{name}\"\n{more}");
+        std::fs::write(&file, text).unwrap();
+        let config = credit::Config::load(&file).unwrap();
+        let shutdown = CancellationToken::new();
+        let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+        let handle = credit::run(config, Arc::new(evidence), clock, shutdown.clone());
+        Self {
+            handle: handle.await.unwrap(),
+            _running: shutdown.drop_guard(),
+        }
+    }
+
+    /// Makes an account.
+    pub async fn hire(&self, name: &str, role: Role) {
+        let (accounts, name) = (&self.handle.accounts, slug(name));
+        accounts.add("test", &name, role, PASSWORD).await.unwrap();
+    }
+
+    async fn session(&self, name: &str) -> Shows {
+        caller::log_in(&self.url(), name, PASSWORD, "/").await
+    }
+
+    async fn client(&self, name: &str, scopes: &[&str]) -> Shows {
+        let scopes = scopes.iter().map(|scope| slug(scope)).collect();
+        let (accounts, slug) = (&self.handle.accounts, slug(name));
+        let made = accounts.add_client("test", &slug, scopes, None).await;
+        caller::fetched(&self.url(), name, &made.unwrap().unwrap()).await
+    }
+}
+
+fn slug(text: &str) -> Slug {
+    text.parse().unwrap()
+}
+
+/// The id of an offer.
+async fn offer(bank: &Bank) -> String {
+    let application = Application {
+        application_id: "A-1".parse().unwrap(),
+        supplier: slug("qinghe"),
+        product: slug("receivable-90"),
+        requested: Money::parse("20000.00", "CNY".parse().unwrap()).unwrap(),
+    };
+    let record = bank.handle.credit.apply(application).await.unwrap();
+    record.decision.decision_id
+}
+
+/// An event that the offer's page links to.
+async fn leaf_of(bank: &Bank, offer: &str, officer: &Shows) -> String {
+    let path = format!("/decisions/{offer}");
+    let mut asks = Asks::default();
+    let ask = asks.get_at("GET /", &path);
+    let page = Caller::new(officer.clone())
+        .ask(&bank.url(), ask, &path)
+        .await;
+    let (_, rest) = page.text.split_once("/events/").expect("no event");
+    rest.chars().take_while(char::is_ascii_hexdigit).collect()
+}
+
+fn requests(offer: &str, leaf: &str) -> Asks {
+    let mut asks = Asks::default();
+    let word = |text: &str| text.to_owned();
+    asks.plain(&["/", "/reasons", "/audit", "/models/late-delivery"]);
+    asks.plain(&["/v1/decisions", "/v1/sandbox", "/v1/models/late-delivery"]);
+    asks.plain(&[
+        "/health/live",
+        "/health/ready",
+        "/assets/credit.css",
+        "/assets/desk.js",
+    ]);
+    for (route, path) in [
+        ("GET /decisions/{id}", word("")),
+        ("GET /decisions/{id}/bundle", word("/bundle")),
+        (
+            "GET /decisions/{id}/events/{leaf}",
+            format!("/events/{leaf}"),
+        ),
+        (
+            "GET /decisions/{id}/events/{leaf}/bundle",
+            format!("/events/{leaf}/bundle"),
+        ),
+    ] {
+        asks.get_at(route, &format!("/decisions/{offer}{path}"));
+    }
+    asks.get_at("GET /v1/decisions/{id}", &format!("/v1/decisions/{offer}"));
+    // A version that is not the present one: what comes is no refusal of the person.
+    let review = vec![("version", "0".repeat(64)), ("act", word("accept"))];
+    let path = format!("/decisions/{offer}/review");
+    asks.add("POST /decisions/{id}/review", &path, Body::Form(review));
+    let reason = vec![
+        ("code", word("walked")),
+        ("en", word("Walked")),
+        ("zh", word("走过")),
+    ];
+    asks.add("POST /reasons", "/reasons", Body::Form(reason));
+    let path = "/reasons/concentration/retire";
+    asks.add("POST /reasons/{code}/retire", path, Body::Form(Vec::new()));
+    let application = json!({
+        "application_id": "A-2", "supplier": "qinghe", "product": "none",
+        "amount": "100.00", "currency": "CNY",
+    });
+    let path = "/v1/applications";
+    asks.add("POST /v1/applications", path, Body::Json(application))
+        .keyed();
+    asks
+}
+
+/// Whoever must come out as a stranger.
+async fn strangers(bank: &Bank, world: &World, live: &Shows) -> Vec<(&'static str, Shows)> {
+    let (url, store) = (bank.url(), bank.handle.credit.store());
+    let ended = bank.session("li-wei").await;
+    caller::log_out(&url, &ended).await;
+    bank.hire("chen-jie", Role::Officer).await;
+    let closed = bank.session("chen-jie").await;
+    let accounts = &bank.handle.accounts;
+    accounts
+        .set_closed("test", &slug("chen-jie"), true)
+        .await
+        .unwrap();
+    bank.hire("he-yu", Role::Officer).await;
+    let factor = KeptFactor {
+        secret: vec![0],
+        enrolled: world.clock.now(),
+        last_step: 0,
+        wrong: 0,
+    };
+    let (organisation, name) = (slug("bank"), slug("he-yu"));
+    let kept = store.add_factor(&organisation, &name, &factor, &[]);
+    assert!(kept.await.unwrap());
+    let half = bank.session("he-yu").await;
+    let Shows::Session { cookies, csrf } = live.clone() else {
+        unreachable!("people have sessions");
+    };
+    let other = cookies.replace("tracebond-credit", "tracebond-platform");
+    let revoked = bank.client("revoked", &["read", "apply"]).await;
+    let revoked = caller::revoked(&url, &revoked).await;
+    let shut = bank.client("shut", &["read", "apply"]).await;
+    let name = slug("shut");
+    accounts
+        .set_client_closed("test", &name, true)
+        .await
+        .unwrap();
+    vec![
+        ("a session that has ended", ended),
+        (
+            "a session of the other service",
+            Shows::Session {
+                cookies: other,
+                csrf,
+            },
+        ),
+        ("half a session", half),
+        ("a closed account", closed),
+        (
+            "a token with one letter changed",
+            Shows::Bearer(TOKEN.replace('p', "b")),
+        ),
+        ("a token that was revoked", revoked),
+        ("a closed client", bearer(&shut)),
+    ]
+}
+
+fn bearer(shows: &Shows) -> Shows {
+    match shows {
+        Shows::Client { token, .. } => Shows::Bearer(token.clone()),
+        other => other.clone(),
+    }
+}
+
+/// A folder with the policy that a bank trusts.
+pub fn folder(world: &World) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = PolicyFile::new(world.policy_entry());
+    let policy = serde_json::to_vec(&policy).unwrap();
+    std::fs::write(folder.path().join("policy.json"), policy).unwrap();
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_table_of_credit() {
+    let world = supplier().await;
+    let folder = folder(&world);
+    let provider = super::platform::provider().await;
+    let log_in = format!(
+        "[log_in]\n[log_in.provider]\nissuer = \"{provider}\"\nclient_id = \"desk\"\n\
+         [[machines]]\nname = \"portal\"\ntoken_sha256 = \"{}\"\n",
+        sha256(TOKEN.as_bytes())
+    );
+    let bank = Bank::open(&world, folder.path(), "bank", &log_in).await;
+    let other = Bank::open(&world, folder.path(), "other", "").await;
+    for (name, role) in [
+        ("li-wei", Role::Officer),
+        ("zhao-min", Role::Supervisor),
+        ("sun-li", Role::Auditor),
+    ] {
+        bank.hire(name, role).await;
+        other.hire(name, role).await;
+    }
+    let offer = offer(&bank).await;
+    let suppliers = [slug("qinghe")];
+    let evaluated = bank.handle.credit.evaluate_late_deliveries(&suppliers);
+    evaluated.await.unwrap();
+
+    let officer = bank.session("li-wei").await;
+    let leaf = leaf_of(&bank, &offer, &officer).await;
+    let (late, clock) = (bank.client("late", &["read", "apply"]).await, &world.clock);
+    clock.advance(Duration::from_secs(11 * 60));
+    let mut strangers = strangers(&bank, &world, &officer).await;
+    strangers.push(("a token that has run out", bearer(&late)));
+    let callers = Callers::from([
+        ("stranger", Caller::new(Shows::Nothing)),
+        ("officer", Caller::new(officer)),
+        ("supervisor", Caller::new(bank.session("zhao-min").await)),
+        ("auditor", Caller::new(bank.session("sun-li").await)),
+        ("foreign", Caller::new(other.session("li-wei").await)),
+        ("machine", Caller::new(Shows::Bearer(TOKEN.to_owned()))),
+        (
+            "client",
+            Caller::new(bank.client("shop", &["read", "apply"]).await),
+        ),
+        (
+            "client without scope",
+            Caller::new(bank.client("lame", &["nothing"]).await),
+        ),
+    ]);
+    let mut asks = requests(&offer, &leaf);
+    asks::of_kit(&mut asks, &super::platform::verifier());
+    let ground = Ground {
+        url: bank.url(),
+        callers,
+        strangers,
+        asks,
+    };
+    let document = include_str!("../../credit/docs/openapi.json");
+    let mut wrong = papers::differences("credit", document, &bank.handle.routes);
+    wrong.extend(walk(&ground, &table("credit")).await);
+    none(&wrong);
+}
