@@ -7,12 +7,14 @@
 //!
 //! A statement closes at 64 events, at 48 KiB of events or 100 ms after its first event (real
 //! time: it is a matter of batching, not of the domain's clock). It is signed once and kept byte
-//! for byte. Events' bodies go when a verified receipt names their statement's id; the statement
-//! and the receipt go when its inclusion in a witnessed checkpoint has been verified.
+//! for byte. Events are packed while they wait ([`body`]). Their bodies go when a verified receipt
+//! names their statement's id; the statement and the receipt go when its inclusion in a witnessed
+//! checkpoint has been verified.
 
 mod answers;
 mod apply;
 pub mod audit;
+pub mod body;
 mod chain;
 mod database;
 mod events;
@@ -31,6 +33,7 @@ mod thin;
 mod work;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -166,8 +169,12 @@ pub struct Outbox {
     readers: SqlitePool,
     trust: Arc<RwLock<Trust>>,
     newest: watch::Receiver<i64>,
+    positions: watch::Receiver<Positions>,
     status: watch::Receiver<Status>,
 }
+
+/// How far each scan file has been read.
+type Positions = BTreeMap<String, ScanPosition>;
 
 impl Outbox {
     async fn hand_over(&self, work: Work) -> Result<(), OutboxError> {
@@ -393,6 +400,23 @@ impl Outbox {
     #[must_use]
     pub fn newest(&self) -> watch::Receiver<i64> {
         self.newest.clone()
+    }
+
+    /// The same now.
+    #[must_use]
+    pub fn newest_position(&self) -> i64 {
+        *self.newest.borrow()
+    }
+
+    /// How far a scan file has been read, as of the last commit.
+    ///
+    /// # Errors
+    /// [`OutboxError::Closed`] if the writer has ended.
+    pub fn scan_position(&self, path: &str) -> Result<ScanPosition, OutboxError> {
+        let ended = self.positions.has_changed();
+        ended.map_err(|_| OutboxError::Closed)?;
+        let positions = self.positions.borrow();
+        Ok(positions.get(path).cloned().unwrap_or_default())
     }
 
     /// Counts as of the last commit; `connected` is the uplink's to say.

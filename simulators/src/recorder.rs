@@ -106,7 +106,8 @@ fn leaf(row: &SqliteRow) -> Result<Hash, RecorderError> {
         .ok_or_else(broken)?;
     let salt: Vec<u8> = row.try_get(2)?;
     let salt = Salt(salt.try_into().map_err(|_| broken())?);
-    let event = Event::parse(row.try_get(3)?).map_err(|_| broken())?;
+    let bytes = edge_agent::outbox::body::unpack(row.try_get(3)?).ok_or_else(broken)?;
+    let event = Event::parse(bytes).map_err(|_| broken())?;
     Ok(event.leaf(source, &salt))
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn add_event(
         life_cycle: *weight == Weight::LifeCycle,
         bytes: event.bytes(),
     };
-    row.store(db, number).await?;
+    state.unstored.push(row.numbered(number));
     if state.beyond == 0 && fits(state, size) {
         state.open.push(OpenEvent {
             number,

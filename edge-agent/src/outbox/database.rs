@@ -14,14 +14,18 @@ use super::events::{event_columns, mark};
 
 /// File name in the state directory.
 pub const DATABASE_FILE: &str = "outbox.db";
-/// Version of `schema.sql`.
-const SCHEMA_VERSION: i64 = 3;
-const SCHEMA: &str = include_str!("schema.sql");
+/// Version of `schema.sql` and `chain.sql`.
+const SCHEMA_VERSION: i64 = 4;
+const CHAIN: &str = include_str!("chain.sql");
+const SCHEMA: &str = concat!(include_str!("chain.sql"), include_str!("schema.sql"));
 /// From version 1 to 2.
 const STEP_2: &str = include_str!("step_2.sql");
 /// From version 2: what is there is put out of the way, and then its rows are taken over.
 const FROM_2: &str = include_str!("from_2.sql");
 const FROM_2_ROWS: &str = include_str!("from_2_rows.sql");
+/// From version 3, of which one table is another now.
+const FROM_3: &str = include_str!("from_3.sql");
+const FROM_3_ROWS: &str = include_str!("from_3_rows.sql");
 /// Bytes of a page: a commit writes whole pages, and most of what it changes is small. At 4,096 the
 /// same commits write twice as much.
 const PAGE_BYTES: u32 = 512;
@@ -71,8 +75,16 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, OutboxError> {
     }
     match version {
         0 if form.is_empty() => create(&mut connection).await?,
-        1 => upgrade(&mut connection, &[STEP_2, FROM_2, SCHEMA, FROM_2_ROWS]).await?,
-        2 => upgrade(&mut connection, &[FROM_2, SCHEMA, FROM_2_ROWS]).await?,
+        1 => {
+            upgrade(
+                &mut connection,
+                &[STEP_2, FROM_2, SCHEMA, FROM_2_ROWS],
+                true,
+            )
+            .await?
+        }
+        2 => upgrade(&mut connection, &[FROM_2, SCHEMA, FROM_2_ROWS], true).await?,
+        3 => upgrade(&mut connection, &[FROM_3, CHAIN, FROM_3_ROWS], false).await?,
         0 | SCHEMA_VERSION => {
             let problem = "its tables are not those that it was made with";
             return Err(OutboxError::Damaged(problem.to_owned()));
@@ -158,12 +170,15 @@ async fn set_version(connection: &mut SqliteConnection) -> Result<(), OutboxErro
 async fn upgrade(
     connection: &mut SqliteConnection,
     scripts: &[&'static str],
+    lacks_marks: bool,
 ) -> Result<(), OutboxError> {
     let mut transaction = connection.begin().await?;
     for script in scripts {
         sqlx::raw_sql(*script).execute(&mut *transaction).await?;
     }
-    mark_all(&mut transaction).await?;
+    if lacks_marks {
+        mark_all(&mut transaction).await?;
+    }
     set_version(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())
@@ -315,7 +330,7 @@ mod tests {
                 sqlx::raw_sql(*script).execute(&mut old).await.expect("old");
             }
             let event = format!(
-                "INSERT INTO events (source, salt, bytes) VALUES (2, zeroblob(16), zeroblob(3));
+                "INSERT INTO events (source, salt, bytes) VALUES (2, zeroblob(16), x'7b7d');
                  PRAGMA user_version = {version}"
             );
             let made = sqlx::raw_sql(AssertSqlSafe(event)).execute(&mut old).await;
@@ -329,7 +344,7 @@ mod tests {
                 .expect("rows");
             let salt = schemas::event::Salt([0; 16]);
             let source = schemas::event::Source::from_number(2).expect("a source");
-            assert_eq!(kept, [(true, mark(source, &salt, &[0; 3]))]);
+            assert_eq!(kept, [(true, mark(source, &salt, b"{}"))]);
         }
     }
 }

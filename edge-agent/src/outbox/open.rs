@@ -50,12 +50,14 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
     };
     let (jobs, receiver) = mpsc::channel(QUEUE_MAX);
     let (newest, newest_seen) = watch::channel(state.newest);
+    let (positions, positions_seen) = watch::channel(state.scans.clone());
     let (status, status_seen) = watch::channel(state.status("", fill));
     let outbox = Outbox {
         jobs,
         readers: database::readers(&path),
         trust: Arc::new(RwLock::new(opening.trust.clone())),
         newest: newest_seen,
+        positions: positions_seen,
         status: status_seen,
     };
     let mirrored = state.head;
@@ -66,10 +68,12 @@ pub async fn open(opening: Opening) -> Result<(Outbox, JoinHandle<()>), OutboxEr
         mirror,
         jobs: receiver,
         newest,
+        positions,
         status,
         lock,
         opened: None,
         mirrored,
+        synced: (None, RealInstant::now()),
         stale: false,
         folded: RealInstant::now(),
         released: true,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// Time of one commit where many follow each other.
 pub(super) const WINDOW: Duration = Duration::from_millis(100);
 /// Commits that may come at once after a quiet time.
-const BURST: u32 = 128;
+const BURST: u32 = 32;
 
 /// Counts commits: a bucket that holds [`BURST`] and is filled by one each [`WINDOW`].
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::chain::{self, signed};
-use super::events::whole_event;
+use super::events::{self, whole_event};
 use super::state::{State, hash_column};
 use super::{Opening, OutboxError, answers, rotation};
 use crate::status::Head;
@@ -25,6 +25,7 @@ pub(super) async fn unmake(
     state: &mut State,
     position: i64,
 ) -> Result<(), OutboxError> {
+    events::store_new(db, state).await?;
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT {COLUMNS}, epoch, seq FROM statements WHERE position = $1 AND receipt IS NULL"
     )))
@@ -141,6 +142,7 @@ pub(super) async fn compare(
     if follows(db, state.head, &theirs).await? {
         return Ok(());
     }
+    events::store_new(db, state).await?;
     answers::meet_stranger(
         state,
         "the platform has more of this device than is known here",

@@ -276,7 +276,7 @@ impl SavedEvent {
     fn of(row: &SqliteRow) -> Option<Self> {
         let source = Source::from_number(u64::try_from(row.try_get::<i64, _>(1).ok()?).ok()?)?;
         let salt = Salt::from_slice(&row.try_get::<Vec<u8>, _>(2).ok()?)?;
-        let bytes: Vec<u8> = row.try_get(3).ok()?;
+        let bytes = super::body::unpack(row.try_get(3).ok()?)?;
         let mark: Option<i64> = row.try_get(4).ok()?;
         if mark.is_some_and(|mark| super::events::mark(source, &salt, &bytes) != mark) {
             return None;

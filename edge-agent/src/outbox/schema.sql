@@ -1,25 +1,6 @@
--- The outbox, version 3. One writer; readers only look. Every table is STRICT.
+-- The outbox, version 4, with `chain.sql`. One writer; readers only look. Every table is STRICT.
 -- What is written with every commit stands together in few pages: a page is the least that is
 -- written, and an SD card wears out by what is written.
-
--- End of the chain (columns are null until something has been signed), and what a commit changes
--- beside it. Exactly one row.
-CREATE TABLE chain (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    epoch INTEGER,
-    seq INTEGER,
-    id BLOB CHECK (id IS NULL OR length(id) = 32),
-    made INTEGER,
-    -- Place of the newest statement. It never returns, so that a cursor over it misses nothing.
-    position INTEGER NOT NULL DEFAULT 0,
-    -- Number of the newest event that a statement holds: those beyond it are unsigned.
-    signed INTEGER NOT NULL DEFAULT 0,
-    -- Number of the newest event that ever was.
-    newest INTEGER NOT NULL DEFAULT 0,
-    -- Counts since enrolment, as JSON.
-    counts TEXT NOT NULL DEFAULT '{}'
-) STRICT;
-INSERT INTO chain (one) VALUES (1);
 
 -- Statements and notes as signed, until their inclusion has been verified.
 CREATE TABLE statements (
@@ -39,7 +20,8 @@ CREATE INDEX statements_id ON statements (id);
 
 -- Events, until the receipt for their statement. `life_cycle` is 0 for plain telemetry, which may be
 -- thinned when room runs out. `mark` is a hash over source, salt and bytes: what is unsigned has no
--- signature that would show a flipped bit.
+-- signature that would show a flipped bit; `bytes` are packed (`body.rs`), and all else is of what they
+-- were before.
 CREATE TABLE events (
     number INTEGER PRIMARY KEY,
     source INTEGER NOT NULL,

@@ -111,22 +111,6 @@ impl Outbox {
         rows.iter().map(column).collect()
     }
 
-    /// How far a scan file has been read.
-    ///
-    /// # Errors
-    /// [`OutboxError::Store`].
-    pub async fn scan_position(&self, path: &str) -> Result<super::ScanPosition, OutboxError> {
-        let row =
-            sqlx::query("SELECT offset, line, prefix, prefix_hash FROM scans WHERE path = $1")
-                .bind(path)
-                .fetch_optional(&self.readers)
-                .await?;
-        row.as_ref().map_or_else(
-            || Ok(super::ScanPosition::default()),
-            super::state::scan_columns,
-        )
-    }
-
     /// Scanned codes of a source that wait for more of their packing or recipe, as of the position
     /// that [`Outbox::scan_position`] gives.
     ///

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::events::whole_event;
+use super::events::{self, NewEvent, whole_event};
 use super::thin::Fill;
 use super::{OutboxError, ScanPosition};
 use crate::compose::desk::Kept;
@@ -98,6 +98,8 @@ pub(super) struct State {
     pub newest_event: i64,
     /// The oldest unsigned events: those of the next statement.
     pub open: Vec<OpenEvent>,
+    /// Events of this transaction whose rows are not stored yet.
+    pub unstored: Vec<NewEvent>,
     /// Unsigned events that `open` has no room for: nothing is signed for a while.
     pub beyond: u64,
     /// Why nothing at all is signed.
@@ -195,6 +197,7 @@ impl State {
         if !self.open.is_empty() || self.beyond == 0 {
             return Ok(());
         }
+        events::store_new(db, self).await?;
         let rows = sqlx::query(
             "SELECT source, salt, bytes, number, mark FROM events
              WHERE number > $1 ORDER BY number LIMIT $2",

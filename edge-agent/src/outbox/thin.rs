@@ -18,7 +18,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::chain;
 use super::state::State;
-use super::{Opening, OutboxError};
+use super::{Opening, OutboxError, body, events};
 
 /// Events looked at in one commit.
 const LOOK_MAX: i64 = 2_048;
@@ -108,6 +108,7 @@ pub(super) async fn thin(
 /// The next plain readings, at most those of [`LOOK_MAX`] events, in the order of their events; moves
 /// the place from which the next look goes on.
 async fn look(db: &mut SqliteConnection, state: &mut State) -> Result<Vec<Plain>, OutboxError> {
+    events::store_new(db, state).await?;
     // The next statement's events are in memory already; the note must be signed at once.
     let after = state.open.last().map_or(state.signed, |event| event.number);
     let rows = sqlx::query(
@@ -121,9 +122,11 @@ async fn look(db: &mut SqliteConnection, state: &mut State) -> Result<Vec<Plain>
     .await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (number, bytes): (i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
+        let number: i64 = row.try_get(0)?;
         state.thinned = number;
-        let plain = plain_reading(bytes);
+        // What was damaged says nothing, and is found when it is signed.
+        let bytes = body::unpack(row.try_get(1)?).unwrap_or_default();
+        let plain = plain_reading(&bytes);
         found.extend(plain.map(|(series, time)| Plain {
             number,
             series,

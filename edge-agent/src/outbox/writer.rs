@@ -14,7 +14,7 @@ use super::pace::Pace;
 use super::state::{State, number_column};
 use super::thin::{Fill, thin};
 use super::work::{Job, Work};
-use super::{DATABASE_FILE, Opening, OutboxError, chain, database};
+use super::{DATABASE_FILE, Opening, OutboxError, Positions, chain, database, events};
 use crate::status::{Head, Status};
 
 /// An open statement is closed this long after its first event.
@@ -29,6 +29,8 @@ const TICK: Duration = Duration::from_secs(1);
 const FORGET_IDLE: Duration = Duration::from_secs(5);
 /// The same while bodies wait.
 const FORGET_BUSY: Duration = Duration::from_secs(60);
+/// Between two times that the head file is brought to the disk.
+const SYNC_MIRROR: Duration = Duration::from_secs(5);
 /// What the status says while the quota is reached.
 const FULL: &str = "the outbox is full: it has reached its quota, and sources wait";
 
@@ -39,6 +41,7 @@ pub(super) struct Writer {
     pub mirror: Mirror,
     pub jobs: mpsc::Receiver<Job>,
     pub newest: watch::Sender<i64>,
+    pub positions: watch::Sender<Positions>,
     pub status: watch::Sender<Status>,
     /// Held so that no second agent continues this chain.
     pub lock: std::fs::File,
@@ -46,6 +49,8 @@ pub(super) struct Writer {
     pub opened: Option<(i64, RealInstant)>,
     /// What the head file says.
     pub mirrored: Option<Head>,
+    /// What it says on the disk for certain, and since when.
+    pub synced: (Option<Head>, RealInstant),
     /// True after a failed commit: memory must be read again.
     pub stale: bool,
     /// When the write-ahead log was last folded in.
@@ -78,6 +83,9 @@ impl Writer {
                         self.commit(Vec::new()).await;
                     }
                     self.forget().await;
+                    if self.synced.1.elapsed() >= SYNC_MIRROR {
+                        self.sync_mirror();
+                    }
                 }
             }
         }
@@ -211,8 +219,8 @@ impl Writer {
         if due || (state.beyond > 0 && state.held().is_empty()) {
             chain::close(opening, &mut transaction, state).await?;
         }
-        store_chain(&mut transaction, state).await?;
-        self.fill.used = database::used(&mut transaction).await?;
+        events::store_new(&mut transaction, state).await?;
+        self.fill.used = store_chain(&mut transaction, state).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -241,6 +249,13 @@ impl Writer {
             let newest = self.state.newest;
             self.newest
                 .send_if_modified(|known| std::mem::replace(known, newest) != newest);
+            self.positions.send_if_modified(|known| {
+                let changed = *known != self.state.scans;
+                if changed {
+                    known.clone_from(&self.state.scans);
+                }
+                changed
+            });
         }
         let status = self.state.status(trouble, self.fill);
         self.status.send_if_modified(|known| {
@@ -294,6 +309,16 @@ impl Writer {
         }
     }
 
+    fn sync_mirror(&mut self) {
+        if self.synced.0 == self.mirrored {
+            return;
+        }
+        self.synced = (self.mirrored, RealInstant::now());
+        if let Err(error) = self.mirror.sync() {
+            tracing::error!(%error, "the head file cannot be brought to the disk");
+        }
+    }
+
     async fn fold(&mut self) {
         self.folded = RealInstant::now();
         let folded = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -306,6 +331,7 @@ impl Writer {
     async fn finish(mut self) {
         self.commit_open().await;
         self.fold().await;
+        self.sync_mirror();
         if let Err(error) = self.db.close().await {
             tracing::warn!(%error, "the outbox did not close");
         }
@@ -329,20 +355,24 @@ async fn sleep_until(at: Option<RealInstant>) {
     }
 }
 
-/// The chain's row: its end, and what every commit changes beside it.
+/// The chain's row: its end, and what every commit changes beside it. Bytes of pages in use.
 pub(super) async fn store_chain(
     db: &mut SqliteConnection,
     state: &mut State,
-) -> Result<(), OutboxError> {
+) -> Result<u64, OutboxError> {
     if !state.changed {
-        return Ok(());
+        return database::used(db).await;
     }
     let counts = serde_json::to_string(&state.counts)
         .map_err(|error| OutboxError::Store(error.to_string()))?;
     let head = state.head.as_ref();
-    sqlx::query(
+    // Each call of SQLite is one of another thread: two questions are one.
+    let used: i64 = sqlx::query_scalar(
         "UPDATE chain SET epoch = $1, seq = $2, id = $3, made = $4, position = $5, signed = $6,
-                          newest = $7, counts = $8",
+                          newest = $7, counts = $8
+         RETURNING (SELECT (pages.page_count - free.freelist_count) * size.page_size
+                    FROM pragma_page_count AS pages, pragma_freelist_count AS free,
+                         pragma_page_size AS size)",
     )
     .bind(head.map(|head| chain::signed(head.epoch)))
     .bind(head.map(|head| chain::signed(head.seq)))
@@ -352,10 +382,10 @@ pub(super) async fn store_chain(
     .bind(state.signed)
     .bind(state.newest_event)
     .bind(counts)
-    .execute(db)
+    .fetch_one(db)
     .await?;
     state.changed = false;
-    Ok(())
+    Ok(u64::try_from(used).unwrap_or(0))
 }
 
 /// Marks receipts whose deadline has passed; how many statements wait under them.

@@ -133,7 +133,7 @@ impl FolderSource {
     /// Every whole file that is there: the one that was begun, then oldest first. The outbox keeps
     /// one position, so that rows of a file that was begun would be read again behind another.
     async fn catch_up(&mut self, context: &SourceContext) -> Result<(), FolderError> {
-        let begun = self.position(context).await?.prefix_hash;
+        let begun = self.position(context)?.prefix_hash;
         let mut files = files(&self.config, &begun)?;
         files.sort_by_key(|(shape, path)| identity(path, *shape) != begun);
         let now = std::time::Instant::now();
@@ -165,7 +165,7 @@ impl FolderSource {
         path: &Path,
         identity: Hash,
     ) -> Result<(), FolderError> {
-        let from = self.position(context).await?;
+        let from = self.position(context)?;
         let done = if from.prefix_hash == identity {
             from.line
         } else {
@@ -255,7 +255,7 @@ impl FolderSource {
             tracing::warn!(folder = name, row, reason, "bad row");
         }
         self.rejects.append(bad).map_err(FolderError::Rejects)?;
-        let from = self.position(context).await?;
+        let from = self.position(context)?;
         let to = ScanPosition {
             offset: number,
             line: number,
@@ -289,9 +289,9 @@ impl FolderSource {
         Ok(())
     }
 
-    async fn position(&self, context: &SourceContext) -> Result<ScanPosition, FolderError> {
+    fn position(&self, context: &SourceContext) -> Result<ScanPosition, FolderError> {
         let name = self.config.folder.display().to_string();
-        let position = context.outbox.scan_position(&name).await;
+        let position = context.outbox.scan_position(&name);
         position.map_err(FolderError::Outbox)
     }
 }

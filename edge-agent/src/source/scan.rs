@@ -20,7 +20,7 @@ use super::{Batch, Faults, Rounds, Source, SourceContext, Trouble};
 use crate::compose::desk::{Desk, Kept, Taken};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::LinesConfig;
-use crate::outbox::{OutboxError, ScanPosition};
+use crate::outbox::ScanPosition;
 
 /// Most lines handed over at once.
 const LINES_PER_BATCH: usize = 64;
@@ -107,10 +107,8 @@ impl ScanSource {
         follower: &mut Option<Follower>,
     ) -> Result<(), FollowError> {
         while !context.shutdown.is_cancelled() {
-            let from = match context.outbox.scan_position(&self.name()).await {
-                Ok(position) => position,
-                Err(OutboxError::Closed) => return Ok(()),
-                Err(error) => return Err(FollowError::Outbox(error.to_string())),
+            let Ok(from) = context.outbox.scan_position(&self.name()) else {
+                return Ok(());
             };
             let restored = self.restore(context, &from).await?;
             if !restored.is_empty() {

@@ -20,7 +20,7 @@ use super::rejects::{Reject, Rejects};
 use super::{Batch, CatchUp, Faults, Source, SourceContext, Trouble};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::ScannerConfig;
-use crate::outbox::{OutboxError, ScanPosition};
+use crate::outbox::ScanPosition;
 
 pub use code::{Code, read as read_code};
 pub(super) use input::{is_there, remedy};
@@ -62,7 +62,7 @@ impl Stutter {
 impl Source for ScannerSource {
     async fn run(mut self: Box<Self>, mut context: SourceContext) {
         while !context.shutdown.is_cancelled() {
-            let Some(from) = self.position(&context).await else {
+            let Some(from) = self.position(&context) else {
                 return;
             };
             let trouble = match Input::open(&self.config, from.offset) {
@@ -109,18 +109,8 @@ impl ScannerSource {
     }
 
     /// Where the outbox stands; `None` if the agent ends.
-    async fn position(&self, context: &SourceContext) -> Option<ScanPosition> {
-        loop {
-            match context.outbox.scan_position(&self.config.name()).await {
-                Ok(position) => return Some(position),
-                Err(OutboxError::Closed) => return None,
-                Err(error) => tracing::warn!(%error, "the outbox cannot be read, trying again"),
-            }
-            tokio::select! {
-                () = context.shutdown.cancelled() => return None,
-                () = tokio::time::sleep(TROUBLE_WAIT) => {}
-            }
-        }
+    fn position(&self, context: &SourceContext) -> Option<ScanPosition> {
+        context.outbox.scan_position(&self.config.name()).ok()
     }
 
     /// Reads until the scanner goes (its trouble) or the agent ends (`None`).
@@ -160,7 +150,7 @@ impl ScannerSource {
         if typed.is_empty() {
             return Some(());
         }
-        let from = self.position(context).await?;
+        let from = self.position(context)?;
         let (mut events, mut bad) = (Vec::new(), Vec::new());
         let (mut to, mut newest) = (from.clone(), None);
         for one in typed {

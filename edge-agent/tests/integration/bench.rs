@@ -7,10 +7,13 @@ use edge_agent::SystemClock;
 use edge_agent::compose::line::{LineContext, compose};
 use edge_agent::compose::sensor::Reading;
 use edge_agent::config::{SensorRule, Telemetry};
-use edge_agent::outbox::{self, Opening, Outbox, ScanBatch, ScanPosition, audit};
+use edge_agent::outbox::{
+    self, DATABASE_FILE, Opening, Outbox, ScanBatch, ScanPosition, audit, body,
+};
 use schemas::event::Source;
 use schemas::statement::{ClockState, Statement};
 use schemas::time::Clock;
+use sqlx::{Connection, SqliteConnection};
 use tokio::task::JoinHandle;
 
 use crate::platform::Platform;
@@ -154,4 +157,39 @@ pub fn scan_batch(from: &ScanPosition, texts: &[&str]) -> ScanBatch {
         bad_lines: 0,
         kept: None,
     }
+}
+
+/// Text of so many hashes, which no packing makes shorter.
+pub fn remark(number: u64, hashes: u64) -> String {
+    let hash = |part: u64| schemas::hash::sha256(format!("{number} {part}").as_bytes());
+    (0..hashes).map(|part| hash(part).to_string()).collect()
+}
+
+/// Bodies of stored events, as `change` makes them of what they are; how many became others.
+pub async fn change_bodies(state: &Path, change: impl Fn(Vec<u8>) -> Vec<u8>) -> u64 {
+    let url = format!("sqlite://{}", state.join(DATABASE_FILE).display());
+    let mut db = SqliteConnection::connect(&url).await.expect("open");
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT number, bytes FROM events")
+        .fetch_all(&mut db)
+        .await
+        .expect("rows");
+    let mut changed = 0;
+    for (number, stored) in rows {
+        let other = change(stored.clone());
+        changed += u64::from(other != stored);
+        sqlx::query("UPDATE events SET bytes = $2 WHERE number = $1")
+            .bind(number)
+            .bind(other)
+            .execute(&mut db)
+            .await
+            .expect("changed");
+    }
+    db.close().await.expect("closed");
+    changed
+}
+
+/// A stored body in which one word is another.
+pub fn with_word(stored: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    let event = String::from_utf8(body::unpack(stored).expect("a body")).expect("text");
+    body::pack(event.replace(from, to).as_bytes())
 }

@@ -209,7 +209,7 @@ fn packing() -> ScanRule {
 
 /// One code as the source of a scan file hands it over.
 async fn scan(outbox: &Outbox, code: &str, second: i64) {
-    let from = outbox.scan_position("/scans").await.expect("position");
+    let from = outbox.scan_position("/scans").expect("position");
     let before = outbox.kept_codes("/scans").await.expect("kept");
     let mut desk = Desk::new(vec![packing()], 0);
     assert!(desk.restore(before.clone()).events.is_empty());

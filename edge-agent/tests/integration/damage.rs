@@ -10,7 +10,7 @@ use edge_agent::state::{State, states};
 use edge_agent::status::Head;
 use schemas::statement::Note;
 
-use crate::bench::{Bench, close, kill, scan_batch};
+use crate::bench::{Bench, change_bodies, close, kill, remark, scan_batch, with_word};
 use crate::platform::Platform;
 use crate::world::World;
 
@@ -21,7 +21,10 @@ const SEEDS: u64 = 48;
 const FILES: [&str; 3] = [DATABASE_FILE, "outbox.db-wal", HEAD_FILE];
 
 fn line(serial: u64) -> String {
-    format!(r#"{{"step":"storing","items":["(01)09521001000017(21)S{serial}"]}}"#)
+    let remark = remark(serial, 4);
+    format!(
+        r#"{{"step":"storing","items":["(01)09521001000017(21)S{serial}"],"extra":{{"tb:remark":"{remark}"}}}}"#
+    )
 }
 
 /// Scans lines `from..until`, `each` a batch, every batch a statement of its own; they are behind
@@ -32,7 +35,7 @@ async fn scan(outbox: &outbox::Outbox, from: u64, until: u64, each: u64) {
         let end = (next + each).min(until);
         let lines: Vec<String> = (next..end).map(line).collect();
         let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let position = outbox.scan_position("/scans").await.expect("position");
+        let position = outbox.scan_position("/scans").expect("position");
         outbox
             .scan(scan_batch(&position, &texts))
             .await
@@ -155,7 +158,7 @@ async fn go_on(bench: &Bench, state: &Path, seed: u64) -> Platform {
     };
     let open = outbox::open(opening).await;
     let open = open.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    let from = open.0.scan_position("/scans").await.expect("position");
+    let from = open.0.scan_position("/scans").expect("position");
     let lines: Vec<String> = (LINES..LINES + 3).map(line).collect();
     let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
     open.0
@@ -226,13 +229,8 @@ async fn an_event_damaged_after_it_was_signed_is_left_out_and_the_rest_is_said_a
     let mut bench = Bench::new();
     let open = bench.open().await;
     scan(&open.0, 0, 12, 4).await;
-    let url = format!("sqlite://{}", bench.state().join(DATABASE_FILE).display());
-    let pool = sqlx::SqlitePool::connect(&url).await.expect("pool");
-    sqlx::query("UPDATE events SET bytes = CAST(replace(bytes, 'S5', 'S7') AS BLOB)")
-        .execute(&pool)
-        .await
-        .expect("changed");
-    pool.close().await;
+    let changed = change_bodies(bench.state(), |stored| with_word(stored, "S5", "S7")).await;
+    assert_eq!(changed, 1);
     deliver_all(&open.0, &mut bench.platform).await;
     let found = delivered(&bench.platform);
     assert_eq!(found.len(), 11, "{:?}", found.keys());
@@ -294,7 +292,7 @@ async fn broken(bench: &Bench) {
 /// again.
 async fn goes_on_with_eleven(bench: &mut Bench) {
     let open = bench.open().await;
-    let position = open.0.scan_position("/scans").await.expect("position");
+    let position = open.0.scan_position("/scans").expect("position");
     assert_eq!(position.line, 12);
     deliver_all(&open.0, &mut bench.platform).await;
     close(open).await;

@@ -7,7 +7,7 @@ use edge_agent::outbox::{self, Outbox, OutboxError, ScanPosition};
 use schemas::statement::Note;
 use schemas::time::{Clock, Instant};
 
-use crate::bench::{Bench, close, kill, read, rule, scan_batch};
+use crate::bench::{Bench, change_bodies, close, kill, read, rule, scan_batch, with_word};
 
 #[tokio::test]
 async fn readings_survive_a_kill_and_become_one_event_each_two() {
@@ -225,7 +225,7 @@ async fn a_repeated_batch_of_lines_counts_once() {
             .await
             .expect("stored");
     }
-    let position = open.0.scan_position("/scans").await.expect("position");
+    let position = open.0.scan_position("/scans").expect("position");
     assert_eq!((position.offset, position.line), (200, 2));
     // Goods that are in are named in what the sensor says later, across a kill.
     kill(open).await;
@@ -353,14 +353,7 @@ async fn an_audit_finds_a_changed_body() {
     read(&open.0, &[1.0, 2.0]).await;
     open.0.flush().await.expect("flush");
     close(open).await;
-    let database = bench.state().join(outbox::DATABASE_FILE);
-    let url = format!("sqlite://{}", database.display());
-    let pool = sqlx::SqlitePool::connect(&url).await.expect("pool");
-    sqlx::query("UPDATE events SET bytes = CAST(replace(bytes, '2.0', '7.0') AS BLOB)")
-        .execute(&pool)
-        .await
-        .expect("changed");
-    pool.close().await;
+    change_bodies(bench.state(), |stored| with_word(stored, "2.0", "7.0")).await;
     let audit = bench.audit().await;
     assert_eq!(audit.problems.len(), 1, "{:?}", audit.problems);
 }

@@ -6,7 +6,7 @@ use edge_agent::outbox::{Outbox, OutboxError, ScanPosition};
 use edge_agent::state::{State, states};
 use schemas::statement::Note;
 
-use crate::bench::{Bench, close, kill, reading, rule, scan_batch, written_bytes};
+use crate::bench::{Bench, close, kill, reading, remark, rule, scan_batch, written_bytes};
 use crate::broker::Faults;
 use crate::site::{DEADLINE, Site, stop, storing, until};
 use crate::world::World;
@@ -156,7 +156,7 @@ async fn beyond_the_quota_sources_wait_and_nothing_is_forgotten() {
 /// A source that a full outbox keeps waiting must not keep the agent from ending.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_while_the_outbox_is_full_ends_and_loses_nothing() {
-    const LINES: u32 = 4_000;
+    const LINES: u32 = 2_000;
     let faults = Faults {
         withhold: u64::MAX,
         ..Faults::default()
@@ -164,7 +164,14 @@ async fn a_stop_while_the_outbox_is_full_ends_and_loses_nothing() {
     let mut site = Site::new(World::new(), faults).await;
     site.add_scan();
     site.uplink = "[outbox]\nmax_mib = 1\n".to_owned();
-    let lines: Vec<String> = (0..LINES).map(storing).collect();
+    let line = |number: u32| {
+        let more = format!(
+            r#","extra":{{"tb:remark":"{}"}}}}"#,
+            remark(u64::from(number), 12)
+        );
+        storing(number).trim_end_matches('}').to_owned() + &more
+    };
+    let lines: Vec<String> = (0..LINES).map(line).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     site.append(&lines);
     let (handle, shutdown) = site.start().await;
@@ -215,10 +222,9 @@ async fn written_per_event() {
             // What may come at once after a quiet time is over.
             (before, events) = (written_bytes(), 0);
         }
-        let line = format!(
-            r#"{{"step":"storing","items":["(01)09521001000017(21)S{number}"],"extra":{{"tb:remark":"{}"}}}}"#,
-            "x".repeat(300)
-        );
+        let item = |part: u64| format!("\"(01)09521001000017(21)S{number}-{part}\"");
+        let items = [0, 1, 2, 3].map(item).join(",");
+        let line = format!(r#"{{"step":"storing","items":[{items}],"disposition":"active"}}"#);
         let position = ScanPosition {
             offset: number * 100,
             line: number,

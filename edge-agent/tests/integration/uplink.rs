@@ -203,7 +203,7 @@ async fn a_platform_without_receipts_is_silent_not_away() {
 /// An outbox with this many statements, and the position of the newest.
 async fn filled(outbox: &edge_agent::outbox::Outbox, count: u32) -> i64 {
     for serial in 0..count {
-        let from = outbox.scan_position("/scans").await.expect("position");
+        let from = outbox.scan_position("/scans").expect("position");
         let batch = scan_batch(&from, &[&storing(serial)]);
         outbox.scan(batch).await.expect("stored");
         outbox.flush().await.expect("flush");

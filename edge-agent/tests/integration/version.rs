@@ -1,14 +1,15 @@
-//! Outboxes that programs of versions 1 and 2 have left: everything in them goes on.
+//! Outboxes that programs of versions 1 to 3 have left: everything in them goes on.
 
 use edge_agent::compose::desk::{Kept, KeptCodes};
-use edge_agent::outbox::{DATABASE_FILE, ScanPosition};
+use edge_agent::outbox::{DATABASE_FILE, ScanPosition, body};
 use edge_agent::status::Status;
 use schemas::time::Instant;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use crate::bench::{Bench, close, read, scan_batch};
+use crate::bench::{Bench, change_bodies, close, read, scan_batch, with_word};
 
 const VERSION_1: &str = include_str!("outbox-1.sql");
+const CHAIN_3: &str = include_str!("outbox-3-chain.sql");
 const STEP_2: &str = include_str!("../../src/outbox/step_2.sql");
 
 /// Rows of the present form in the form of version 1.
@@ -38,7 +39,19 @@ INSERT INTO scanned SELECT * FROM new.scanned;
 PRAGMA user_version = 2;
 ";
 
+/// What version 3 has otherwise than the present one.
+const BACK_3_BEFORE: &str = "ALTER TABLE chain RENAME TO chain_4";
+const BACK_3: &str = "
+UPDATE chain SET (epoch, seq, id, made, position, signed, newest, counts) =
+    (SELECT epoch, seq, id, made, position, signed, newest, counts FROM chain_4);
+DROP TABLE chain_4;
+PRAGMA user_version = 3;
+";
+
 async fn to_version(state: &std::path::Path, version: u64) {
+    if version == 3 {
+        return to_version_3(state).await;
+    }
     let (new, file) = (state.join("new.db"), state.join(DATABASE_FILE));
     std::fs::rename(&file, &new).expect("renamed");
     let url = format!("sqlite://{}?mode=rwc", file.display());
@@ -52,6 +65,24 @@ async fn to_version(state: &std::path::Path, version: u64) {
             .execute(&mut db)
             .await;
         done.expect("done");
+    }
+    db.close().await.expect("closed");
+    unpack_bodies(state).await;
+}
+
+/// A program of before packed no body.
+async fn unpack_bodies(state: &std::path::Path) {
+    let unpack = |stored| body::unpack(stored).expect("a body");
+    assert!(change_bodies(state, unpack).await > 0);
+}
+
+/// The file in the form of version 3.
+async fn to_version_3(state: &std::path::Path) {
+    unpack_bodies(state).await;
+    let url = format!("sqlite://{}", state.join(DATABASE_FILE).display());
+    let mut db = SqliteConnection::connect(&url).await.expect("open");
+    for text in [BACK_3_BEFORE, CHAIN_3, BACK_3] {
+        sqlx::raw_sql(text).execute(&mut db).await.expect("done");
     }
     db.close().await.expect("closed");
 }
@@ -110,7 +141,7 @@ async fn goes_on(version: u64) {
     // What version 1 did not tell apart counts as of the goods' life.
     assert_eq!(life_cycles(&bench).await, [version == 1]);
     let codes = open.0.kept_codes("/scans").await.expect("read");
-    assert_eq!(codes, Vec::from_iter((version == 2).then(kept)));
+    assert_eq!(codes, Vec::from_iter((version >= 2).then(kept)));
     let waiting = open.0.waiting(0, 10).await.expect("waiting");
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].message, before[1].message);
@@ -134,6 +165,11 @@ async fn an_outbox_of_version_1_goes_on_where_it_was() {
 #[tokio::test]
 async fn an_outbox_of_version_2_goes_on_where_it_was() {
     goes_on(2).await;
+}
+
+#[tokio::test]
+async fn an_outbox_of_version_3_goes_on_where_it_was() {
+    goes_on(3).await;
 }
 
 /// Overwrites the index over the events' statements: no row is on that page.
@@ -177,12 +213,8 @@ async fn is_saved(version: u64, is_changed: bool) {
     close(open).await;
     to_version(bench.state(), version).await;
     if is_changed {
-        let url = format!("sqlite://{}", bench.state().join(DATABASE_FILE).display());
-        let mut db = SqliteConnection::connect(&url).await.expect("open");
-        let changed = "UPDATE events SET bytes = CAST(replace(bytes, 'CEL', 'KEL') AS BLOB)";
-        let changed = sqlx::query(changed).execute(&mut db).await;
-        assert_eq!(changed.expect("changed").rows_affected(), 1);
-        db.close().await.expect("closed");
+        let other = |stored| body::unpack(with_word(stored, "CEL", "KEL")).expect("a body");
+        assert_eq!(change_bodies(bench.state(), other).await, 1);
     }
     damage_index(bench.state()).await;
 
@@ -193,10 +225,10 @@ async fn is_saved(version: u64, is_changed: bool) {
     let status = open.0.status().borrow().clone();
     assert_eq!((status.damages, status.events_made), (1, made));
     assert_eq!(status.events_damaged, u64::from(is_changed));
-    let position = open.0.scan_position("/scans").await.expect("position");
+    let position = open.0.scan_position("/scans").expect("position");
     assert_eq!(position.line, 2);
     let codes = open.0.kept_codes("/scans").await.expect("read");
-    assert_eq!(codes, Vec::from_iter((version == 2).then(kept)));
+    assert_eq!(codes, Vec::from_iter((version >= 2).then(kept)));
     // With the reading that waited.
     read(&open.0, &[4.0]).await;
     open.0.flush().await.expect("flushed");

@@ -280,7 +280,7 @@ impl Gateway {
     /// When the agent does not run.
     pub async fn scan(&mut self) -> Result<Did<Vec<String>>> {
         let outbox = self.outbox()?;
-        let from = match done(outbox.scan_position("scans").await)? {
+        let from = match done(outbox.scan_position("scans"))? {
             Did::Done(position) => position,
             Did::Refused => return Ok(Did::Refused),
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edge_agent::outbox::DATABASE_FILE;
+use edge_agent::outbox::{DATABASE_FILE, body};
 use serde_json::Value;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -65,14 +65,16 @@ impl Peek {
 
     /// Events that are younger than the one of this number and have no receipt.
     pub(super) async fn after(&mut self, number: i64) -> Result<Vec<Vec<u8>>> {
-        let bytes = sqlx::query_scalar("SELECT bytes FROM events WHERE number > $1");
-        Ok(bytes.bind(number).fetch_all(&mut self.0).await?)
+        let stored = sqlx::query_scalar("SELECT bytes FROM events WHERE number > $1");
+        let stored: Vec<Vec<u8>> = stored.bind(number).fetch_all(&mut self.0).await?;
+        unpacked(stored)
     }
 
     /// Mean length of the events that have no receipt; none where all have.
     pub(super) async fn event_bytes(&mut self) -> Result<Option<f64>> {
-        let mean = sqlx::query_scalar("SELECT avg(length(bytes)) FROM events");
-        Ok(mean.fetch_one(&mut self.0).await?)
+        let bodies = self.after(i64::MIN).await?;
+        let bytes: usize = bodies.iter().map(Vec::len).sum();
+        Ok((!bodies.is_empty()).then(|| bytes as f64 / bodies.len() as f64))
     }
 
     /// Events that were made since enrolment.
@@ -82,4 +84,10 @@ impl Peek {
         let counts: Value = serde_json::from_str(&counts)?;
         counts["events_made"].as_u64().context("no events_made")
     }
+}
+
+/// Events as they were signed.
+fn unpacked(stored: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+    let event = |stored| body::unpack(stored).context("the body of an event is damaged");
+    stored.into_iter().map(event).collect()
 }
