@@ -235,6 +235,7 @@ fn opening(
             policies: Followed::only(policy),
             broker,
             former: Vec::new(),
+            former_receipt_keys: Vec::new(),
         },
         key: Arc::new(key),
         clock: clock.clone(),

@@ -9,6 +9,7 @@ use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Origin, Slug};
 use schemas::key::PublicKey;
 use schemas::log::{Entry, Policy, PolicyChain};
+use schemas::receipt::{Receipt, ReceiptError};
 use schemas::registry::{Record, Role, SignedRecord, State};
 use schemas::statement::Statement;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,10 @@ pub struct Enrolment {
     /// and is still here verifies under them.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "former")]
     pub former: Vec<Vec<u8>>,
+    /// Signed records of keys that the platform signed receipts with before, the newest last: the
+    /// receipts of theirs that are still here verify under them, and no new one does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "former")]
+    pub former_receipts: Vec<Vec<u8>>,
 }
 
 /// Records in base64.
@@ -108,6 +113,8 @@ pub struct Trust {
     pub broker: BrokerAddress,
     /// Keys that this device had before.
     pub former: Vec<PublicKey>,
+    /// Keys that signed receipts before ([`Trust::kept_receipt`]).
+    pub former_receipt_keys: Vec<PublicKey>,
 }
 
 impl Trust {
@@ -119,6 +126,20 @@ impl Trust {
         payload.log == self.log
             && payload.device == self.device
             && key.is_some_and(|key| statement.verify(key).is_ok())
+    }
+
+    /// A receipt that the outbox has kept: by the key that signs receipts, or one that did. What
+    /// comes in now is the present key's alone.
+    ///
+    /// # Errors
+    /// [`ReceiptError`], of the present key where none has signed it.
+    pub fn kept_receipt(&self, bytes: &[u8]) -> Result<Receipt, ReceiptError> {
+        let present = Receipt::open(bytes, &self.receipt_key);
+        let former = || {
+            let mut keys = self.former_receipt_keys.iter().rev();
+            keys.find_map(|key| Receipt::open(bytes, key).ok())
+        };
+        present.or_else(|error| former().ok_or(error))
     }
 
     /// The key of this kid, if it is or was this device's.
@@ -274,6 +295,7 @@ impl Enrolment {
             policies,
             broker,
             former: self.former_keys()?,
+            former_receipt_keys: self.former_receipt_keys()?,
         })
     }
 
@@ -289,6 +311,27 @@ impl Enrolment {
             Ok(signed.record.key)
         };
         self.former.iter().map(key).collect()
+    }
+
+    /// Keys of the receipt records of before. As with the device's own, what they verify is here
+    /// already: that they were for receipts and of this log is all that is asked of them.
+    fn former_receipt_keys(&self) -> Result<Vec<PublicKey>, TrustError> {
+        let part = "former_receipts";
+        let records = self.former_receipts.iter();
+        records
+            .map(|bytes| Ok(self.parsed(bytes, Role::Receipt, part)?.record.key))
+            .collect()
+    }
+
+    /// Takes the place of an enrolment of before: what was signed under that and is still here goes
+    /// on being verified.
+    pub fn succeed(&mut self, before: &Self) {
+        self.former.clone_from(&before.former);
+        self.former.push(before.record.clone());
+        self.former_receipts.clone_from(&before.former_receipts);
+        if self.receipt_record != before.receipt_record {
+            self.former_receipts.push(before.receipt_record.clone());
+        }
     }
 
     /// kid of the device's key by its record; unchecked.

@@ -29,6 +29,7 @@ async fn outbox_of(world: &mut World) -> (Outbox, tokio::task::JoinHandle<()>) {
         policies: Followed::only(policy),
         broker: "mqtt://127.0.0.1:1".parse().unwrap(),
         former: Vec::new(),
+        former_receipt_keys: Vec::new(),
     };
     let opening = Opening {
         state,

@@ -40,6 +40,7 @@ pub(super) fn accept(
         username: answer.username,
         password: pending.password.to_string(),
         former: Vec::new(),
+        former_receipts: Vec::new(),
     };
     enrolment.trust(&key.public())?;
     Ok(enrolment)

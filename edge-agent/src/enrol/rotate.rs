@@ -284,8 +284,7 @@ impl Rotator {
         if new.username != enrolment.username {
             return Err(EnrolError::Draft("it names another device".to_owned()).into());
         }
-        new.former = enrolment.former.clone();
-        new.former.push(enrolment.record.clone());
+        new.succeed(&enrolment);
         let stored = Enrolment::change(&self.state, |kept| *kept = new);
         stored.map_err(EnrolError::from)?;
         self.end(&wish.next).await

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use schemas::hash::Hash;
 use schemas::merkle;
-use schemas::receipt::Receipt;
 use schemas::statement::Statement;
 use serde::Serialize;
 use sqlx::Row;
@@ -212,7 +211,7 @@ async fn check_receipts(
         .await?;
     for row in &rows {
         let bytes: Vec<u8> = row.try_get(1)?;
-        match Receipt::open(&bytes, &trust.receipt_key) {
+        match trust.kept_receipt(&bytes) {
             Ok(_) => audit.receipts += 1,
             Err(error) => {
                 audit

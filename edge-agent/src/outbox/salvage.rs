@@ -180,7 +180,7 @@ impl Saved {
         let (Ok(number), Ok(bytes)) = (row.try_get(0), row.try_get::<Vec<u8>, _>(1)) else {
             return;
         };
-        if let Ok(receipt) = Receipt::open(&bytes, &opening.trust.receipt_key) {
+        if let Ok(receipt) = opening.trust.kept_receipt(&bytes) {
             self.receipts.insert(number, (receipt, bytes));
         }
     }

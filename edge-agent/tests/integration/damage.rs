@@ -430,3 +430,35 @@ async fn receipts_for_what_was_not_made_here_show_a_copied_key() {
     close(other).await;
     close(open).await;
 }
+
+/// The platform signs with another key from some day on; what it signed before still stands.
+#[tokio::test]
+async fn a_receipt_of_a_key_that_signs_no_more_is_verified_and_saved_and_no_new_one_taken() {
+    let mut bench = Bench::new();
+    let open = bench.open().await;
+    scan(&open.0, 0, 12, 6).await;
+    let statements = bench.collect(&open.0).await;
+    let receipts = [0, 1].map(|at| bench.platform.receipt(&statements[at], Vec::new()));
+    open.0.reply(&receipts[0]).await.expect("stored");
+    close(open).await;
+    let trust = &mut bench.opening.trust;
+    let other = schemas::key::SecretKey::from_seed(&[99; 32]);
+    let before = std::mem::replace(&mut trust.receipt_key, other.public());
+    assert_eq!(bench.audit().await.problems.len(), 1, "nobody's receipt");
+    bench.opening.trust.former_receipt_keys = vec![before];
+    assert_eq!(bench.audit().await.problems, Vec::<String>::new());
+
+    // One event of the statement without a receipt is gone: what is whole is saved.
+    let url = format!("sqlite://{}", bench.state().join(DATABASE_FILE).display());
+    let pool = sqlx::SqlitePool::connect(&url).await.expect("pool");
+    let gone = sqlx::query("DELETE FROM events WHERE number = 12");
+    gone.execute(&pool).await.expect("deleted");
+    pool.close().await;
+    let open = bench.open().await;
+    open.0.reply(&receipts[1]).await.expect("looked at");
+    let status = open.0.status().borrow().clone();
+    assert_eq!((status.damages, status.unverified), (1, 1));
+    close(open).await;
+    let audit = bench.audit().await;
+    assert_eq!((audit.receipts, audit.problems), (1, Vec::new()));
+}

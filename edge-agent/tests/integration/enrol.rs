@@ -14,6 +14,7 @@ use edge_agent::trust::Enrolment;
 use schemas::b64;
 use schemas::enrol::{Claim, Request};
 use schemas::hash::{Hash, sha256};
+use schemas::key::SecretKey;
 use schemas::registry::{Record, Role, SignedRecord};
 use serde_json::{Value, json};
 
@@ -406,4 +407,27 @@ async fn a_configuration_of_another_device_is_refused_and_changes_nothing() {
     let own = edge_agent::run(config("line-1"), clock, shutdown.clone()).await;
     shutdown.cancel();
     own.expect("started").join().await.expect("ended");
+}
+
+#[test]
+fn an_enrolment_remembers_the_keys_of_those_before_it() {
+    let device = SecretKey::from_seed(&[77; 32]);
+    let enrolment = |receipt: u8| {
+        let mut world = World::new();
+        world.receipt = SecretKey::from_seed(&[receipt; 32]);
+        world.enrolment(&device, "mqtt://127.0.0.1:1")
+    };
+    let mut newest = enrolment(1);
+    for receipt in [1, 2, 2, 3] {
+        let before = std::mem::replace(&mut newest, enrolment(receipt));
+        newest.succeed(&before);
+    }
+    let trust = newest.trust(&device.public()).expect("trust");
+    let key = |seed: u8| SecretKey::from_seed(&[seed; 32]).public();
+    assert_eq!(trust.receipt_key, key(3));
+    assert_eq!(trust.former_receipt_keys, [key(1), key(2)]);
+    assert_eq!(trust.former.len(), 4);
+    newest.former_receipts = vec![newest.record.clone()];
+    let refused = newest.trust(&device.public()).expect_err("no receipt key");
+    assert!(refused.to_string().contains("former_receipts"), "{refused}");
 }

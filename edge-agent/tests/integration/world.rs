@@ -158,6 +158,7 @@ impl World {
             username: "qinghe/line-1".to_owned(),
             password: "00".repeat(32),
             former: Vec::new(),
+            former_receipts: Vec::new(),
         }
     }
 

@@ -153,6 +153,7 @@ impl Ground {
                 .parse()
                 .map_err(|problem| anyhow::anyhow!("{problem}"))?,
             former: Vec::new(),
+            former_receipt_keys: Vec::new(),
         })
     }
 
