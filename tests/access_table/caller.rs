@@ -127,7 +127,11 @@ impl Caller {
             Shows::Client { basic, .. } if gives_tokens => {
                 request.basic_auth(&basic.0, Some(&basic.1))
             }
-            _ if gives_tokens => request.basic_auth("nobody", Some("a wrong secret")),
+            _ if gives_tokens => {
+                // Wrong secrets of one name are counted.
+                let name = format!("nobody-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                request.basic_auth(name, Some("a wrong secret"))
+            }
             Shows::Bearer(token) | Shows::Client { token, .. } => request.bearer_auth(token),
             Shows::Basic(name, password) => request.basic_auth(name, Some(password)),
             Shows::Nothing | Shows::Session { .. } => request,
@@ -159,6 +163,11 @@ impl Caller {
                 .collect();
             let request = request.header("content-type", "application/x-www-form-urlencoded");
             request.header("origin", origin).body(fields.join("&"))
+        };
+        let is_browser = matches!(self.shows, Shows::Nothing | Shows::Session { .. });
+        let request = match &ask.body {
+            Body::Json(_) | Body::Bytes(..) if is_browser => request.header("origin", origin),
+            _ => request,
         };
         match &ask.body {
             Body::None => request,

@@ -18,6 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::asks::{self, Asks, Body};
 use super::caller::{self, Caller, Callers, Shows};
+use super::clock::RunningClock;
 use super::{Ground, none, papers, table, walk};
 use crate::browser::desk::supplier;
 use crate::world::World;
@@ -50,6 +51,8 @@ turnover_multiple = "2"
 pub struct Bank {
     /// What runs.
     pub handle: Handle,
+    /// Runs, and is moved by the test.
+    pub clock: Arc<RunningClock>,
     _running: DropGuard,
 }
 
@@ -81,10 +84,12 @@ impl Bank {
         std::fs::write(&file, text).unwrap();
         let config = credit::Config::load(&file).unwrap();
         let shutdown = CancellationToken::new();
-        let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
-        let handle = credit::run(config, Arc::new(evidence), clock, shutdown.clone());
+        let clock = Arc::new(RunningClock::from(world.clock.now()));
+        let own = Arc::clone(&clock) as Arc<dyn Clock>;
+        let handle = credit::run(config, Arc::new(evidence), own, shutdown.clone());
         Self {
             handle: handle.await.unwrap(),
+            clock,
             _running: shutdown.drop_guard(),
         }
     }
@@ -184,7 +189,7 @@ fn requests(offer: &str, leaf: &str) -> Asks {
 }
 
 /// Whoever must come out as a stranger.
-async fn strangers(bank: &Bank, world: &World, live: &Shows) -> Vec<(&'static str, Shows)> {
+async fn strangers(bank: &Bank, live: &Shows) -> Vec<(&'static str, Shows)> {
     let (url, store) = (bank.url(), bank.handle.credit.store());
     let ended = bank.session("li-wei").await;
     caller::log_out(&url, &ended).await;
@@ -198,7 +203,7 @@ async fn strangers(bank: &Bank, world: &World, live: &Shows) -> Vec<(&'static st
     bank.hire("he-yu", Role::Officer).await;
     let factor = KeptFactor {
         secret: vec![0],
-        enrolled: world.clock.now(),
+        enrolled: bank.clock.now(),
         last_step: 0,
         wrong: 0,
     };
@@ -281,9 +286,9 @@ async fn access_table_of_credit() {
 
     let officer = bank.session("li-wei").await;
     let leaf = leaf_of(&bank, &offer, &officer).await;
-    let (late, clock) = (bank.client("late", &["read", "apply"]).await, &world.clock);
+    let (late, clock) = (bank.client("late", &["read", "apply"]).await, &bank.clock);
     clock.advance(Duration::from_secs(11 * 60));
-    let mut strangers = strangers(&bank, &world, &officer).await;
+    let mut strangers = strangers(&bank, &officer).await;
     strangers.push(("a token that has run out", bearer(&late)));
     let callers = Callers::from([
         ("stranger", Caller::new(Shows::Nothing)),

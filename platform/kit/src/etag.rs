@@ -285,6 +285,43 @@ mod tests {
         }
     }
 
+    /// What a path answers to somebody who has this tag already: status, tag, length of the body.
+    async fn asked_with(path: &str, known: &str) -> (u16, Option<String>, usize) {
+        use axum::Json;
+        use axum::routing::get;
+        use tower::Service as _;
+        let mut router = axum::Router::new()
+            .route("/json", get(|| async { Json("a") }))
+            .route("/own", get(|| async { (Version(7).header(), Json("a")) }))
+            .route("/text", get(|| async { "a" }))
+            .route(
+                "/none",
+                get(|| async { (StatusCode::NOT_FOUND, Json("a")) }),
+            )
+            .layer(axum::middleware::from_fn(of_content));
+        let request = Request::get(path).header(header::IF_NONE_MATCH, known);
+        let answer = router.call(request.body(Body::empty()).unwrap()).await;
+        let (parts, body) = answer.unwrap().into_parts();
+        let tag = parts.headers.get(header::ETAG);
+        let tag = tag.map(|tag| tag.to_str().unwrap().to_owned());
+        let length = to_bytes(body, usize::MAX).await.unwrap().len();
+        (parts.status.as_u16(), tag, length)
+    }
+
+    #[tokio::test]
+    async fn json_without_a_version_gets_the_tag_of_its_bytes() {
+        let tag = format!("\"{}\"", sha256(b"\"a\""));
+        assert_eq!(
+            asked_with("/json", "\"x\"").await,
+            (200, Some(tag.clone()), 3)
+        );
+        assert_eq!(asked_with("/json", &tag).await, (304, Some(tag), 0));
+        let own = Version(7).tag();
+        assert_eq!(asked_with("/own", "\"x\"").await, (200, Some(own), 3));
+        assert_eq!(asked_with("/text", "\"x\"").await, (200, None, 1));
+        assert_eq!(asked_with("/none", "*").await, (404, None, 3));
+    }
+
     proptest! {
         #[test]
         fn a_tag_comes_back_as_its_version(number in 0..i64::MAX) {
