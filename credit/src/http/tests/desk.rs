@@ -451,7 +451,7 @@ async fn each_role_has_its_pages() {
         assert_eq!(added.status, if reasons { 303 } else { 403 }, "{name}");
         let forged = [("csrf", list.field("csrf")), ("version", "0".repeat(64))];
         let answer = person.send(&id, &forged, &[("act", "accept")]).await;
-        assert_eq!(answer.status, if decides { 409 } else { 403 }, "{name}");
+        assert_eq!(answer.status, if decides { 412 } else { 403 }, "{name}");
     }
     bank.close().await;
 }

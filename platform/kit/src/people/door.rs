@@ -130,11 +130,17 @@ struct Asked {
 async fn show(
     State(door): State<Door>,
     language: Language,
+    uri: Uri,
     asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let next = asked.ok().and_then(|Query(asked)| asked.next);
-    door.answer(language, &headers, next.as_deref(), None)
+    let mut response = door.answer(language, &headers, next.as_deref(), None);
+    // The pages that follow speak the language that was chosen here.
+    if let Some(chosen) = Language::asked(&uri) {
+        append(&mut response, &chosen.cookie());
+    }
+    response
 }
 
 #[derive(Deserialize)]
