@@ -16,4 +16,4 @@ mod phone;
 mod script;
 mod verifier_page;
 
-pub use driver::{Browser, DESK, PHONE};
+pub use driver::{Browser, DESK, PHONE, TABLET};

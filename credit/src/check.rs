@@ -37,6 +37,9 @@ pub async fn check(file: &Path, now: Instant) -> Report {
         let own = config.desk.origin.clone().unwrap_or_else(near);
         section.report(&mut report, &own, now).await;
     }
+    if let Some(file) = &config.desk.export_key {
+        check::secret(&mut report, "desk.export_key", file);
+    }
     evidence(&mut report, &config).await;
     report
 }

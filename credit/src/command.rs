@@ -187,6 +187,18 @@ async fn close(whom: &Whom, closed: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes or reads the key that exports are signed with.
+///
+/// # Errors
+/// When the configuration names none, or its file cannot be used.
+pub fn export_key(config: &Path) -> anyhow::Result<()> {
+    let file = Config::load(config)?.desk.export_key;
+    let file = file.context("desk.export_key: the configuration names no file")?;
+    let key = credit::desk::sealed::load_or_make_key(&file)?;
+    print!("{}", credit::desk::sealed::pem(&key));
+    Ok(())
+}
+
 /// Never an argument: every user of the machine sees those.
 fn password() -> anyhow::Result<String> {
     kit::people::password::read_line(std::io::stdin()).context("no password")

@@ -8,6 +8,10 @@
 //! | `GET /v1/sandbox` | both | limits, used, free |
 //! | `GET /` | people | the queue |
 //! | `GET /decisions/{id}` | people | an offer beside its evidence; `.../bundle` all of its proofs; `POST .../review` decides |
+//! | `POST /decisions/{id}/assignment`, `.../notes`, `.../tasks`, `.../tasks/{key}/done`, `.../documents` | people | work beside a decision |
+//! | `GET /decisions/{id}/documents/{sha256}` | people | a document, to be saved |
+//! | `POST /export/{what}` | people | `queue`, `decisions` or `trail` as a signed archive |
+//! | `GET /live` | people | server-sent events: something has happened |
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
 //! | `GET /models/late-delivery` | people | the model of late delivery, its figures and how good they were; `GET /v1/models/late-delivery` for both |
@@ -22,6 +26,7 @@
 mod applications;
 mod decisions;
 mod desk;
+mod export;
 mod health;
 mod late_delivery;
 pub mod pages;
@@ -88,6 +93,8 @@ pub fn routes(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Routes<
     let inside = inside()
         .route_layer(from_fn(kit::etag::of_content))
         .route_layer(from_fn_with_state(accounts.answers(), once))
+        // An answer without an end has no tag.
+        .route("/live", get(desk::live::watch))
         .fallback(missing)
         .with_state(app);
     let people = accounts.people();
@@ -100,6 +107,8 @@ pub fn routes(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Routes<
         .merge(health::routes(Arc::clone(desk)))
         .route("/assets/credit.css", get(stylesheet))
         .route("/assets/desk.js", get(script))
+        .route("/assets/keys.js", get(keys))
+        .route("/assets/live.js", get(live))
         .layer(from_fn(problem_page::for_people))
         .layer(DefaultBodyLimit::max(REQUEST_MAX))
         .layer(map_response(kit::page::secure))
@@ -111,6 +120,22 @@ fn inside() -> Routes<App> {
     Routes::new()
         .route("/", get(desk::queue::show))
         .route("/decisions/{id}", get(desk::offer::show))
+        .route("/export/{what}", post(export::take))
+        .route("/decisions/{id}/assignment", post(desk::work::assign))
+        .route(
+            "/decisions/{id}/notes",
+            post(desk::work::note).layer(DefaultBodyLimit::max(desk::work::NOTE_FORM_MAX)),
+        )
+        .route("/decisions/{id}/tasks", post(desk::work::task))
+        .route("/decisions/{id}/tasks/{key}/done", post(desk::work::done))
+        .route(
+            "/decisions/{id}/documents",
+            post(desk::work::upload).layer(DefaultBodyLimit::max(desk::work::DOCUMENT_FORM_MAX)),
+        )
+        .route(
+            "/decisions/{id}/documents/{sha256}",
+            get(desk::work::document),
+        )
         .route("/decisions/{id}/bundle", get(desk::event::whole))
         .route("/decisions/{id}/review", post(desk::review::review))
         .route("/decisions/{id}/events/{leaf}", get(desk::event::show))
@@ -147,6 +172,20 @@ async fn script() -> impl IntoResponse {
     asset(
         "text/javascript; charset=utf-8",
         include_str!("../web/assets/desk.js"),
+    )
+}
+
+async fn keys() -> impl IntoResponse {
+    asset(
+        "text/javascript; charset=utf-8",
+        include_str!("../web/assets/keys.js"),
+    )
+}
+
+async fn live() -> impl IntoResponse {
+    asset(
+        "text/javascript; charset=utf-8",
+        include_str!("../web/assets/live.js"),
     )
 }
 

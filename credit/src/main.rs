@@ -3,6 +3,7 @@
 //! `credit migrate --config FILE`: the tables, as their owner.
 //! `credit score export|verify|replay`: decisions made again from their evidence.
 //! `credit ledger check`: does the ledger hold?
+//! `credit export-key`: the key that exports are signed with.
 //! `credit user ...`: accounts of the bank's people. `credit client ...`: machines with tokens of
 //! their own. `credit audit`: does the trail hold?
 
@@ -88,6 +89,13 @@ enum Command {
         #[command(subcommand)]
         what: command::Client,
     },
+    /// Makes the key that exports are signed with, unless its file is there, and prints the public
+    /// half for whoever checks exports. `desk.export_key` in the configuration names the file.
+    ExportKey {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Reads the whole trail of what people did and says whether it holds, and what its head is.
     Audit {
         /// The configuration file.
@@ -120,6 +128,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Ledger { what } => command::ledger(what).await,
         Command::User { what } => command::user(what).await,
         Command::Client { what } => command::client(what).await,
+        Command::ExportKey { config } => command::export_key(&config),
         Command::Audit { config, head } => command::audit(&config, head).await,
     }
 }

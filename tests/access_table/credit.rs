@@ -26,6 +26,8 @@ use crate::world::World;
 /// Everybody's password.
 pub const PASSWORD: &str = "a long pass phrase";
 const TOKEN: &str = "the portal's own";
+/// A document beside the offer.
+const DOCUMENT: &[u8] = b"walked\n";
 
 const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
@@ -150,6 +152,9 @@ fn requests(offer: &str, leaf: &str) -> Asks {
         "/health/ready",
         "/assets/credit.css",
         "/assets/desk.js",
+        "/assets/keys.js",
+        "/assets/live.js",
+        "/live",
     ]);
     for (route, path) in [
         ("GET /decisions/{id}", word("")),
@@ -162,10 +167,15 @@ fn requests(offer: &str, leaf: &str) -> Asks {
             "GET /decisions/{id}/events/{leaf}/bundle",
             format!("/events/{leaf}/bundle"),
         ),
+        (
+            "GET /decisions/{id}/documents/{sha256}",
+            format!("/documents/{}", sha256(DOCUMENT)),
+        ),
     ] {
         asks.get_at(route, &format!("/decisions/{offer}{path}"));
     }
     asks.get_at("GET /v1/decisions/{id}", &format!("/v1/decisions/{offer}"));
+    beside(&mut asks, offer);
     // A version that is not the present one: what comes is no refusal of the person.
     let review = vec![("version", "0".repeat(64)), ("act", word("accept"))];
     let path = format!("/decisions/{offer}/review");
@@ -186,6 +196,35 @@ fn requests(offer: &str, leaf: &str) -> Asks {
     asks.add("POST /v1/applications", path, Body::Json(application))
         .keyed();
     asks
+}
+
+/// What is written beside a decision, and what leaves the desk.
+fn beside(asks: &mut Asks, offer: &str) {
+    let word = |text: &str| text.to_owned();
+    let key = || "0".repeat(32);
+    let note = vec![("key", key()), ("text", word("Walked."))];
+    let task = vec![
+        ("key", key()),
+        ("what", word("Walk")),
+        ("who", word("li-wei")),
+        ("until", word("2026-12-31")),
+    ];
+    for (form, fields) in [
+        ("assignment", vec![("known", word("0"))]),
+        ("notes", note),
+        ("tasks", task),
+        // Nothing was chosen: what comes is no refusal of the person.
+        ("documents", Vec::new()),
+    ] {
+        let path = format!("/decisions/{offer}/{form}");
+        let route = format!("POST /decisions/{{id}}/{form}");
+        asks.add(&route, &path, Body::Form(fields));
+    }
+    let path = format!("/decisions/{offer}/tasks/{}/done", key());
+    let route = "POST /decisions/{id}/tasks/{key}/done";
+    asks.add(route, &path, Body::Form(Vec::new()));
+    let (route, path) = ("POST /export/{what}", "/export/queue");
+    asks.add(route, path, Body::Form(Vec::new()));
 }
 
 /// Whoever must come out as a stranger.
@@ -280,6 +319,13 @@ async fn access_table_of_credit() {
         other.hire(name, role).await;
     }
     let offer = offer(&bank).await;
+    let officer = credit::desk::Actor {
+        name: slug("li-wei"),
+        role: Role::Officer,
+    };
+    let desk = &bank.handle.desk;
+    let document = desk.add_document(&officer, &offer, "a.txt", DOCUMENT);
+    document.await.unwrap();
     let suppliers = [slug("qinghe")];
     let evaluated = bank.handle.credit.evaluate_late_deliveries(&suppliers);
     evaluated.await.unwrap();

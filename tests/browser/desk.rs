@@ -1,5 +1,7 @@
 //! The officer's desk in a browser: two people, one offer, and their own check of the evidence.
 
+mod work;
+
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -35,6 +37,7 @@ outstanding = "90000.00"
 
 [desk]
 second_officer_above = { amount = "15000.00", currency = "CNY" }
+export_key = "export.key"
 
 [[products]]
 id = "receivable-90"
@@ -77,6 +80,7 @@ impl Bank {
         )?;
         let file = folder.path().join("credit.toml");
         std::fs::write(&file, CONFIG)?;
+        credit::desk::sealed::load_or_make_key(&folder.path().join("export.key"))?;
         let config = credit::Config::load(&file)?;
         let shutdown = CancellationToken::new();
         let clock = Arc::clone(&world.clock) as Arc<dyn schemas::time::Clock>;

@@ -19,6 +19,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Size of a phone and of a desk, in CSS pixels.
 pub const PHONE: (u32, u32) = (390, 844);
 /// See [`PHONE`].
+pub const TABLET: (u32, u32) = (820, 1180);
+/// An officer's screen.
 pub const DESK: (u32, u32) = (1440, 900);
 
 /// How chromium is started: nothing of it talks to anybody but the page's server.

@@ -1,5 +1,6 @@
 //! What the bank's store promises, on both engines.
 
+mod desk;
 mod ledger;
 mod made;
 mod people;
@@ -81,6 +82,13 @@ contract! { Bank:
         reasons_are_added_and_retired_once
         trail_of_many_writers_has_no_gap
         trail_is_read_from_both_ends;
+    desk:
+        rows_beside_a_decision_are_added_once_with_their_row_in_the_trail
+        newest_assignment_counts
+        assignment_by_many_at_once_is_taken_by_one
+        open_tasks_are_those_that_nobody_has_done
+        documents_come_back_byte_by_byte_where_they_were_put
+        decision_before_and_what_was_offered;
     people:
         accounts_are_made_once
         sessions_end;

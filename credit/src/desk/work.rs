@@ -122,11 +122,11 @@ impl Desk {
     ) -> Result<(), DeskError> {
         let record = self.worked(by, decision_id).await?;
         let beside = self.beside(decision_id).await?;
-        if beside.assignments != known {
-            return Err(WorkError::Reassigned.into());
-        }
         if beside.officer == officer {
             return Ok(());
+        }
+        if beside.assignments != known {
+            return Err(WorkError::Reassigned.into());
         }
         let reason = match (reason.trim(), beside.officer.is_some()) {
             ("", true) => return Err(WorkError::NoReason.into()),

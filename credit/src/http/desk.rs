@@ -2,11 +2,16 @@
 
 pub(super) mod event;
 pub(super) mod format;
+pub(super) mod live;
+mod look;
 pub(super) mod offer;
 pub(super) mod queue;
+mod queue_filter;
 pub(super) mod reasons;
 pub(super) mod review;
+mod rules;
 pub(super) mod trail;
+pub(super) mod work;
 
 use askama::Template;
 use axum::http::{StatusCode, Uri};
@@ -76,7 +81,7 @@ fn work_problem(error: &WorkError) -> Problem {
         WorkError::Reassigned => (StatusCode::CONFLICT, "work-reassigned"),
         WorkError::Full => (StatusCode::CONFLICT, "work-full"),
         WorkError::Proposer(_) => (StatusCode::CONFLICT, "work-proposer"),
-        WorkError::NoTask => (StatusCode::NOT_FOUND, "work-no-task"),
+        WorkError::NoTask => (StatusCode::CONFLICT, "work-no-task"),
         WorkError::FileSize => (StatusCode::PAYLOAD_TOO_LARGE, "work-file-size"),
         WorkError::FileType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "work-file-type"),
         WorkError::FileName => (StatusCode::UNPROCESSABLE_ENTITY, "work-file-name"),

@@ -155,6 +155,12 @@ impl Shell {
         self.person.as_ref().is_some_and(|who| who.role.decides())
     }
 
+    /// True if the person's role works beside decisions.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.person.as_ref().is_some_and(|who| who.role.works())
+    }
+
     /// True if the person's role keeps the list of reasons.
     #[must_use]
     pub fn keeps_reasons(&self) -> bool {

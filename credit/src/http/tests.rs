@@ -1,4 +1,5 @@
 mod desk;
+mod desk_work;
 mod samples;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ impl Bank {
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.json"), world.policy_file()).unwrap();
+        crate::desk::sealed::load_or_make_key(&folder.path().join("export.key")).unwrap();
         let file = folder.path().join("credit.toml");
         let token = sha256(TOKEN.as_bytes());
         std::fs::write(
@@ -165,6 +167,8 @@ impl Bank {
 struct Page {
     status: u16,
     location: Option<String>,
+    headers: reqwest::header::HeaderMap,
+    bytes: Vec<u8>,
     text: String,
 }
 
@@ -210,10 +214,14 @@ impl Person<'_> {
             .headers()
             .get("location")
             .map(|value| value.to_str().unwrap().to_owned());
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let bytes = answer.bytes().await.unwrap().to_vec();
         Page {
-            status: answer.status().as_u16(),
+            status,
             location,
-            text: answer.text().await.unwrap(),
+            headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 
@@ -231,6 +239,33 @@ impl Person<'_> {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(pairs.collect::<Vec<_>>().join("&"));
         self.ask(request).await
+    }
+
+    /// Sends a form beside an offer, with the token of its page and, where one is needed, a key.
+    async fn beside(&mut self, id: &str, form: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.get(&format!("/decisions/{id}")).await;
+        let mut all = vec![("csrf", page.field("csrf"))];
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        all.extend(fields);
+        self.post(&format!("/decisions/{id}/{form}"), &all).await
+    }
+
+    /// Uploads a file as a browser does.
+    async fn upload(&mut self, id: &str, csrf: &str, name: &str, content: &[u8]) -> Page {
+        let mut body = format!(
+            "--XyZ\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--XyZ\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n--XyZ--\r\n");
+        let url = format!("{}/decisions/{id}/documents", self.bank.base);
+        let request = self.bank.client.post(url).body(body);
+        self.ask(request.header("content-type", "multipart/form-data; boundary=XyZ"))
+            .await
     }
 
     /// Presses a button of an offer's page as it is now.
@@ -268,6 +303,8 @@ outstanding = "9000.00"
 [desk]
 second_officer_above = { amount = "4500.00", currency = "CNY" }
 offer_valid_h = 24
+second_officer_within_h = 2
+export_key = "export.key"
 
 [[products]]
 id = "receivable-90"

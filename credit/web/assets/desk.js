@@ -39,7 +39,7 @@
   });
 
   // One press of a button is one post.
-  document.querySelectorAll('form[method=post]').forEach((form) => {
+  document.querySelectorAll('form[method=post]:not([data-download])').forEach((form) => {
     form.addEventListener('submit', () => setTimeout(() => {
       form.querySelectorAll('button').forEach((button) => { button.disabled = true; });
     }, 0));

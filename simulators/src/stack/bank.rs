@@ -71,6 +71,9 @@ pub const ORDERS: Lending = Lending {
 /// Name of the bank's own points table in its folder.
 const SCORECARD: &str = "scorecard.toml";
 
+/// Name of the key that the bank signs exports with, in its folder.
+const EXPORT_KEY: &str = "export.key";
+
 /// The bank's people: two who decide, one who looks after them.
 const PEOPLE: [(&str, Role); 3] = [
     ("li-wei", Role::Officer),
@@ -106,6 +109,7 @@ impl Bank {
             std::fs::write(folder.join(SCORECARD), table)?;
         }
         let config = credit::Config::load(&file)?;
+        credit::desk::sealed::load_or_make_key(&folder.join(EXPORT_KEY))?;
         let handle = credit::run(config, evidence, clock, shutdown).await?;
         let people = hire(&handle.accounts).await?;
         Ok(Bank {
@@ -264,6 +268,7 @@ outstanding = \"{outstanding}\"
 
 [desk]
 second_officer_above = {{ amount = \"100000.00\", currency = \"{currency}\" }}
+export_key = \"{EXPORT_KEY}\"
 
 [[products]]
 id = \"{product}\"

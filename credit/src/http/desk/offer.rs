@@ -15,8 +15,13 @@ use serde::Deserialize;
 
 use super::event::{EventLine, lines};
 use super::format::{When, exact, money, when};
+use super::look::{self, BesideView, Compared, Limit, People};
+use super::rules::{Rules, rules};
 use super::trail::{TrailRow, trail_row};
 use crate::desk::DeskError;
+use crate::desk::compare::Comparison;
+use crate::desk::deadline::Waits;
+use crate::desk::exposure::Exposure as _;
 use crate::facts::Facts;
 use crate::http::pages::view::{self, DecisionView, leaves_of};
 use crate::http::pages::words::{self, Words};
@@ -96,6 +101,21 @@ struct Page {
     choices: Vec<Choice>,
     refuse_next: String,
     trail: Vec<TrailRow>,
+    around: Around,
+    /// The stage that the page shows: another one is told of.
+    version: String,
+    head: Hash,
+}
+
+/// What stands around facts and evidence.
+#[derive(Debug)]
+struct Around {
+    limits: Vec<Limit>,
+    compared: Option<Compared>,
+    beside: BesideView,
+    due: Option<When>,
+    overdue: bool,
+    rules: Rules,
 }
 
 /// An offer, or an application that was declined.
@@ -108,6 +128,8 @@ pub(crate) async fn show(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let shell = Shell::new(&uri, language, &person, "offer")?;
+    // Before anything else is read: a change meanwhile is told of, never missed.
+    let head = app.desk.head().await.map_err(|error| internal(&error))?;
     let record = app
         .desk
         .record(&id)
@@ -128,6 +150,7 @@ pub(crate) async fn show(
     let open = asked.map_or(None, |Query(asked)| open_fact(&asked.fact));
     let open = open.unwrap_or_else(|| first_fact(&record.decision, &facts));
     let evidence = evidence(&app, &record, &facts, open, shell.t).await?;
+    let around = around(&app, &record, stage.as_ref(), person.name.as_str(), shell.t).await?;
     let page = Parts {
         app: &app,
         shell,
@@ -140,7 +163,8 @@ pub(crate) async fn show(
         .iter()
         .map(|row| trail_row(row, page.shell.t))
         .collect();
-    let page = page.page(person.name.as_str(), open, evidence, trail);
+    let (me, around) = (person.name.as_str(), (around, head));
+    let page = page.page(me, open, evidence, trail, around);
     shell::page(&uri, StatusCode::OK, &page)
 }
 
@@ -193,6 +217,46 @@ async fn evidence(
     })
 }
 
+/// Limits, the last score, and what people keep beside the decision.
+async fn around(
+    app: &App,
+    record: &Record,
+    stage: Option<&Stage>,
+    me: &str,
+    t: Text,
+) -> Result<Around, Problem> {
+    let (desk, decision, now) = (&app.desk, &record.decision, app.desk.clock().now());
+    let told = |error: DeskError| super::problem(&error);
+    let readings = desk.credit().around(decision, now).await;
+    let readings = readings.map_err(|error| internal(&error))?;
+    let before = desk.credit().store().decision_before(decision).await;
+    let before = before.map_err(|error| internal(&error))?;
+    let before = before.map(|before| Comparison::of(decision, &before));
+    let officers = desk.colleagues(true).await.map_err(told)?;
+    let colleagues = desk.colleagues(false).await.map_err(told)?;
+    let beside = desk.beside(&decision.decision_id).await.map_err(told)?;
+    let people = People {
+        officers: &officers,
+        colleagues: &colleagues,
+        me,
+    };
+    let waits = stage.and_then(|stage| Waits::of(stage, decision.decided_at, desk.within()));
+    Ok(Around {
+        limits: look::limits(&readings, t),
+        compared: before.map(|one| look::compared(&one, now, t)),
+        beside: look::beside(&beside, &people, [key()?, key()?], now, t),
+        due: waits.as_ref().map(|waits| when(waits.due, now, t)),
+        overdue: waits.is_some_and(|waits| waits.is_overdue(now)),
+        rules: rules(decision, now, t),
+    })
+}
+
+/// A key of a form: the form sent twice adds one row.
+fn key() -> Result<String, Problem> {
+    let bytes = schemas::random::bytes::<16>().map_err(|error| internal(&error))?;
+    Ok(hex::encode(bytes))
+}
+
 /// What a page is made from.
 struct Parts<'p> {
     app: &'p App,
@@ -204,7 +268,14 @@ struct Parts<'p> {
 }
 
 impl Parts<'_> {
-    fn page(self, me: &str, open: FactName, evidence: Evidence, trail: Vec<TrailRow>) -> Page {
+    fn page(
+        self,
+        me: &str,
+        open: FactName,
+        evidence: Evidence,
+        trail: Vec<TrailRow>,
+        (around, head): (Around, Hash),
+    ) -> Page {
         let (t, decision) = (self.shell.t, &self.record.decision);
         let (language, now) = (t.language, self.app.desk.clock().now());
         let words = words::of(language);
@@ -244,6 +315,11 @@ impl Parts<'_> {
                 t.fill("next.refuse", &[("amount", &money(offer.amount, language))])
             }),
             trail,
+            around,
+            version: self
+                .stage
+                .map_or_else(String::new, |stage| stage.version().to_string()),
+            head,
             view,
             shell: self.shell,
         }

@@ -4,6 +4,7 @@
 //! had been sent.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
@@ -14,10 +15,14 @@ use kit::negotiate::Language;
 use kit::people::Person;
 use kit::problem::Problem;
 use kit::text::Text;
+use schemas::hash::Hash;
+use schemas::ids::Slug;
 use schemas::time::Instant;
 use serde::Deserialize;
 
 use super::format::{When, exact, money, when};
+use super::queue_filter::{Part, Place, Show, TaskLine, task_lines};
+use crate::desk::deadline::{Waits, Within};
 use crate::http::pages::view::{Gauge, sandbox_gauges};
 use crate::http::pages::words;
 use crate::http::shell::{self, Shell};
@@ -46,13 +51,17 @@ pub(crate) struct Asked {
     /// `asc` or `desc`.
     #[serde(default)]
     dir: String,
+    /// A part of the waiting offers, a word of [`Show`].
+    #[serde(default)]
+    show: String,
     /// Part of an application's id or a supplier.
     #[serde(default)]
     q: String,
 }
 
 /// What a table can be sorted by.
-const SORTS: [&str; 6] = [
+const SORTS: [&str; 7] = [
+    "due",
     "age",
     "application",
     "supplier",
@@ -72,7 +81,8 @@ struct Row {
     points: i32,
     grade: String,
     age: When,
-    deadline: Option<When>,
+    lapses: Option<When>,
+    place: Place,
     soon: bool,
     tone: &'static str,
     stage: String,
@@ -87,6 +97,7 @@ struct Order {
     at: Instant,
     fen: (String, i64),
     stage: u8,
+    due: Option<Instant>,
 }
 
 /// A column's heading, which sorts.
@@ -121,7 +132,12 @@ struct RefusedRow {
 struct Page {
     shell: Shell,
     tabs: Vec<Tab>,
+    parts: Vec<Part>,
+    tasks: Vec<TaskLine>,
     asked: Asked,
+    open: bool,
+    exports: bool,
+    head: Hash,
     columns: Vec<Column>,
     rows: Vec<Row>,
     hidden: usize,
@@ -144,7 +160,10 @@ pub(crate) async fn show(
         .lapse_due()
         .await
         .map_err(|error| super::problem(&error))?;
+    let failed = |error| internal(&error);
     let (shelf, store) = (shelf_of(&asked.state), app.desk.credit().store());
+    // Before anything else is read: a change meanwhile is told of, never missed.
+    let head = app.desk.head().await.map_err(failed)?;
     let found = store
         .shelf(shelf, SHELF_MAX)
         .await
@@ -159,11 +178,19 @@ pub(crate) async fn show(
         .sandbox()
         .await
         .map_err(|error| internal(&error))?;
+    let ids: Vec<&str> = found.iter().map(|one| &*one.decision.decision_id).collect();
+    let officers = store.assigned(&ids).await.map_err(failed)?;
+    let tasks = app.desk.tasks_of(&person.name).await;
+    let tasks = tasks.map_err(|error| super::problem(&error))?;
+    let now = app.desk.clock().now();
     let view = View {
         t: shell.t,
-        now: app.desk.clock().now(),
+        now,
         rules: app.desk.rules(),
-        me: person.name.as_str(),
+        within: app.desk.within(),
+        officers: &officers,
+        me: &person.name,
+        decides: shell.decides(),
     };
     let (all, cut) = (found.len(), found.len() >= SHELF_MAX as usize);
     let mut rows: Vec<Row> = found
@@ -171,9 +198,19 @@ pub(crate) async fn show(
         .filter(|one| fits(one, &asked.q))
         .filter_map(|one| view.row(one))
         .collect();
+    let show = Show::of_word(&asked.show);
+    let parts = parts(&asked, &rows, shell.t);
+    if shelf == Shelf::Open {
+        rows.retain(|row| show.has(&row.place));
+    }
     sort(&mut rows, &asked);
     let page = Page {
         tabs: tabs(&asked, shell.t),
+        parts,
+        tasks: task_lines(tasks, now, shell.t),
+        open: shelf == Shelf::Open,
+        exports: app.desk.exports(),
+        head,
         columns: columns(&asked, shell.t),
         hidden: all - rows.len(),
         rows,
@@ -209,7 +246,10 @@ struct View<'v> {
     t: Text,
     now: Instant,
     rules: &'v ReviewRules,
-    me: &'v str,
+    within: &'v Within,
+    officers: &'v BTreeMap<String, Slug>,
+    me: &'v Slug,
+    decides: bool,
 }
 
 impl View<'_> {
@@ -222,15 +262,17 @@ impl View<'_> {
             Outcome::Offer { amount } => Some(amount),
             Outcome::Decline => None,
         };
-        let mine = history.iter().any(|step| {
-            step.person
-                .as_ref()
-                .is_some_and(|person| person.as_str() == self.me)
-        });
+        let mine = history
+            .iter()
+            .any(|step| step.person.as_ref().is_some_and(|person| person == self.me));
         let stage = amount.and_then(|_| Stage::read(&decision, history, self.rules).ok());
         let (tone, words, order) = self.stage(stage.as_ref());
         let open = stage.as_ref().filter(|stage| !stage.is_settled());
-        let lapses = open.map(|stage| stage.offer().lapses_at);
+        let waits = open.and_then(|stage| Waits::of(stage, decision.decided_at, self.within));
+        let lapses = waits.as_ref().map(|waits| waits.lapses);
+        let officer = self.officers.get(&decision.decision_id);
+        let who = (self.me, self.decides);
+        let place = Place::of(waits.as_ref(), officer, who, self.now, self.t);
         let shown = amount.unwrap_or(application.requested);
         Some(Row {
             id: decision.decision_id.clone(),
@@ -241,7 +283,7 @@ impl View<'_> {
             points: decision.score.total,
             grade: decision.score.grade.clone(),
             age: when(decision.decided_at, self.now, self.t),
-            deadline: lapses.map(|at| when(at, self.now, self.t)),
+            lapses: lapses.map(|at| when(at, self.now, self.t)),
             soon: lapses.is_some_and(|at| at.since(self.now).as_secs() < 24 * 3600),
             tone,
             stage: words,
@@ -251,7 +293,9 @@ impl View<'_> {
                 at: decision.decided_at,
                 fen: (shown.currency().to_string(), shown.fen()),
                 stage: order,
+                due: place.due_at,
             },
+            place,
         })
     }
 
@@ -278,6 +322,9 @@ fn sort(rows: &mut [Row], asked: &Asked) {
         "points" => |a, b| a.points.cmp(&b.points),
         "stage" => |a, b| a.order.stage.cmp(&b.order.stage),
         "age" => |a, b| a.order.at.cmp(&b.order.at),
+        "due" => by_due,
+        // What is due first stands first.
+        _ if shelf_of(&asked.state) == Shelf::Open => by_due,
         // As the shelf has it.
         _ => return,
     };
@@ -287,10 +334,16 @@ fn sort(rows: &mut [Row], asked: &Asked) {
     }
 }
 
+fn by_due(a: &Row, b: &Row) -> Ordering {
+    let key = |row: &Row| (row.order.due.is_none(), row.order.due);
+    key(a).cmp(&key(b))
+}
+
 /// The address of the same page with something else.
-fn address(asked: &Asked, state: &str, sort: &str, dir: &str) -> String {
+fn address(asked: &Asked, show: &str, state: &str, (sort, dir): (&str, &str)) -> String {
     let pairs = [
         ("state", state),
+        ("show", show),
         ("sort", sort),
         ("dir", dir),
         ("q", asked.q.as_str()),
@@ -302,11 +355,33 @@ fn address(asked: &Asked, state: &str, sort: &str, dir: &str) -> String {
     format!("/?{}", pairs.join("&"))
 }
 
+/// Parts of the waiting offers, each with how many there are.
+fn parts(asked: &Asked, rows: &[Row], t: Text) -> Vec<Part> {
+    let part = |show: Show| Part {
+        label: t.get(show_key(show)).to_owned(),
+        href: address(asked, show.word(), &asked.state, (&asked.sort, &asked.dir)),
+        here: Show::of_word(&asked.show) == show,
+        count: rows.iter().filter(|row| show.has(&row.place)).count(),
+        key: if show == Show::Second { "i" } else { "" },
+    };
+    Show::ALL.into_iter().map(part).collect()
+}
+
+fn show_key(show: Show) -> &'static str {
+    match show {
+        Show::All => "show.all",
+        Show::Mine => "show.mine",
+        Show::Unassigned => "show.unassigned",
+        Show::Second => "show.second",
+        Show::Overdue => "show.overdue",
+    }
+}
+
 fn tabs(asked: &Asked, t: Text) -> Vec<Tab> {
     let shelf = shelf_of(&asked.state);
     let tab = |(state, one): (&str, Shelf)| Tab {
         label: t.get(&format!("queue.{state}")).to_owned(),
-        href: address(asked, state, "", ""),
+        href: address(asked, "", state, ("", "")),
         here: shelf == one,
     };
     [
@@ -329,7 +404,7 @@ fn columns(asked: &Asked, t: Text) -> Vec<Column> {
         };
         Column {
             label: t.get(&format!("column.{name}")).to_owned(),
-            href: address(asked, &asked.state, name, dir),
+            href: address(asked, &asked.show, &asked.state, (name, dir)),
             sorted: match (here, asked.dir.as_str()) {
                 (false, _) => "none",
                 (true, "desc") => "descending",

@@ -47,7 +47,16 @@ pub(super) fn trail_row(row: &Row, t: Text) -> TrailRow {
     let action = format!("action.{}", row.action);
     let on_offer = matches!(
         row.action.as_str(),
-        "accept" | "endorse" | "refuse" | "lapse" | "same-person"
+        "accept"
+            | "endorse"
+            | "refuse"
+            | "lapse"
+            | "same-person"
+            | "assign"
+            | "add-note"
+            | "add-document"
+            | "add-task"
+            | "finish-task"
     );
     TrailRow {
         seq: row.seq,
@@ -68,6 +77,7 @@ struct Page {
     shell: Shell,
     rows: Vec<TrailRow>,
     older: Option<i64>,
+    exports: bool,
 }
 
 /// The trail, for those who read it.
@@ -96,5 +106,11 @@ pub(crate) async fn show(
         .filter(|last| more && last.seq > 1)
         .map(|last| last.seq);
     let rows = rows.iter().map(|row| trail_row(row, shell.t)).collect();
-    shell::page(&uri, StatusCode::OK, &Page { shell, rows, older })
+    let page = Page {
+        shell,
+        rows,
+        older,
+        exports: app.desk.exports(),
+    };
+    shell::page(&uri, StatusCode::OK, &page)
 }

@@ -25,6 +25,9 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
         include_str!("../desk/format.rs"),
         include_str!("../desk/offer.rs"),
         include_str!("../desk/queue.rs"),
+        include_str!("../desk/queue_filter.rs"),
+        include_str!("../desk/look.rs"),
+        include_str!("../../desk/export.rs"),
         include_str!("../desk.rs"),
     ];
     let mut met = 0;
@@ -37,6 +40,10 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
             "\"step.",
             "\"stage.",
             "\"login.",
+            "\"show.",
+            "\"why.",
+            "\"exposure.",
+            "\"compare.",
         ] {
             for (at, _) in page.match_indices(call) {
                 let from = at + call.find('"').unwrap() + 1;
@@ -54,6 +61,12 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
         }
     }
     assert!(met > 90, "{met}");
+    for what in crate::desk::export::What::ALL {
+        let keys = what.columns().iter().copied().chain([what.word()]);
+        for key in keys {
+            assert!(text.find(&format!("export.{key}")).is_some(), "{key}");
+        }
+    }
     for action in Action::ALL {
         assert!(
             text.find(&format!("action.{}", action.word())).is_some(),

@@ -54,8 +54,10 @@ impl<S: Send + Sync> FromRequest<S> for Uploaded {
         let person = request.extensions().get::<Person>().cloned();
         let person = person.ok_or_else(unknown)?;
         let kind = request.headers().get(header::CONTENT_TYPE);
-        let boundary = kind.and_then(|kind| boundary(kind.to_str().ok()?));
-        let boundary = boundary.ok_or_else(|| malformed("multipart/form-data is expected"))?;
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let Some(boundary) = boundary(kind) else {
+            return without_file(&person, request, state).await;
+        };
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
@@ -65,14 +67,29 @@ impl<S: Send + Sync> FromRequest<S> for Uploaded {
             ),
             _ => malformed("the form broke off"),
         })?;
-        let form = parse(&body, &boundary).map_err(malformed)?;
-        let token = form.fields.get("csrf").map_or("", String::as_str);
-        if person.csrf.fits(token) {
-            Ok(form)
-        } else {
-            Err(forged("The form's token is not that of your session."))
-        }
+        checked(&person, parse(&body, &boundary).map_err(malformed)?)
     }
+}
+
+/// The form, if it carries the token of the person's session.
+fn checked(person: &Person, form: Uploaded) -> Result<Uploaded, Problem> {
+    let token = form.fields.get("csrf").map_or("", String::as_str);
+    if person.csrf.fits(token) {
+        Ok(form)
+    } else {
+        Err(forged("The form's token is not that of your session."))
+    }
+}
+
+/// A form of the plain kind, which has no file.
+async fn without_file<S: Send + Sync>(
+    person: &Person,
+    request: Request,
+    state: &S,
+) -> Result<Uploaded, Problem> {
+    let form = axum::Form::<BTreeMap<String, String>>::from_request(request, state).await;
+    let axum::Form(fields) = form.map_err(super::form::malformed)?;
+    checked(person, Uploaded { fields, file: None })
 }
 
 fn malformed(detail: &str) -> Problem {
