@@ -217,6 +217,7 @@ fn contract_calls_every_method_of_the_traits() {
         "platform/src/store.rs",
         "platform/src/store/erasure.rs",
         "credit/src/store.rs",
+        "credit/src/store/desk.rs",
         "credit/src/store/ledger.rs",
         "credit/src/store/pledge.rs",
         "credit/src/store/reviews.rs",

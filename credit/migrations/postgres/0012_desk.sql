@@ -1,6 +1,6 @@
 -- What the bank's people keep beside a decision: who looks after it, notes, tasks, documents; the
--- same tables as on SQLite. Both are append-only: the service neither updates nor deletes a row of
--- them, and its role may not. A change is another row: the assignment with the highest number
+-- same tables as on SQLite. desk_items and desk_files are append-only: the service neither updates
+-- nor deletes a row of them, and its role may not. A change is another row: the assignment with the highest number
 -- counts, a task is done by a row of its own.
 
 CREATE TABLE desk_items ( -- spread by decision_id

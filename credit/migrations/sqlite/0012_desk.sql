@@ -1,5 +1,5 @@
--- What the bank's people keep beside a decision: who looks after it, notes, tasks, documents. Both
--- tables are append-only: no statement of the service updates or deletes a row of them. A change is
+-- What the bank's people keep beside a decision: who looks after it, notes, tasks, documents.
+-- desk_items and desk_files are append-only: no statement of the service updates or deletes a row of them. A change is
 -- another row: the assignment with the highest number counts, a task is done by a row of its own.
 
 CREATE TABLE desk_items (

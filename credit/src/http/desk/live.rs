@@ -25,6 +25,9 @@ const ALIVE: Duration = Duration::from_secs(20);
 /// How long a browser waits before it asks again after the line broke, in milliseconds.
 const AGAIN: Duration = Duration::from_secs(3);
 
+/// Browsers pass on no event without data (WHATWG HTML, 9.2.6).
+const NEWS: &str = "now";
+
 /// What the page has shown.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -68,11 +71,11 @@ fn events(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
         match watch.next().await {
             Ok(Some(head)) => {
                 let event = Event::default().event("changed").id(head.to_string());
-                let event = event.retry(AGAIN).data("");
+                let event = event.retry(AGAIN).data(NEWS);
                 Some((Ok(event), Some(watch)))
             }
             // The page shows that it is no longer kept up to date.
-            Ok(None) => Some((Ok(Event::default().event("end").data("")), None)),
+            Ok(None) => Some((Ok(Event::default().event("end").data(NEWS)), None)),
             Err(error) => {
                 internal(&error);
                 None

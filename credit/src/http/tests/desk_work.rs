@@ -298,7 +298,7 @@ async fn a_page_is_told_of_what_happens_and_of_nothing_else() {
     let told = told.await.unwrap().unwrap().unwrap();
     let told = String::from_utf8(told.to_vec()).unwrap();
     assert!(
-        told.contains("event: changed") && told.contains("id: "),
+        told.contains("event: changed") && told.contains("data: now"),
         "{told}"
     );
     // The service does not wait for pages that listen: they are told that it ends.
