@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+pub mod arguments;
 pub mod clock;
 pub mod compose;
 pub mod config;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand};
+use edge_agent::arguments::{self, Asked, Command};
 use edge_agent::clock::ThisMachine;
 use edge_agent::config::TEMPLATE;
 use edge_agent::led::Light;
@@ -17,6 +17,7 @@ use edge_agent::systemd::Notify;
 use edge_agent::trust::Enrolment;
 use edge_agent::{Config, Handle, RunError, SystemClock, doctor, enrol, telemetry};
 use schemas::ids::Slug;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -31,91 +32,21 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 /// Of it, how long receipts are waited for while there is a connection.
 const RECEIPTS_MAX: Duration = Duration::from_secs(3);
 
-/// Reads sensors and scans, signs what they state and keeps it until the platform has it.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
+/// Stack of a thread that waits for files: a tenth of it is used.
+const STACK_BYTES: usize = 512 * 1_024;
+/// Exit code where the words on the command line ask for nothing that there is.
+const WRONG_WORDS: u8 = 2;
 
-#[derive(Subcommand)]
-enum Command {
-    /// Run until SIGINT or SIGTERM.
-    Run {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-    },
-    /// Enrol this device with a claim of its organisation.
-    Enrol {
-        /// File of the claim, its JSON (what the QR code holds), or `-` for standard input.
-        claim: String,
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Name asked for; default is the configuration's `device.name`.
-        #[arg(long)]
-        name: Option<Slug>,
-    },
-    /// Change the device's key with a claim of its organisation; the chain goes on.
-    Rotate {
-        /// File of the claim, its JSON, or `-` for standard input.
-        #[arg(required_unless_present = "cancel")]
-        claim: Option<String>,
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Go on with the present key: nobody answers for the next one.
-        #[arg(long, conflicts_with = "claim")]
-        cancel: bool,
-    },
-    /// Write a commented configuration file.
-    Init {
-        /// Where; never overwritten.
-        #[arg(long, default_value = "edge-agent.toml")]
-        config: PathBuf,
-    },
-    /// Show the events of live readings and scans without sending or keeping them.
-    Preview {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Read scan lines from standard input instead of the first source of lines, and end with
-        /// them.
-        #[arg(long)]
-        stdin: bool,
-        /// End after so many seconds instead of at SIGINT or SIGTERM.
-        #[arg(long)]
-        seconds: Option<u64>,
-        /// Print one JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Verify the outbox again: chain, signatures, roots, receipts. Needs no network.
-    Audit {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Look at everything that the agent needs, and say what to do about what is missing. Exit
-    /// code 0: all is well, 1: something is doubtful, 2: something does not work.
-    Doctor {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match execute(Arguments::parse().command).await {
+fn main() -> ExitCode {
+    let command = match arguments::read(std::env::args_os().skip(1)) {
+        Ok(Asked::Command(command)) => command,
+        Ok(Asked::Text(text)) => return print(&text),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(WRONG_WORDS);
+        }
+    };
+    match runtime().and_then(|runtime| runtime.block_on(execute(command))) {
         Ok(code) => code,
         Err(error) => {
             // One line with its causes: a person reads this, not a debugger.
@@ -123,6 +54,21 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// For somebody who may read the beginning only.
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    let written = std::io::stdout().write_all(text.as_bytes());
+    written.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+/// One thread for all tasks: each waits nearly always, and the database has threads of its own. Others
+/// beside it would have heaps and stacks of their own too (`platform/docs/decisions/0027`).
+fn runtime() -> Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().thread_stack_size(STACK_BYTES);
+    builder.build().context("no runtime")
 }
 
 async fn execute(command: Command) -> Result<ExitCode> {
@@ -133,7 +79,7 @@ async fn execute(command: Command) -> Result<ExitCode> {
             config,
             name,
         } => enrol_device(&claim, &config, name).await?,
-        Command::Rotate { claim, config, .. } => match claim {
+        Command::Rotate { claim, config } => match claim {
             Some(claim) => rotate(&claim, &config).await?,
             None => cancel_rotation(&config)?,
         },
@@ -165,7 +111,7 @@ fn load(path: &Path) -> Result<Config> {
 async fn run(path: &Path) -> Result<()> {
     let config = load(path)?;
     // First of all: who is asked to end while it starts ends like everybody.
-    let mut asked = Asked::listen()?;
+    let mut asked = EndAsked::listen()?;
     let notify = Notify::from_environment();
     let (page, led) = (config.page, config.led.clone());
     let shutdown = CancellationToken::new();
@@ -266,7 +212,7 @@ fn sentence(handle: &Handle) -> &'static str {
 }
 
 /// Tells systemd how it goes, and feeds its watchdog only while the outbox answers.
-async fn tell_until_stopped(handle: &Handle, notify: &Notify, asked: &mut Asked) -> Result<()> {
+async fn tell_until_stopped(handle: &Handle, notify: &Notify, asked: &mut EndAsked) -> Result<()> {
     let mut status = handle.status();
     let every = notify.watchdog().unwrap_or(Duration::from_secs(3_600));
     let mut tick = tokio::time::interval(every);
@@ -289,12 +235,12 @@ async fn tell_until_stopped(handle: &Handle, notify: &Notify, asked: &mut Asked)
 }
 
 /// SIGTERM and SIGINT, from the moment on in which somebody listens.
-struct Asked {
+struct EndAsked {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Asked {
+impl EndAsked {
     fn listen() -> Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -387,7 +333,7 @@ async fn preview(path: &Path, stdin: bool, seconds: Option<u64>, json: bool) -> 
     let config = load(path)?;
     let shutdown = CancellationToken::new();
     let ended = shutdown.clone();
-    let mut asked = Asked::listen()?;
+    let mut asked = EndAsked::listen()?;
     tokio::spawn(async move {
         let time = async {
             match seconds {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -13,6 +14,9 @@ use schemas::hash::{Hash, sha256};
 use schemas::time::Clock;
 
 use crate::clock::{Floor, SystemClock};
+
+/// Sessions are kept of so many servers: a platform and its other addresses.
+const SERVERS: usize = 8;
 
 /// A CA that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +50,12 @@ pub fn under_ca(pem: &str) -> Result<ClientConfig, TlsError> {
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| TlsError::Malformed)?;
     let mut roots = RootCertStore::empty();
     roots.add(der)?;
-    Ok(ClientConfig::builder_with_provider(provider())
+    let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(SERVERS);
+    Ok(config)
 }
 
 /// The same on a device whose clock may be behind: certificates are judged by `floor` where that is
