@@ -226,6 +226,7 @@ pub fn reader(name: &str, token: Option<&str>, organisation: &str) -> ReaderSect
         name: name.into(),
         token_sha256: token.map(|token| sha256(token.as_bytes())),
         organisations: vec![organisation.parse().unwrap()],
+        unsigned_consent: true,
         audience: schemas::disclosure::Audience::Bank,
     }
 }

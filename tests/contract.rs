@@ -31,6 +31,7 @@ macro_rules! contract {
 mod batches;
 mod captures;
 mod chains;
+mod consents;
 mod credit;
 mod doubt;
 pub mod engine;
@@ -63,6 +64,9 @@ contract! { Engine:
         chain_heads_move_and_say_who_is_silent
         links_are_read_in_the_order_of_the_log
         open_gaps_are_found;
+    consents:
+        consents_are_kept_once_by_their_number
+        consents_wait_for_the_log;
     erasure:
         erased_event_is_gone_and_the_others_stay
         captured_document_goes_with_its_event

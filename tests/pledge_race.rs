@@ -68,6 +68,8 @@ async fn attempt(store: &dyn Tables, race: &str, number: usize, name: &str) -> &
         what: "one pump".into(),
         lending_value: Money::from_fen(100_000, Currency::CNY).unwrap(),
         details: None,
+        worth: None,
+        evidence: None,
         claims: Claims::of(&goods(race, number)).unwrap(),
     };
     let request = format!("{race}-{name}-{number}").parse().unwrap();

@@ -5,7 +5,15 @@ use std::path::Path;
 
 use simulators::processes::process::{Ended, Process};
 
-use crate::browser::desk::{Bank, supplier};
+use credit::evidence::Shown;
+use platform::http::Documents;
+use schemas::consent::{Act, Consent, Grant, KIND, Purpose, SignedConsent};
+use schemas::hash::Hash;
+use schemas::time::Clock as _;
+
+use crate::browser::desk::{Bank, CONFIG, supplier};
+use crate::world::World;
+use crate::world::people::key_of;
 
 /// A line of the terminal; names ending in a suffix of a file are those of files in the folder.
 async fn credit(folder: &Path, arguments: &[&str]) -> Ended {
@@ -23,10 +31,53 @@ fn said(ended: &Ended) -> String {
     format!("{}{}", ended.out, ended.err)
 }
 
+/// What `qinghe` has signed for the bank, with the proof of its log entry.
+async fn consents(world: &mut World) -> Vec<Shown> {
+    let now = world.clock.now();
+    let consent = Consent {
+        log: world.policy.log,
+        supplier: "qinghe".parse().unwrap(),
+        bank: "first-bank".parse().unwrap(),
+        number: 1,
+        prev: Hash::ZERO,
+        made: now,
+        act: Act::Grant(Grant {
+            from: now,
+            until: now + std::time::Duration::from_secs(90 * 24 * 3_600),
+            purposes: vec![Purpose::Assess],
+            devices: vec![],
+            steps: vec![],
+            withheld: vec![],
+            attestations: vec![],
+        }),
+    };
+    let signed = SignedConsent::sign(&key_of("qinghe"), &consent).unwrap();
+    let hash = signed.hash();
+    world.notary.record_document(KIND, hash).await.unwrap();
+    world.anchor().await;
+    let proof = Documents::default().proof(&world.bundler(), &hash).await;
+    let proof = serde_json::to_vec(&proof.unwrap().unwrap()).unwrap();
+    vec![Shown {
+        document: signed.bytes().to_vec(),
+        proof: Some(proof),
+    }]
+}
+
+/// Decisions that rest on no signed consent, inputs version 2, and those that do, version 3.
 #[tokio::test(flavor = "multi_thread")]
 async fn score_replay_identical() {
-    let world = supplier().await;
+    let mut world = supplier().await;
     let bank = Bank::open(&world).await.unwrap();
+    come_out_again(&bank, "decision-inputs/v2").await;
+    let shown = consents(&mut world).await;
+    let waived = "waived = \"a test without signed consents\"";
+    let config = CONFIG.replace(waived, "bank = \"first-bank\"");
+    assert_ne!(config, CONFIG);
+    let bank = Bank::open_with(&world, &config, shown).await.unwrap();
+    come_out_again(&bank, "decision-inputs/v3").await;
+}
+
+async fn come_out_again(bank: &Bank, format: &str) {
     let mut ids = Vec::new();
     for (id, amount) in [("a-1", "9000.00"), ("a-2", "1000.00"), ("a-3", "100.00")] {
         let page = bank.apply(id, "qinghe", amount).await.unwrap().unwrap();
@@ -76,6 +127,7 @@ async fn score_replay_identical() {
 
     let file = here.join("decision.json");
     let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(format), "{format}");
     let changed = text.replacen("\"total\":", "\"total\":1", 1);
     assert_ne!(text, changed);
     std::fs::write(&file, changed).unwrap();

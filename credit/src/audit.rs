@@ -8,6 +8,9 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 use serde::Serialize;
 
+use crate::pledge::stage::{Act, Way};
+use crate::pledge::step::Step;
+
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
@@ -65,11 +68,106 @@ pub enum Action {
     CloseClient,
     /// Opened a client again.
     OpenClient,
+    /// Did something with a loan.
+    LoanAct,
+    /// Proposed something that a second person has to agree to, or ended that.
+    LoanMotion,
+    /// Brought loans to a day.
+    DailyRun,
+    /// Did something with the trial of the sandbox; the detail says what.
+    Trial,
+    /// Did something with a pledge, or the watch did.
+    Pledge(PledgeAction),
+}
+
+/// What was done with a pledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PledgeAction {
+    /// Offered goods.
+    Offer,
+    /// Put it in force.
+    Accept,
+    /// Gave it up before it was in force.
+    Withdraw,
+    /// Money was drawn on it.
+    Draw,
+    /// A sensor's alarm froze it.
+    Freeze,
+    /// Let it be drawn on again.
+    Thaw,
+    /// Called the loan.
+    Call,
+    /// Proposed to end it.
+    Propose,
+    /// Took a proposal back.
+    Retract,
+    /// Released it.
+    Release,
+    /// Ended it with its goods sold or its invoice collected.
+    Realise,
+    /// It took over what was drawn on another one.
+    Cover,
+}
+
+impl PledgeAction {
+    /// Every action.
+    pub const ALL: [Self; 12] = [
+        Self::Offer,
+        Self::Accept,
+        Self::Withdraw,
+        Self::Draw,
+        Self::Freeze,
+        Self::Thaw,
+        Self::Call,
+        Self::Propose,
+        Self::Retract,
+        Self::Release,
+        Self::Realise,
+        Self::Cover,
+    ];
+
+    /// The action of a pledge's step.
+    #[must_use]
+    pub fn of(act: &Act) -> Self {
+        match act {
+            Act::Offer(_) => Self::Offer,
+            Act::Accept => Self::Accept,
+            Act::Withdraw(_) => Self::Withdraw,
+            Act::Draw { .. } => Self::Draw,
+            Act::Alarm(_) => Self::Freeze,
+            Act::Thaw(_) => Self::Thaw,
+            Act::Call(_) => Self::Call,
+            Act::Propose(_) => Self::Propose,
+            Act::Retract(_) => Self::Retract,
+            Act::Confirm(Way::Realised { .. }) => Self::Realise,
+            Act::Confirm(Way::Paid(_) | Way::Substituted { .. }) => Self::Release,
+            Act::Cover { .. } => Self::Cover,
+        }
+    }
+
+    /// Its word in rows and texts.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Offer => "pledge-offer",
+            Self::Accept => "pledge-accept",
+            Self::Withdraw => "pledge-withdraw",
+            Self::Draw => "pledge-draw",
+            Self::Freeze => "pledge-freeze",
+            Self::Thaw => "pledge-thaw",
+            Self::Call => "pledge-call",
+            Self::Propose => "pledge-propose",
+            Self::Retract => "pledge-retract",
+            Self::Release => "pledge-release",
+            Self::Realise => "pledge-realise",
+            Self::Cover => "pledge-cover",
+        }
+    }
 }
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 43] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
@@ -97,6 +195,22 @@ impl Action {
         Self::AddClient,
         Self::CloseClient,
         Self::OpenClient,
+        Self::LoanAct,
+        Self::LoanMotion,
+        Self::DailyRun,
+        Self::Trial,
+        Self::Pledge(PledgeAction::Offer),
+        Self::Pledge(PledgeAction::Accept),
+        Self::Pledge(PledgeAction::Withdraw),
+        Self::Pledge(PledgeAction::Draw),
+        Self::Pledge(PledgeAction::Freeze),
+        Self::Pledge(PledgeAction::Thaw),
+        Self::Pledge(PledgeAction::Call),
+        Self::Pledge(PledgeAction::Propose),
+        Self::Pledge(PledgeAction::Retract),
+        Self::Pledge(PledgeAction::Release),
+        Self::Pledge(PledgeAction::Realise),
+        Self::Pledge(PledgeAction::Cover),
     ];
 
     /// Its word in rows and texts.
@@ -130,6 +244,11 @@ impl Action {
             Self::AddClient => "add-client",
             Self::CloseClient => "close-client",
             Self::OpenClient => "open-client",
+            Self::LoanAct => "loan-act",
+            Self::LoanMotion => "loan-motion",
+            Self::DailyRun => "daily-run",
+            Self::Trial => "trial",
+            Self::Pledge(action) => action.word(),
         }
     }
 }
@@ -179,6 +298,19 @@ impl Entry {
             action,
             subject: name.to_string(),
             detail: String::new(),
+        }
+    }
+
+    /// The entry of a pledge's step.
+    #[must_use]
+    pub fn of_pledge(step: &Step) -> Self {
+        let actor = step.said.person.as_ref();
+        Self {
+            at: step.at,
+            actor: actor.map_or_else(|| "service".to_owned(), ToString::to_string),
+            action: Action::Pledge(PledgeAction::of(&step.said.act)),
+            subject: step.pledge.to_string(),
+            detail: step.said.act.in_words(),
         }
     }
 }

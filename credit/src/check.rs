@@ -117,6 +117,8 @@ policy = "policy.json"
 [evidence]
 base = "http://127.0.0.1:1"
 token_file = "token"
+[consent]
+waived = "a test without signed consents"
 [sandbox]
 id = "trial-1"
 version = 1
@@ -147,7 +149,7 @@ turnover_multiple = "0.6"
         std::fs::write(&file, TEXT.replace("version = 1", "version = one")).unwrap();
         let broken = check(&file, now).await;
         assert!(
-            broken.0[0].seen.contains("credit.toml:10"),
+            broken.0[0].seen.contains("credit.toml:12"),
             "{}",
             broken.text(false)
         );

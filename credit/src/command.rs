@@ -2,6 +2,7 @@
 
 mod access;
 mod books;
+mod daily;
 mod score;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use schemas::ids::Slug;
 
 pub use access::{Client, client};
 pub use books::{Ledger, ledger};
+pub use daily::{Daily, daily};
 pub use score::{Score, score};
 
 /// A configuration, with the database that the environment names instead of its own.
@@ -59,7 +61,8 @@ pub enum User {
     Add {
         #[command(flatten)]
         whom: Whom,
-        /// `officer` decides, `supervisor` keeps the list of reasons, `auditor` reads.
+        /// `officer` decides, `supervisor` keeps reasons and the trial, `auditor` reads, `regulator`
+        /// reads the trial and may stop it.
         #[arg(long, value_parser = role)]
         role: Role,
     },
@@ -119,7 +122,7 @@ pub struct Whom {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::of_word(text).ok_or_else(|| "officer, supervisor or auditor".to_owned())
+    Role::of_word(text).ok_or_else(|| "officer, supervisor, auditor or regulator".to_owned())
 }
 
 /// Does it.

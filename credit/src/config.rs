@@ -1,5 +1,8 @@
 //! The service's configuration file: TOML, every error with file, line and field.
 
+mod consent;
+mod trial;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,10 +18,17 @@ use serde::Deserialize;
 use crate::desk;
 use crate::evidence::PACK_MAX;
 use crate::facts::Rules;
+use crate::lending;
 use crate::loan::{Product, ReviewRules};
 use crate::money::{Currency, Money};
 use crate::sandbox::Limits;
 use crate::store::Database;
+use crate::trials;
+
+use trial::RawTrial;
+
+pub use consent::Consent;
+use consent::{RawConsent, RawSupplier};
 
 /// Where a leaf goes in [`Config::event_page`].
 pub const LEAF: &str = "{leaf}";
@@ -43,14 +53,20 @@ pub struct Config {
     pub event_page: Option<String>,
     /// Where evidence is asked for over HTTP; not needed when it comes from within the process.
     pub evidence: EvidenceSource,
+    /// Whether suppliers must have signed a consent.
+    pub consent: Consent,
     /// How facts are read.
     pub rules: Rules,
-    /// The sandbox's limits.
+    /// The sandbox's limits where no trial is declared; all zero, with version 0, where one is.
     pub sandbox: Limits,
+    /// The declared trial that loans are made in.
+    pub trial: Option<trials::Terms>,
     /// What is lent, by name.
     pub products: BTreeMap<Slug, Product>,
     /// The desk of the bank's people.
     pub desk: desk::Terms,
+    /// The life of loans; without it there are only decisions.
+    pub lending: Option<lending::Settings>,
 }
 
 /// How evidence is asked for.
@@ -115,6 +131,12 @@ impl Config {
             *file = folder.join(&*file);
         }
         config.policy = folder.join(&config.policy);
+        if let Consent::Asked { issuers, .. } = &mut config.consent {
+            *issuers = issuers.take().map(|file| folder.join(file));
+        }
+        if let Some(trial) = &mut config.trial {
+            trial.declaration = folder.join(&trial.declaration);
+        }
         let scorecard = config.scorecard.take();
         config.scorecard = scorecard.map(|file| folder.join(file));
         let key = config.desk.export_key.take();
@@ -124,6 +146,8 @@ impl Config {
         }
         let token = config.evidence.token_file.take();
         config.evidence.token_file = token.map(|file| folder.join(file));
+        let lending = config.lending.take();
+        config.lending = lending.map(|settings| settings.in_folder(folder));
         Ok(config)
     }
 
@@ -132,11 +156,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with file, line and field.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let raw: Raw = config::parse(file, text)?;
+        let mut raw: Raw = config::parse(file, text)?;
         let at = |field: &str, problem: String| ConfigError::at(file, text, field, problem);
         let sandbox = raw
             .sandbox
-            .read()
+            .read(raw.trial.is_some())
             .map_err(|(field, problem)| at(&format!("sandbox.{field}"), problem))?;
         let mut products = BTreeMap::new();
         for product in &raw.products {
@@ -155,6 +179,8 @@ impl Config {
             let problem = format!("an http or https address with {LEAF} in it is needed");
             return Err(at("event_page", problem));
         }
+        let consent = raw.consent.read(&raw.suppliers);
+        let consent = consent.map_err(|(field, problem)| at(field, problem))?;
         let desk = raw
             .desk
             .read(sandbox.outstanding.currency(), raw.listen, &raw.machines);
@@ -164,7 +190,17 @@ impl Config {
             checked.map_err(|(field, problem)| at(field, problem))?;
             desk.log_in = Some(section.clone());
         }
-        Ok(raw.into_config(sandbox, products, desk))
+        let lending = raw.lending.take().map(lending::settings::Raw::read);
+        let lending = lending.transpose();
+        let lending = lending.map_err(|(field, problem)| at(field, problem))?;
+        let trial = raw.trial.take().map(|trial| trial.read(&sandbox));
+        let trial = trial
+            .transpose()
+            .map_err(|(field, problem)| at(&format!("trial.{field}"), problem))?;
+        Ok(Config {
+            trial,
+            ..raw.into_config(sandbox, products, (desk, consent), lending)
+        })
     }
 }
 
@@ -187,14 +223,20 @@ struct Raw {
     #[serde(default)]
     evidence: RawEvidence,
     #[serde(default)]
+    consent: RawConsent,
+    #[serde(default)]
+    suppliers: Vec<RawSupplier>,
+    #[serde(default)]
     facts: RawFacts,
     sandbox: RawSandbox,
+    trial: Option<RawTrial>,
     products: Vec<RawProduct>,
     #[serde(default)]
     desk: RawDesk,
     #[serde(default)]
     machines: Vec<RawMachine>,
     log_in: Option<LogInSection>,
+    lending: Option<lending::settings::Raw>,
 }
 
 impl Raw {
@@ -202,7 +244,8 @@ impl Raw {
         self,
         sandbox: Limits,
         products: BTreeMap<Slug, Product>,
-        desk: desk::Terms,
+        (desk, consent): (desk::Terms, Consent),
+        lending: Option<lending::Settings>,
     ) -> Config {
         Config {
             listen: self.listen,
@@ -213,10 +256,13 @@ impl Raw {
             scorecard: self.scorecard,
             event_page: self.event_page,
             evidence: self.evidence.read(),
+            consent,
             rules: self.facts.read(),
             sandbox,
+            trial: None,
             products,
             desk,
+            lending,
         }
     }
 }
@@ -274,10 +320,10 @@ impl RawFacts {
 #[serde(deny_unknown_fields)]
 struct RawSandbox {
     id: Slug,
-    version: u32,
+    version: Option<u32>,
     currency: Currency,
-    per_loan: String,
-    outstanding: String,
+    per_loan: Option<String>,
+    outstanding: Option<String>,
 }
 
 /// A field and what is wrong with it.
@@ -287,18 +333,50 @@ fn money(field: &'static str, text: &str, currency: Currency) -> Result<Money, W
     Money::parse(text, currency).map_err(|error| (field, error.to_string()))
 }
 
+fn missing(field: &'static str) -> Wrong {
+    let problem = "it is needed where no [trial] is declared";
+    (field, problem.to_owned())
+}
+
 impl RawSandbox {
-    fn read(&self) -> Result<Limits, Wrong> {
-        if self.version == 0 {
+    /// Limits of the configuration, or none of them where a trial is declared: those are changed by
+    /// two people, and a number here would be one that nobody holds anything to.
+    fn read(&self, declared: bool) -> Result<Limits, Wrong> {
+        if declared {
+            return self.of_trial();
+        }
+        let version = self.version.ok_or_else(|| missing("version"))?;
+        if version == 0 {
             return Err(("version", "versions begin at 1".to_owned()));
         }
-        let per_loan = money("per_loan", &self.per_loan, self.currency)?;
-        let outstanding = money("outstanding", &self.outstanding, self.currency)?;
+        let amount = |field, text: &Option<String>| {
+            let text = text.as_ref().ok_or_else(|| missing(field))?;
+            money(field, text, self.currency)
+        };
         Ok(Limits {
             id: self.id.clone(),
-            version: self.version,
-            per_loan,
-            outstanding,
+            version,
+            per_loan: amount("per_loan", &self.per_loan)?,
+            outstanding: amount("outstanding", &self.outstanding)?,
+        })
+    }
+
+    fn of_trial(&self) -> Result<Limits, Wrong> {
+        let stated = [
+            ("version", self.version.is_some()),
+            ("per_loan", self.per_loan.is_some()),
+            ("outstanding", self.outstanding.is_some()),
+        ];
+        if let Some((field, _)) = stated.into_iter().find(|(_, stated)| *stated) {
+            let problem = "limits of a declared trial are changed by two people, not here";
+            return Err((field, problem.to_owned()));
+        }
+        let nothing = Money::zero(self.currency);
+        Ok(Limits {
+            id: self.id.clone(),
+            version: 0,
+            per_loan: nothing,
+            outstanding: nothing,
         })
     }
 }

@@ -49,11 +49,19 @@ pub enum Role {
     Supervisor,
     /// Reads everything, changes nothing.
     Auditor,
+    /// Of the authority: reads the trial of the sandbox, its limits, use and reports, and may stop it
+    /// with a reason. Nothing else.
+    Regulator,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Officer, Self::Supervisor, Self::Auditor];
+    pub const ALL: [Self; 4] = [
+        Self::Officer,
+        Self::Supervisor,
+        Self::Auditor,
+        Self::Regulator,
+    ];
 
     /// Its word in accounts.
     #[must_use]
@@ -62,6 +70,7 @@ impl Role {
             Self::Officer => "officer",
             Self::Supervisor => "supervisor",
             Self::Auditor => "auditor",
+            Self::Regulator => "regulator",
         }
     }
 
@@ -92,7 +101,25 @@ impl Role {
     /// True if this role reads the whole trail.
     #[must_use]
     pub fn reads_trail(self) -> bool {
-        self != Self::Officer
+        matches!(self, Self::Supervisor | Self::Auditor)
+    }
+
+    /// True if this role sees offers, evidence and what belongs to them.
+    #[must_use]
+    pub fn reads_desk(self) -> bool {
+        self != Self::Regulator
+    }
+
+    /// True if this role proposes and agrees to limits, rules and steps of the trial.
+    #[must_use]
+    pub fn keeps_trial(self) -> bool {
+        self == Self::Supervisor
+    }
+
+    /// True if this role writes down complaints, incidents and problems of the trial.
+    #[must_use]
+    pub fn writes_trial(self) -> bool {
+        matches!(self, Self::Officer | Self::Supervisor)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod consent;
 pub mod http;
 pub mod kept;
 pub mod offline;
+pub mod papers;
 pub mod verified;
 pub mod verify;
 pub mod weight;
@@ -19,9 +20,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use schemas::ids::Slug;
+use schemas::ids::{DeviceAddress, Slug};
 
 pub use chain::Gap;
+pub use consent::Shown;
 pub use http::Http;
 pub use kept::{OpenError, Opened};
 pub use verified::{VerifiedEvent, VerifiedEvidence, VerifiedStatement};
@@ -45,6 +47,14 @@ pub enum EvidenceError {
     /// Nothing is known of the organisation, or the bank may not see it.
     #[error("no evidence of `{0}` is open to this bank")]
     Unknown(Slug),
+    /// The other side says that the organisation's consent is not in force.
+    #[error("the evidence service says: {detail}")]
+    Consent {
+        /// Class of the refusal, as for a consent that the bank itself refuses.
+        class: String,
+        /// In its words.
+        detail: String,
+    },
     /// The other side could not be reached or did not answer in time.
     #[error("the evidence service cannot be reached: {0}")]
     Unreachable(String),
@@ -70,31 +80,133 @@ pub trait EvidencePort: Send + Sync {
     /// # Errors
     /// [`EvidenceError`]; all of them leave the bank without a decision.
     async fn evidence(&self, organisation: &Slug) -> Result<EvidencePack, EvidenceError>;
+
+    /// What the organisation has signed for this bank, number 1 first, each with the proof of its
+    /// log entry once there is one. A source that knows of no consents has none.
+    ///
+    /// # Errors
+    /// [`EvidenceError`]; all of them leave the bank without a decision.
+    async fn consents(
+        &self,
+        _organisation: &Slug,
+        _bank: &Slug,
+    ) -> Result<Vec<Shown>, EvidenceError> {
+        Ok(Vec::new())
+    }
+
+    /// What the log took of one device's chain from the size `from_size` on, as one bundle; `None` if
+    /// nothing of it is under a witnessed checkpoint yet.
+    ///
+    /// # Errors
+    /// [`EvidenceError`]; a source that hands over no single chains says so.
+    async fn chain(
+        &self,
+        _device: &DeviceAddress,
+        _from_size: u64,
+    ) -> Result<Option<EvidencePack>, EvidenceError> {
+        let why = "this source hands over no single chains";
+        Err(EvidenceError::Unreachable(why.to_owned()))
+    }
 }
 
 /// The future that an in-process source answers with.
 pub type PackFuture = Pin<Box<dyn Future<Output = Result<EvidencePack, EvidenceError>> + Send>>;
 
+/// The future that an in-process source of consents answers with.
+pub type ShownFuture = Pin<Box<dyn Future<Output = Result<Vec<Shown>, EvidenceError>> + Send>>;
+
+type Packs = Arc<dyn Fn(Slug) -> PackFuture + Send + Sync>;
+type Consents = Arc<dyn Fn(Slug, Slug) -> ShownFuture + Send + Sync>;
+
+/// The future that an in-process source of chains answers with.
+pub type ChainFuture =
+    Pin<Box<dyn Future<Output = Result<Option<EvidencePack>, EvidenceError>> + Send>>;
+
+/// Hands over what the log took of a device's chain from a size on.
+type Chains = Arc<dyn Fn(DeviceAddress, u64) -> ChainFuture + Send + Sync>;
+
 /// A source within the same process, given by whoever composes it: credit itself knows no other
 /// service's code.
 #[derive(Clone)]
-pub struct InProcess(Arc<dyn Fn(Slug) -> PackFuture + Send + Sync>);
+pub struct InProcess {
+    packs: Packs,
+    consents: Option<Consents>,
+    chains: Option<Chains>,
+}
 
 impl InProcess {
     /// A port over a function.
     pub fn new(source: impl Fn(Slug) -> PackFuture + Send + Sync + 'static) -> Self {
-        Self(Arc::new(source))
+        Self {
+            packs: Arc::new(source),
+            consents: None,
+            chains: None,
+        }
+    }
+
+    /// The same with a function of organisation and bank that gives consents.
+    #[must_use]
+    pub fn with_consents(
+        self,
+        source: impl Fn(Slug, Slug) -> ShownFuture + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            consents: Some(Arc::new(source)),
+            ..self
+        }
+    }
+
+    /// The same with a function that hands over single chains.
+    #[must_use]
+    pub fn with_chains(
+        self,
+        source: impl Fn(DeviceAddress, u64) -> ChainFuture + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            chains: Some(Arc::new(source)),
+            ..self
+        }
+    }
+}
+
+/// Nothing larger than a pack may be.
+fn within(pack: EvidencePack) -> Result<EvidencePack, EvidenceError> {
+    if pack.bundle.len() > PACK_MAX {
+        Err(EvidenceError::TooLarge(PACK_MAX))
+    } else {
+        Ok(pack)
     }
 }
 
 #[async_trait]
 impl EvidencePort for InProcess {
     async fn evidence(&self, organisation: &Slug) -> Result<EvidencePack, EvidenceError> {
-        let pack = (self.0)(organisation.clone()).await?;
-        if pack.bundle.len() > PACK_MAX {
-            Err(EvidenceError::TooLarge(PACK_MAX))
-        } else {
-            Ok(pack)
+        within((self.packs)(organisation.clone()).await?)
+    }
+
+    async fn chain(
+        &self,
+        device: &DeviceAddress,
+        from_size: u64,
+    ) -> Result<Option<EvidencePack>, EvidenceError> {
+        let Some(chains) = &self.chains else {
+            let why = "this source hands over no single chains";
+            return Err(EvidenceError::Unreachable(why.to_owned()));
+        };
+        chains(device.clone(), from_size)
+            .await?
+            .map(within)
+            .transpose()
+    }
+
+    async fn consents(
+        &self,
+        organisation: &Slug,
+        bank: &Slug,
+    ) -> Result<Vec<Shown>, EvidenceError> {
+        match &self.consents {
+            Some(source) => source(organisation.clone(), bank.clone()).await,
+            None => Ok(Vec::new()),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod cold_chain;
 pub mod delivery;
 pub mod event;
 pub mod goods;
+pub mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::money::{Currency, MoneyError};
 use cold_chain::{ColdChain, Episode};
 use event::Observation;
 use goods::Goods;
+use sources::{Attested, Sources, WeightFacts};
 
 /// Decimal places of a share; further ones are cut off (rounded towards zero).
 pub const SHARE_PLACES: u32 = 4;
@@ -138,7 +140,7 @@ pub struct Volume {
 /// Everything that is known of a supplier as of an instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Version of this layout: `facts/v1`.
+    /// Version of this layout: `facts/v2`, or `v1` of facts that were read without [`Sources`].
     pub format: String,
     /// Whose facts.
     pub supplier: Slug,
@@ -175,10 +177,16 @@ pub struct Facts {
     /// Promised orders and the probability of late delivery; absent if the supplier promised none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promises: Option<Promises>,
+    /// What the supplier's own events weigh; absent in `facts/v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightFacts>,
+    /// What issuers attest; absent in `facts/v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Vec<Attested>>,
 }
 
 impl Facts {
-    /// Reads all facts as of an instant.
+    /// Reads all facts as of an instant, but for what sources weigh and what is attested.
     ///
     /// # Errors
     /// [`FactsError`]; there are no facts then, not fewer.
@@ -187,6 +195,30 @@ impl Facts {
         supplier: &Slug,
         as_of: Instant,
         rules: Rules,
+    ) -> Result<Self, FactsError> {
+        Self::read_all(evidence, supplier, as_of, rules, None)
+    }
+
+    /// The same with these.
+    ///
+    /// # Errors
+    /// [`FactsError`]; there are no facts then, not fewer.
+    pub fn read_with(
+        evidence: &VerifiedEvidence,
+        supplier: &Slug,
+        as_of: Instant,
+        rules: Rules,
+        sources: Sources<'_>,
+    ) -> Result<Self, FactsError> {
+        Self::read_all(evidence, supplier, as_of, rules, Some(sources))
+    }
+
+    fn read_all(
+        evidence: &VerifiedEvidence,
+        supplier: &Slug,
+        as_of: Instant,
+        rules: Rules,
+        sources: Option<Sources<'_>>,
     ) -> Result<Self, FactsError> {
         let observations = event::observe(evidence, as_of, rules.late_after);
         let own: Vec<_> = observations
@@ -204,8 +236,9 @@ impl Facts {
         if goods.is_too_much() {
             return Err(FactsError::TooMuch);
         }
+        let version = if sources.is_some() { 2 } else { 1 };
         Ok(Self {
-            format: "facts/v1".to_owned(),
+            format: format!("facts/v{version}"),
             supplier: supplier.clone(),
             as_of,
             origin: evidence.origin.clone(),
@@ -213,7 +246,7 @@ impl Facts {
             root: evidence.root,
             anchored: evidence.anchored,
             events: own.len() as u64,
-            sources: sources(&own),
+            sources: by_source(&own),
             measured: portion(&own, |seen| {
                 use schemas::event::Source::{Scan, Sensor};
                 matches!(seen.source, Scan | Sensor)
@@ -225,6 +258,8 @@ impl Facts {
             volume: volume_of(volume),
             gaps: chain::gaps(evidence, supplier, as_of, rules.silence_grace),
             promises,
+            weights: sources.map(|with| sources::weigh(&own, &deliveries, evidence, with)),
+            attested: sources.map(sources::attested),
         })
     }
 
@@ -251,7 +286,7 @@ impl Facts {
     }
 }
 
-fn sources(own: &[&Observation]) -> BTreeMap<String, Share> {
+fn by_source(own: &[&Observation]) -> BTreeMap<String, Share> {
     use schemas::event::Source;
     let all = [Source::Declared, Source::File, Source::Scan, Source::Sensor];
     let of = |source: Source| portion(own, |seen| seen.source == source);

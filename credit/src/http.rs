@@ -3,9 +3,11 @@
 //! | address | who | what |
 //! |---|---|---|
 //! | `POST /v1/applications` | machines | an application; 201 with the decision, 200 if it was made before |
+//! | `POST /v1/attestations` | everybody | a signed attestation or revocation; the issuer's signature decides |
 //! | `GET /v1/decisions?skip=&take=` | both | decisions, newest first |
 //! | `GET /v1/decisions/{id}` | both | decision, inputs and facts |
 //! | `GET /v1/sandbox` | both | limits, used, free |
+//! | `/v1/loans...` | both | loans; writes are for machines, see `loans` |
 //! | `GET /` | people | the queue |
 //! | `GET /decisions/{id}` | people | an offer beside its evidence; `.../bundle` all of its proofs; `POST .../review` decides |
 //! | `POST /decisions/{id}/assignment`, `.../notes`, `.../tasks`, `.../tasks/{key}/done`, `.../documents` | people | work beside a decision |
@@ -15,8 +17,12 @@
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
 //! | `GET /models/late-delivery` | people | the model of late delivery, its figures and how good they were; `GET /v1/models/late-delivery` for both |
+//! | `GET /pledges`, `GET /pledges/{id}`, `GET /pledges/new` | people | pledges, frozen ones first; one with its alarms, value and history; the form of a new one |
+//! | `POST /pledges`, `POST /pledges/{id}/{deed}` | officers | offers a pledge; accepts, thaws, calls, ends it, watches a sensor |
+//! | `POST /v1/pledges`, `GET /v1/pledges?state=`, `GET /v1/pledges/{id}` | machines; both | offers a pledge, which a person has to accept; reads them |
 //! | `GET /login` and below it | everybody | log-in, second factor, provider |
 //! | `POST /oauth2/token` | clients | a short-lived token ([`kit::people::client`]) |
+//! | `GET /trial`, `/regulator` and below | people | the trial of the sandbox, see `http/trials.rs` |
 //! | `GET /health/live`, `GET /health/ready` | everybody | whether it lives, whether its store answers |
 //!
 //! People log in ([`kit::people`]); a machine shows its bearer token. What people may do is decided
@@ -24,15 +30,20 @@
 //! is read an `ETag` ([`kit::etag`]); what goes wrong is a problem document for machines and a page for people.
 
 mod applications;
+mod attestations;
 mod decisions;
 mod desk;
 mod export;
 mod health;
 mod late_delivery;
+mod loans;
 pub mod pages;
+mod pledges;
 mod problem_page;
+mod regulator;
 mod sandbox;
 pub mod shell;
+mod trials;
 
 use std::sync::Arc;
 
@@ -49,6 +60,8 @@ use kit::routes::{Routes, get, post};
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::lending::Lending;
+use crate::pledge::office::Office;
 
 /// Largest request in bytes: an application has four short fields, a form a few more.
 const REQUEST_MAX: usize = 16 * 1024;
@@ -57,7 +70,9 @@ const REQUEST_MAX: usize = 16 * 1024;
 #[derive(Clone)]
 pub(crate) struct App {
     desk: Arc<Desk>,
+    office: Arc<Office>,
     event_page: Option<Arc<str>>,
+    lending: Option<Arc<Lending>>,
 }
 
 /// Scope of clients that apply for loans.
@@ -65,16 +80,35 @@ pub const APPLY: &str = "apply";
 /// Scope of clients that read decisions, limits and models.
 pub const READ: &str = "read";
 
+/// Scope of clients that act for borrowers: acceptances, tokens, draws.
+pub const BORROW: &str = "borrow";
+/// Scope of the bank's core system, which tells of payments.
+pub const PAY: &str = "pay";
+
 /// Every scope of clients.
-pub const SCOPES: [&str; 2] = [APPLY, READ];
+pub const SCOPES: [&str; 4] = [APPLY, READ, BORROW, PAY];
 
 /// What clients reach, with the scope that each route needs.
-const OPEN: [(Method, &str, &str); 5] = [
+const OPEN: [(Method, &str, &str); 19] = [
     (Method::POST, "/v1/applications", APPLY),
     (Method::GET, "/v1/decisions", READ),
     (Method::GET, "/v1/decisions/{id}", READ),
     (Method::GET, "/v1/sandbox", READ),
+    (Method::POST, "/v1/pledges", APPLY),
+    (Method::GET, "/v1/pledges", READ),
+    (Method::GET, "/v1/pledges/{id}", READ),
     (Method::GET, "/v1/models/late-delivery", READ),
+    (Method::GET, "/v1/loans", READ),
+    (Method::GET, "/v1/loans/{id}", READ),
+    (Method::GET, "/v1/loans/{id}/acts", READ),
+    (Method::GET, "/v1/loans/{id}/entries", READ),
+    (Method::GET, "/v1/loans/{id}/denials", READ),
+    (Method::POST, "/v1/loans", BORROW),
+    (Method::POST, "/v1/loans/{id}/tokens", BORROW),
+    (Method::POST, "/v1/loans/{id}/tokens/limit", BORROW),
+    (Method::POST, "/v1/loans/{id}/tokens/revoke", BORROW),
+    (Method::POST, "/v1/loans/{id}/tokens/use", BORROW),
+    (Method::POST, "/v1/loans/{id}/payments", PAY),
 ];
 
 fn reach() -> Reach {
@@ -83,18 +117,36 @@ fn reach() -> Reach {
 }
 
 /// The service's routes, with their list.
-pub fn routes(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Routes<()> {
+pub fn routes(
+    accounts: &Accounts,
+    desk: &Arc<Desk>,
+    office: &Arc<Office>,
+    lending: Option<&Arc<Lending>>,
+    config: &Config,
+) -> Routes<()> {
     let app = App {
         desk: Arc::clone(desk),
+        office: Arc::clone(office),
         event_page: config.event_page.clone().map(Arc::from),
+        lending: lending.cloned(),
     };
     let tokens: machine::Tokens = desk.machines().into();
     let clients = (accounts.clients().clone(), Arc::new(reach()));
-    let inside = inside()
+    let inside = match lending {
+        Some(_) => inside().merge(loans::routes()),
+        None => inside(),
+    };
+    let inside = match &config.trial {
+        Some(_) => inside.merge(trials::routes()),
+        // A bank without a trial has no pages of one.
+        None => inside,
+    };
+    let inside = inside
         .route_layer(from_fn(kit::etag::of_content))
         .route_layer(from_fn_with_state(accounts.answers(), once))
         // An answer without an end has no tag.
         .route("/live", get(desk::live::watch))
+        .route_layer(from_fn(regulator::only))
         .fallback(missing)
         .with_state(app);
     let people = accounts.people();
@@ -105,6 +157,7 @@ pub fn routes(accounts: &Accounts, desk: &Arc<Desk>, config: &Config) -> Routes<
         .merge(accounts.clients().routes())
         .merge(kit::verifier::routes())
         .merge(health::routes(Arc::clone(desk)))
+        .merge(attestations::routes(Arc::clone(desk)))
         .route("/assets/credit.css", get(stylesheet))
         .route("/assets/desk.js", get(script))
         .route("/assets/keys.js", get(keys))
@@ -153,6 +206,7 @@ fn inside() -> Routes<App> {
         .route("/v1/decisions", get(decisions::list))
         .route("/v1/decisions/{id}", get(decisions::lookup))
         .route("/v1/sandbox", get(sandbox::show))
+        .merge(pledges::routes())
         .route("/models/late-delivery", get(late_delivery::page))
         .route("/v1/models/late-delivery", get(late_delivery::json))
 }

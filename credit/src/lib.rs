@@ -27,9 +27,11 @@ pub mod service;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod trials;
+pub mod watching;
 
 pub use accounts::Accounts;
 pub use config::Config;
 pub use desk::Desk;
-pub use run::{Handle, StartError, run, terms};
+pub use run::{Handle, StartError, lending, room, run, terms};
 pub use service::{ApplyError, Credit, Terms};

@@ -3,6 +3,7 @@
 //! `credit migrate --config FILE`: the tables, as their owner.
 //! `credit score export|verify|replay`: decisions made again from their evidence.
 //! `credit ledger check`: does the ledger hold?
+//! `credit daily --day YYYY-MM-DD`: brings every loan to a day.
 //! `credit export-key`: the key that exports are signed with.
 //! `credit user ...`: accounts of the bank's people. `credit client ...`: machines with tokens of
 //! their own. `credit audit`: does the trail hold?
@@ -79,6 +80,8 @@ enum Command {
         #[command(subcommand)]
         what: command::Ledger,
     },
+    /// Brings every loan to a day; a day that was run is not run again.
+    Daily(command::Daily),
     /// Accounts of the bank's people.
     User {
         #[command(subcommand)]
@@ -126,6 +129,7 @@ async fn main() -> anyhow::Result<()> {
         Command::VerifyDecision { file, table } => verify_decision(&file, table.as_deref()),
         Command::Score { what } => command::score(what).await,
         Command::Ledger { what } => command::ledger(what).await,
+        Command::Daily(what) => command::daily(what).await,
         Command::User { what } => command::user(what).await,
         Command::Client { what } => command::client(what).await,
         Command::ExportKey { config } => command::export_key(&config),

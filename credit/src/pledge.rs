@@ -10,7 +10,11 @@
 //! | [`claim`] | what one pledge takes: the thing, what is in it, what it is in |
 //! | [`stage`], [`step`] | what happens to a pledge and its life as types; its rows |
 //! | [`desk`] | what people and the watch do, over a store |
+//! | [`shown`] | what verified evidence shows of goods |
+//! | [`office`] | what the bank's people and machines do, with evidence, value and refusals |
+//! | [`cover`] | what stands behind a draw of a loan |
 //! | [`value`] | price, haircut, loan to value, margin call, shortfall |
+//! | [`stream`] | a watched sensor by name, and how far its chain was proven |
 //! | [`watch`] | breaches and silence of the goods' sensors |
 //!
 //! Invariants: no thing is in two pledges, under any concurrency (the database's unique key and
@@ -19,13 +23,17 @@
 
 mod act;
 pub mod claim;
+pub mod cover;
 pub mod desk;
 pub mod fingerprint;
 pub mod ids;
 pub mod invoice;
+pub mod office;
 pub mod quantity;
+pub mod shown;
 pub mod stage;
 pub mod step;
+pub mod stream;
 pub mod value;
 pub mod watch;
 pub mod written;

@@ -1,8 +1,9 @@
 //! The sandbox that a trial runs in.
 //!
-//! [`Limits`] and [`Sandbox`] here are the two limits that offers are made under today: the size of
-//! one loan, and what may be outstanding. They are declared with a version and live in the database;
-//! the store counts what is used and is the only place that enforces them, in one guarded statement.
+//! [`Sandbox`] here is what a decision reads of the trial that it is made under: the size of one loan,
+//! what may be outstanding, and the [`Headroom`] that the other limits leave. All of them are enforced
+//! where the offer is kept ([`crate::store::sandbox`]), in the transaction of its decision. A bank that
+//! has declared no trial has the two limits of its configuration ([`Limits`]) and nothing else.
 //!
 //! The modules are the pure core of the whole sandbox, without clock and I/O: the [`declaration`] as
 //! a checked file with versions, the [`stage`] of a trial and who may move it, all [`limits`] with
@@ -44,6 +45,20 @@ pub struct Sandbox {
     pub limits: Limits,
     /// Offered and not yet returned.
     pub used: Money,
+    /// What the other limits of a declared trial leave; absent where only the two above are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Headroom>,
+}
+
+/// What the limits of a trial leave for one loan, beside its size and what may be outstanding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Headroom {
+    /// Of the borrower.
+    pub borrower: Money,
+    /// Of the buyer who pays in the end.
+    pub buyer: Money,
+    /// Of the day.
+    pub day: Money,
 }
 
 impl Sandbox {

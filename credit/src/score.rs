@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rust_decimal::Decimal;
+use schemas::attestation::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
+use crate::facts::sources::largest;
 use crate::money::Currency;
 pub use model::{Model, ModelError};
 
@@ -45,11 +47,19 @@ pub enum FactName {
     KnownDeliveries,
     /// Probability of late delivery, 0 to 1; missing for insufficient evidence.
     LateDeliveryProbability,
+    /// Mean weight of own events by their sources and confirmations, 0 to 1; missing where decisions
+    /// are made without signed consents.
+    EvidenceWeight,
+    /// The largest amount that a tax office attests as invoiced, in whole units of the application's
+    /// currency; missing without an attestation that counts.
+    AttestedInvoices,
+    /// The largest amount that a tax office attests as in arrears, likewise.
+    TaxArrears,
 }
 
 impl FactName {
     /// Every name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::OnTimeShare,
         Self::InspectionPassShare,
         Self::LongestExcursionMinutes,
@@ -61,6 +71,9 @@ impl FactName {
         Self::Events,
         Self::KnownDeliveries,
         Self::LateDeliveryProbability,
+        Self::EvidenceWeight,
+        Self::AttestedInvoices,
+        Self::TaxArrears,
     ];
 }
 
@@ -153,6 +166,7 @@ pub fn measures(facts: &Facts, currency: Currency) -> Measures {
     let judged = |minutes: u64| (excursions.readings > 0).then(|| Decimal::from(minutes));
     let turnover_fen = facts.confirmed_fen(currency);
     let promises = facts.promises.as_ref();
+    let attested = facts.attested.as_deref().unwrap_or_default();
     let value = |name| match name {
         FactName::OnTimeShare => facts.on_time.share,
         FactName::InspectionPassShare => facts.inspection.share,
@@ -165,6 +179,9 @@ pub fn measures(facts: &Facts, currency: Currency) -> Measures {
         FactName::Events => Some(Decimal::from(facts.events)),
         FactName::KnownDeliveries => promises.map(|one| Decimal::from(one.known)),
         FactName::LateDeliveryProbability => promises.and_then(|one| one.probability),
+        FactName::EvidenceWeight => facts.weights.as_ref().and_then(|one| one.mean),
+        FactName::AttestedInvoices => largest(attested, Kind::TaxInvoices, currency),
+        FactName::TaxArrears => largest(attested, Kind::TaxStanding, currency),
     };
     FactName::ALL
         .into_iter()

@@ -1,27 +1,38 @@
 //! The use case: an application in, a decision out, everything in between verified.
 
+mod attested;
+mod consented;
 mod late_deliveries;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use schemas::consent::Purpose;
 use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
 use schemas::time::{Clock, Instant};
 use tokio::sync::Semaphore;
 
-use crate::evidence::verify::{Refused, TrustedPolicy, verify};
-use crate::evidence::{EvidenceError, EvidencePack, EvidencePort, VerifiedEvidence};
+use crate::evidence::papers::Basis;
+use crate::evidence::verify::{Refused, TrustedPolicy};
+use crate::evidence::{EvidenceError, EvidencePort, VerifiedEvidence};
+use crate::facts::sources::Sources;
 use crate::facts::{Facts, FactsError, Rules};
 use crate::lateness::Evaluation;
-use crate::loan::decision::DecideError;
-use crate::loan::{Application, ApplicationError, Product, Proven, Record, decide};
+use crate::loan::decision::{DecideError, decision_id};
+use crate::loan::{Application, ApplicationError, Outcome, Product, Proven, Record, decide};
 use crate::sandbox::Sandbox;
 use crate::score::Model;
+use crate::store::sandbox::{LendError, Offer};
 use crate::store::{Recorded, Refusal, StoreError, Tables};
+use crate::trials::{Lender, Office};
 
+pub use attested::AttestError;
+pub use consented::{Asked, Consenting, IssuerList};
 pub use late_deliveries::LateDeliveries;
+
+use consented::{Gathered, Readable};
 
 /// Applications whose evidence is verified at once; a pack may have 32 MiB.
 const APPLICATIONS_AT_ONCE: usize = 4;
@@ -56,9 +67,23 @@ pub enum ApplyError {
     /// Others kept taking the room under the limit; try again.
     #[error("the sandbox is too busy")]
     Busy,
+    /// The trial of the sandbox stands against it; why is kept. The same application may be sent
+    /// again once that has changed.
+    #[error("the trial does not lend this")]
+    Trial(#[source] Box<LendError>),
     /// Verification was cut short by shutdown.
     #[error("the service is stopping")]
     Stopping,
+}
+
+impl From<LendError> for ApplyError {
+    fn from(error: LendError) -> Self {
+        match error {
+            LendError::Store(error) => Self::Store(error),
+            LendError::Contended => Self::Busy,
+            other => Self::Trial(Box::new(other)),
+        }
+    }
 }
 
 /// Class of a refusal: the bank may not see this organisation's evidence.
@@ -73,6 +98,8 @@ struct Read {
     facts: Facts,
     hash: Hash,
     bundle: Vec<u8>,
+    basis: Option<Basis>,
+    papers: Vec<u8>,
 }
 
 /// What the bank decides by.
@@ -90,6 +117,8 @@ pub struct Terms {
     pub sandbox: Slug,
     /// The points table.
     pub model: Model,
+    /// Whether suppliers must have signed a consent.
+    pub consenting: Consenting,
 }
 
 /// The lending service.
@@ -100,6 +129,8 @@ pub struct Credit {
     clock: Arc<dyn Clock>,
     room: Semaphore,
     evaluated: RwLock<Option<Arc<Evaluation>>>,
+    lender: Option<Lender>,
+    office: Option<Office>,
 }
 
 impl Credit {
@@ -118,7 +149,29 @@ impl Credit {
             clock,
             room,
             evaluated: RwLock::new(None),
+            lender: None,
+            office: None,
         }
+    }
+
+    /// The same service, lending within a declared trial and nowhere else.
+    #[must_use]
+    pub fn within(mut self, office: Office) -> Self {
+        self.lender = Some(office.lender());
+        self.office = Some(office);
+        self
+    }
+
+    /// The office of the declared trial, if there is one.
+    #[must_use]
+    pub const fn office(&self) -> Option<&Office> {
+        self.office.as_ref()
+    }
+
+    /// What lends within the declared trial, if there is one.
+    #[must_use]
+    pub const fn lender(&self) -> Option<&Lender> {
+        self.lender.as_ref()
     }
 
     /// What it keeps.
@@ -138,7 +191,14 @@ impl Credit {
     /// # Errors
     /// [`StoreError`].
     pub async fn sandbox(&self) -> Result<Sandbox, StoreError> {
-        self.store.sandbox(&self.terms.sandbox).await
+        let Some(lender) = &self.lender else {
+            return self.store.sandbox(&self.terms.sandbox).await;
+        };
+        match lender.sandbox(self.clock.now()).await {
+            Ok(sandbox) => Ok(sandbox),
+            Err(LendError::Store(error)) => Err(error),
+            Err(_) => Err(StoreError::NoLimits(self.terms.sandbox.clone())),
+        }
     }
 
     /// Decides on an application, or answers with the decision that was made before.
@@ -159,11 +219,11 @@ impl Credit {
             .acquire()
             .await
             .map_err(|_| ApplyError::Stopping)?;
-        let pack = self.evidence.evidence(&application.supplier).await;
+        let gathered = self.gather(&application.supplier, Purpose::Assess).await;
         let now = self.clock.now();
-        let read = match pack {
-            Ok(pack) => self.read(pack, application.supplier.clone(), now).await,
-            Err(error) => Err(error.into()),
+        let read = match gathered {
+            Ok(gathered) => self.read(gathered, &application.supplier, now).await,
+            Err(error) => Err(error),
         };
         match read {
             Ok(read) => self.decide(&application, &product, &read, now).await,
@@ -184,9 +244,36 @@ impl Credit {
             .acquire()
             .await
             .map_err(|_| ApplyError::Stopping)?;
-        let pack = self.evidence.evidence(supplier).await?;
-        let read = self.read(pack, supplier.clone(), self.clock.now()).await?;
+        let gathered = self.gather(supplier, Purpose::Assess).await?;
+        let read = self.read(gathered, supplier, self.clock.now()).await?;
         Ok(read.facts)
+    }
+
+    /// Verified evidence of an organisation, no older than what an application may rest on, with its
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn verified(
+        &self,
+        organisation: &Slug,
+    ) -> Result<(VerifiedEvidence, Vec<u8>), ApplyError> {
+        let _room = self
+            .room
+            .acquire()
+            .await
+            .map_err(|_| ApplyError::Stopping)?;
+        let now = self.clock.now();
+        let gathered = self.gather(organisation, Purpose::Assess).await?;
+        let read = self.readable(gathered, organisation, Purpose::Assess, now);
+        let (readable, bundle) = read.await?;
+        Ok((readable.evidence, bundle))
+    }
+
+    /// How facts are read.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.terms.rules
     }
 
     fn product(&self, application: &Application) -> Result<Product, ApplicationError> {
@@ -203,21 +290,25 @@ impl Credit {
     /// Verification and facts cost processor time: they run beside the event loop.
     async fn read(
         &self,
-        pack: EvidencePack,
-        supplier: Slug,
+        gathered: Gathered,
+        supplier: &Slug,
         as_of: Instant,
     ) -> Result<Read, ApplyError> {
-        let terms = Arc::clone(&self.terms);
+        let readable = self.readable(gathered, supplier, Purpose::Assess, as_of);
+        let (readable, bundle) = readable.await?;
+        let (terms, supplier) = (Arc::clone(&self.terms), supplier.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let evidence = verify(&pack.bundle, &terms.policy)?;
-            fresh(&evidence, as_of, terms.evidence_max_age)?;
-            let facts = Facts::read(&evidence, &supplier, as_of, terms.rules)?;
-            let hash = sha256(&pack.bundle);
-            let bundle = pack.bundle;
+            let facts = facts_of(&terms, &readable, &supplier, as_of)?;
+            let (basis, papers) = match readable.sources {
+                Some(allowed) => (Some(allowed.basis), allowed.papers),
+                None => (None, Vec::new()),
+            };
             Ok(Read {
                 facts,
-                hash,
+                hash: sha256(&bundle),
                 bundle,
+                basis,
+                papers,
             })
         });
         work.await.map_err(|_| ApplyError::Stopping)?
@@ -234,6 +325,9 @@ impl Credit {
             ApplyError::Refused(refused) => (refused.class.as_str(), refused.detail.clone()),
             ApplyError::Evidence(error @ EvidenceError::Unknown(_)) => {
                 (NOT_PERMITTED, error.to_string())
+            }
+            ApplyError::Evidence(error @ EvidenceError::Consent { class, .. }) => {
+                (class.as_str(), error.to_string())
             }
             ApplyError::Evidence(error) => (UNREACHABLE, error.to_string()),
             ApplyError::Facts(error) => (NO_FACTS, error.to_string()),
@@ -258,16 +352,26 @@ impl Credit {
     ) -> Result<Record, ApplyError> {
         let terms = &self.terms;
         self.store.keep_evidence(&read.hash, &read.bundle).await?;
+        if let Some(basis) = &read.basis {
+            self.store
+                .keep_evidence(&basis.papers, &read.papers)
+                .await?;
+        }
         let proof = Proven {
             policy: terms.policy.hash(),
             evidence: Some(read.hash),
+            basis: read.basis.clone(),
         };
+        if let Some(lender) = &self.lender {
+            let given = (application, product, read, proof);
+            return self.decide_within(lender, given, now).await;
+        }
         for _ in 0..TRIES {
             let sandbox = self.sandbox().await?;
             let record = decide(
                 application,
                 &read.facts,
-                proof,
+                proof.clone(),
                 &terms.model,
                 product,
                 &sandbox,
@@ -281,6 +385,49 @@ impl Credit {
         }
         Err(ApplyError::Busy)
     }
+
+    /// Decides within a declared trial: an offer is kept with its room, and what stands against
+    /// every offer is said before one is made.
+    async fn decide_within(
+        &self,
+        lender: &Lender,
+        (application, product, read, proof): (&Application, &Product, &Read, Proven),
+        now: Instant,
+    ) -> Result<Record, ApplyError> {
+        let id = decision_id(&application.application_id);
+        for _ in 0..TRIES {
+            let footing = lender.footing().await?;
+            let asked = (id.as_str(), &application.supplier);
+            let mut request = lender.request(&footing, asked, application.requested, now)?;
+            let sandbox = lender.reading(&footing, &request, now).await?;
+            let model = &self.terms.model;
+            let facts = &read.facts;
+            let proof = proof.clone();
+            let record = decide(application, facts, proof, model, product, &sandbox, now)?;
+            let kept = match record.decision.outcome {
+                Outcome::Offer { amount } => {
+                    request.amount = amount;
+                    lender.offer(&footing, &request, &record, now).await?
+                }
+                Outcome::Decline => self.keep_decline(&record).await?,
+            };
+            match kept {
+                Offer::New => return Ok(record),
+                Offer::Before(before) => return same(*before, application),
+                Offer::Again => {}
+            }
+        }
+        Err(ApplyError::Busy)
+    }
+
+    async fn keep_decline(&self, record: &Record) -> Result<Offer, StoreError> {
+        let recorded = self.store.record(&self.terms.sandbox, record).await?;
+        Ok(match recorded {
+            Recorded::New => Offer::New,
+            Recorded::Before(before) => Offer::Before(before),
+            Recorded::OverLimit => Offer::Again,
+        })
+    }
 }
 
 fn same(before: Record, application: &Application) -> Result<Record, ApplyError> {
@@ -288,6 +435,26 @@ fn same(before: Record, application: &Application) -> Result<Record, ApplyError>
         Ok(before)
     } else {
         Err(ApplyError::Conflict(application.application_id.to_string()))
+    }
+}
+
+/// Facts of evidence that may be read, with what its sources weigh where a consent was asked for.
+fn facts_of(
+    terms: &Terms,
+    readable: &Readable,
+    supplier: &Slug,
+    as_of: Instant,
+) -> Result<Facts, FactsError> {
+    let evidence = &readable.evidence;
+    match (&readable.sources, &terms.consenting) {
+        (Some(allowed), Consenting::Asked(asked)) => {
+            let sources = Sources {
+                weights: &asked.weights,
+                attested: &allowed.attested,
+            };
+            Facts::read_with(evidence, supplier, as_of, terms.rules, sources)
+        }
+        _ => Facts::read(evidence, supplier, as_of, terms.rules),
     }
 }
 

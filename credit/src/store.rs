@@ -7,7 +7,9 @@
 
 pub mod desk;
 pub mod ledger;
+pub mod lending;
 mod open;
+pub mod papers;
 pub mod pledge;
 pub mod postgres;
 pub mod reviews;
@@ -26,6 +28,7 @@ use crate::sandbox::{Limits, Sandbox};
 
 pub use desk::DeskStore;
 pub use ledger::{Checked, Kept, Ledger, Posted, Refused};
+pub use lending::Loans;
 pub use open::{Database, migrate, open};
 pub use postgres::Postgres;
 pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};

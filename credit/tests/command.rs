@@ -13,6 +13,9 @@ listen = "127.0.0.1:0"
 database = "credit.sqlite"
 policy = "policy.json"
 
+[consent]
+waived = "a test without signed consents"
+
 [sandbox]
 id = "trial-1"
 version = 1
@@ -78,7 +81,7 @@ async fn accounts_are_made_by_a_line_and_the_trail_is_checked() {
         &["user", "add", "--name", "a", "--role", "boss"],
         "x\n",
     );
-    assert!(said(&wrong).contains("officer, supervisor or auditor"));
+    assert!(said(&wrong).contains("officer, supervisor, auditor or regulator"));
     assert!(
         credit(here, &["user", "close", "--name", "li-wei"], "")
             .status

@@ -309,13 +309,20 @@ pub struct PartySection {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReaderSection {
-    /// Its name, for logs.
+    /// Its name: for logs, and that by which suppliers name it as `bank` when they sign a consent
+    /// (`consent.md`).
     pub name: String,
     /// SHA-256 of its bearer token, in hex; none for a client that fetches its own tokens.
     #[serde(default)]
     pub token_sha256: Option<Hash>,
-    /// Organisations that have consented.
+    /// Organisations that it reads without a signed consent, where `unsigned_consent` says so; its
+    /// own organisation's needs none.
+    #[serde(default)]
     pub organisations: Vec<Slug>,
+    /// The operator vouches that `organisations` have consented although they have signed nothing,
+    /// as on paper. A document that one of them has signed goes before it, also one that ends.
+    #[serde(default)]
+    pub unsigned_consent: bool,
     /// As whom it reads: `bank`, `partner` or `regulator`, so what each organisation withholds from
     /// it (`disclosure.md`).
     #[serde(default = "bank")]

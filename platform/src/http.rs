@@ -2,6 +2,7 @@
 
 mod asker;
 mod capture;
+mod consents;
 mod device;
 mod documents;
 mod enrol;
@@ -126,6 +127,7 @@ pub fn routes(app: Shared) -> Routes<()> {
     let small = DefaultBodyLimit::max(64 * 1024);
     let message = DefaultBodyLimit::max(MESSAGE_MAX);
     let document = DefaultBodyLimit::max(schemas::disclosure::DISCLOSURE_MAX);
+    let consent = DefaultBodyLimit::max(schemas::consent::CONSENT_MAX);
     let machines = Routes::new()
         .merge(for_clients(&app))
         .route("/v1/statements", post(capture::statement).layer(message))
@@ -147,6 +149,7 @@ pub fn routes(app: Shared) -> Routes<()> {
         .route("/v1/policy.txt", get(log::tlog_policy))
         .route("/v1/verifier", get(log::verifier))
         .route("/v1/documents/{hash}", get(documents::proof))
+        .route("/v1/consents", post(consents::take).layer(consent))
         .route("/v1/tombstones", get(erasure::tombstones))
         .route("/v1/tombstones/{hash}", get(erasure::tombstone_list))
         .route("/v1/disclosure", post(erasure::disclose).layer(document))
@@ -208,6 +211,7 @@ fn for_clients(app: &Shared) -> Routes<Shared> {
             "/v1/registry/records/{organisation}",
             get(registry::records),
         )
+        .route("/v1/consents/{supplier}/{bank}", get(consents::chain))
         .route("/v1/events", get(search::events))
         .route(
             "/v1/bundles/event/{statement}/{place}",

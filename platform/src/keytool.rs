@@ -10,13 +10,16 @@
 //! - `folder`: what is kept on the organisation's disk
 //! - `platform`: the HTTP interface
 //! - `office`: what a person does with both
+//! - `consent`: what the organisation lets a bank read
 
 mod admission;
+mod consent;
 mod folder;
 mod office;
 mod platform;
 
 pub use admission::{admit, application, settings};
+pub use consent::Wanted;
 pub use folder::{Folder, FolderError, Issued, Settings, Wish};
 pub use office::{Change, Office, Waiting, qr};
 pub use platform::{Platform, PlatformError};
@@ -39,6 +42,14 @@ pub enum KeytoolError {
     /// A record that does not read.
     #[error("the record is refused")]
     Record(#[from] RecordError),
+    /// A consent that nobody would take.
+    #[error("the consent is refused")]
+    Consent(#[from] schemas::consent::ConsentError),
+    /// Nothing of this bank's is kept here that could be withdrawn.
+    #[error(
+        "no consent to `{0}` is kept in this folder; with `--token` the platform's chain is read"
+    )]
+    NoConsent(Slug),
     /// A claim, or a request with it.
     #[error("the enrolment request does not count")]
     Enrol(#[from] EnrolError),

@@ -15,6 +15,7 @@ pub mod bundle;
 pub mod capture;
 pub mod command;
 pub mod config;
+pub mod consent;
 pub mod disclosure;
 pub mod duty;
 pub mod erase;

@@ -19,7 +19,7 @@ pub const CAPTURE: &str = "capture";
 pub const EVIDENCE: &str = "evidence";
 
 /// What clients reach, with the scope that each route needs.
-const OPEN: [(Method, &str, &str); 10] = [
+const OPEN: [(Method, &str, &str); 11] = [
     (Method::OPTIONS, "/capture", CAPTURE),
     (Method::POST, "/capture", CAPTURE),
     (Method::GET, "/capture/{id}", CAPTURE),
@@ -27,6 +27,7 @@ const OPEN: [(Method, &str, &str); 10] = [
     (Method::GET, "/capture/{id}/events", CAPTURE),
     (Method::GET, "/v1/evidence/{organisation}", EVIDENCE),
     (Method::GET, "/v1/registry/records/{organisation}", EVIDENCE),
+    (Method::GET, "/v1/consents/{supplier}/{bank}", EVIDENCE),
     (Method::GET, "/v1/events", EVIDENCE),
     (
         Method::GET,

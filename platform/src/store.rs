@@ -7,6 +7,7 @@
 
 pub mod captures;
 pub mod chains;
+pub mod consents;
 pub(crate) mod convert;
 pub mod erasure;
 mod error;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use captures::CaptureStore;
 use chains::ChainStore;
+use consents::ConsentStore;
 use erasure::ErasureStore;
 use kit::people::AccessStore;
 use schemas::enrol::Verifier;
@@ -239,7 +241,14 @@ impl<T> NotaryStore for T where T: RegistryStore + LogStore + TraceStore + Erasu
 
 /// Everything.
 pub trait Store:
-    NotaryStore + IngestStore + ChainStore + SearchStore + CaptureStore + ReaderStore + AccessStore
+    NotaryStore
+    + IngestStore
+    + ChainStore
+    + SearchStore
+    + CaptureStore
+    + ReaderStore
+    + AccessStore
+    + ConsentStore
 {
 }
 
@@ -254,5 +263,6 @@ impl<T> Store for T where
         + ReaderStore
         + AccessStore
         + ErasureStore
+        + ConsentStore
 {
 }

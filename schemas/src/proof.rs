@@ -11,7 +11,7 @@ mod select;
 use std::collections::BTreeSet;
 use std::fmt;
 
-pub use check::verify;
+pub use check::{verify, verify_bundle};
 pub use document::{
     DOCUMENT_PROOF, DOCUMENT_PROOF_MAX, DocumentProof, DocumentReport, is_document_proof,
     verify_document,

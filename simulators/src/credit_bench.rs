@@ -7,10 +7,12 @@
 //! optbinning beside them.
 
 mod books;
+mod days;
 mod decisions;
 #[path = "../../credit/tests/scorecard/deliveries.rs"]
 mod deliveries;
 mod fits;
+pub mod freeze;
 #[path = "../../credit/tests/scorecard/german.rs"]
 mod german;
 mod ledger;
@@ -59,8 +61,20 @@ pub struct Measured {
     /// The ledger beside plain inserts of the same rows: the least ratio of all shapes on SQLite and
     /// PostgreSQL.
     pub ledger_ratio_to_raw_inserts: f64,
+    /// Milliseconds from a reading out of its limits, by its gateway's clock, until its pledge was
+    /// frozen; 95 of 100 are faster. Gateway, platform, witnesses and bank are real.
+    pub freeze_p95_ms: f64,
+    /// The median of the same.
+    pub freeze_p50_ms: f64,
+    /// How many breaches.
+    pub freeze_breaches: usize,
     /// Each shape on each engine.
     pub ledger: Books,
+    /// Seconds of the daily run over [`Measured::daily_run`]'s loans on a SQLite file: 150,000 of them,
+    /// unless another number was asked for.
+    pub daily_run_150k_s: f64,
+    /// That run.
+    pub daily_run: days::Measured,
     /// Processor, how many of them, and what else it had to do.
     pub machine: String,
 }
@@ -69,7 +83,11 @@ pub struct Measured {
 ///
 /// # Errors
 /// When a part does not start, evidence does not verify, or the fixtures are not there.
-pub async fn measure(fixtures: &Path, progress: &mut Progress) -> anyhow::Result<Measured> {
+pub async fn measure(
+    fixtures: &Path,
+    loans: u64,
+    progress: &mut Progress,
+) -> anyhow::Result<Measured> {
     let machine = machine();
     progress.done("fitting scorecards");
     let german = fits::german(fixtures)?;
@@ -78,8 +96,13 @@ pub async fn measure(fixtures: &Path, progress: &mut Progress) -> anyhow::Result
     let schedule_360_ms = schedules::of_360_instalments()?;
     progress.done("booking");
     let ledger = books::of_both_engines(progress).await?;
+    let daily_run = days(loans, progress).await?;
     let decided = decisions::measure(progress).await?;
+    let frozen = freeze::measure(progress).await?;
     Ok(Measured {
+        freeze_p95_ms: frozen.p95_ms,
+        freeze_p50_ms: frozen.p50_ms,
+        freeze_breaches: frozen.breaches,
         score_p95_ms: decided.score_p95_ms,
         score_with_proofs_1000_events_ms: decided.with_proofs_ms,
         score_with_proofs_events: decided.events,
@@ -94,8 +117,19 @@ pub async fn measure(fixtures: &Path, progress: &mut Progress) -> anyhow::Result
         ledger_postings_per_s: ledger.postings_per_second(),
         ledger_ratio_to_raw_inserts: ledger.least_ratio(),
         ledger,
+        daily_run_150k_s: daily_run.seconds,
+        daily_run,
         machine,
     })
+}
+
+/// Measures the daily run alone.
+///
+/// # Errors
+/// When the store fails, or the books do not hold afterwards.
+pub async fn days(loans: u64, progress: &mut Progress) -> anyhow::Result<days::Measured> {
+    progress.done("making loans");
+    days::measure(loans, progress).await
 }
 
 /// Milliseconds that the work takes.
@@ -142,8 +176,14 @@ impl fmt::Display for Measured {
             "schedule of 360 instalments     {:9.3} ms",
             self.schedule_360_ms
         )?;
+        writeln!(
+            f,
+            "reading to frozen, p95          {:9.0} ms, p50 {:.0} ms, {} breaches",
+            self.freeze_p95_ms, self.freeze_p50_ms, self.freeze_breaches
+        )?;
         writeln!(f, "ledger on SQLite\n{}", self.ledger.sqlite)?;
         writeln!(f, "ledger on PostgreSQL\n{}", self.ledger.postgresql)?;
+        writeln!(f, "{}", self.daily_run)?;
         writeln!(f, "fit of 700 rows                 {:9.3} s", self.fit_s)?;
         writeln!(
             f,

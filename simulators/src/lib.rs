@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bank;
 pub mod banner;
 pub mod chain_storm;
 pub mod check;
 pub mod clock;
+pub mod cold_store;
 pub mod credit_bench;
 pub mod deliveries;
 pub mod device;

@@ -12,6 +12,7 @@
 //! | `PUT /v1/enrol/{claim}/draft` | the record that the device is to consent to, with its HMAC |
 //! | `GET /v1/disclosure/{org}` | the organisation's newest disclosure document |
 //! | `POST /v1/disclosure` | the next one, signed |
+//! | `POST /v1/consents` | a signed consent to a bank |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,6 +20,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
+use schemas::attestation;
+use schemas::consent::{Act, Consent, ConsentError, Grant, Purpose, SignedConsent};
 use schemas::disclosure::{Audience, Disclosure, DisclosureError, Rule, SignedDisclosure};
 use schemas::enrol::{Claim, EnrolError, Request};
 use schemas::event::Source;
@@ -35,6 +38,9 @@ use crate::scenario::{Gateway, Input};
 
 /// How long a device may take to ask or to consent, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a bank may read: longer than any of its offers waits.
+const CONSENT_LASTS: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// How often an organisation looks whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -78,6 +84,9 @@ pub enum OrganisationError {
     /// What an organisation withholds cannot be written or read.
     #[error("the disclosure document does not count")]
     Disclosure(#[from] DisclosureError),
+    /// A consent cannot be written.
+    #[error("the consent does not count")]
+    Consent(#[from] ConsentError),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] NoRandomness),
@@ -219,6 +228,40 @@ impl Organisation {
         let url = format!("{}/v1/disclosure", self.platform.address);
         let request = self.http.post(url).body(signed.bytes().to_vec());
         accepted("take a disclosure document", request.send().await?).await?;
+        Ok(signed)
+    }
+
+    /// Lets a bank read everything for a quarter, to assess an application and to test models: the
+    /// first consent of this organisation to it.
+    ///
+    /// # Errors
+    /// When the platform cannot be reached or refuses.
+    pub async fn consent(
+        &self,
+        bank: &Slug,
+        now: Instant,
+    ) -> Result<SignedConsent, OrganisationError> {
+        let consent = Consent {
+            log: self.platform.log(),
+            supplier: self.slug.clone(),
+            bank: bank.clone(),
+            number: 1,
+            prev: Hash::ZERO,
+            made: now,
+            act: Act::Grant(Grant {
+                from: now,
+                until: now + CONSENT_LASTS,
+                purposes: vec![Purpose::Assess, Purpose::Watch, Purpose::Model],
+                devices: Vec::new(),
+                steps: Vec::new(),
+                withheld: Vec::new(),
+                attestations: attestation::Kind::ALL.to_vec(),
+            }),
+        };
+        let signed = SignedConsent::sign(&self.key, &consent)?;
+        let url = format!("{}/v1/consents", self.platform.address);
+        let request = self.http.post(url).body(signed.bytes().to_vec());
+        accepted("take a consent", request.send().await?).await?;
         Ok(signed)
     }
 

@@ -53,6 +53,8 @@ pub struct Stack {
     pub posts: BTreeMap<DeviceAddress, Post>,
     bank: Bank,
     bank_shutdown: CancellationToken,
+    owners: BTreeMap<Slug, Organisation>,
+    clock: Arc<dyn Clock>,
     /// Address of the platform's database, where that is a server.
     pub database: Option<String>,
     databases: Databases,
@@ -89,6 +91,7 @@ impl Stack {
             gap_grace: script.rhythm().gap_grace(),
             database: database.as_deref(),
             broker: &engines.broker,
+            readers: Vec::new(),
         };
         let operator = Operator::start(setup, http.clone(), clock.clone()).await?;
         let owners = admit(script, &operator, &registrar, &http, &*clock).await?;
@@ -100,7 +103,7 @@ impl Stack {
             &operator,
             own,
             script.lending(),
-            clock,
+            clock.clone(),
             bank_shutdown.clone(),
         )
         .await?;
@@ -109,6 +112,8 @@ impl Stack {
             posts,
             bank,
             bank_shutdown,
+            owners,
+            clock,
             database,
             databases,
         })
@@ -127,6 +132,25 @@ impl Stack {
     /// Who may log in at the bank.
     pub fn bank_people(&self) -> &[LogIn] {
         self.bank.people()
+    }
+
+    /// Everybody who wants credit lets the bank read, with the key that nobody else holds, and waits
+    /// until the log shows it.
+    ///
+    /// # Errors
+    /// When the platform refuses, or the log takes too long.
+    pub async fn consents(&self, script: &Script) -> anyhow::Result<()> {
+        let bank: Slug = bank::NAME.parse()?;
+        let mut signed = Vec::new();
+        for (supplier, _) in script.applicants() {
+            let owner = self.owners.get(&supplier.slug);
+            let owner = owner.with_context(|| format!("{} has no key", supplier.slug))?;
+            signed.push(owner.consent(&bank, self.clock.now()).await?.hash());
+        }
+        for hash in signed {
+            self.operator.logged(&hash).await?;
+        }
+        Ok(())
     }
 
     /// Everybody who wants credit applies for it, in the order of the world.

@@ -211,12 +211,14 @@ impl<'a> Tour<'a> {
         item.replacen("https://id.gs1.org", self.stack.operator.url(), 1)
     }
 
-    /// The bank evaluates its model where there is one to evaluate, and everybody applies.
+    /// Everybody who applies signs a consent first; the bank evaluates its model where there is one to
+    /// evaluate, and they apply.
     ///
     /// # Errors
     /// When evidence is refused or cannot be had.
     pub async fn decide(&self, progress: &mut Progress) -> anyhow::Result<Decided> {
         let began = std::time::Instant::now();
+        self.stack.consents(self.script).await?;
         let late_delivery = self.stack.late_deliveries(self.script).await?;
         if let Some(found) = &late_delivery {
             progress.done(&format!(

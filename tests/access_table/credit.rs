@@ -8,6 +8,9 @@ use credit::desk::Role;
 use credit::evidence::{EvidenceError, EvidencePack, InProcess};
 use credit::loan::Application;
 use credit::money::Money;
+use credit::pledge::invoice::Typed;
+use credit::pledge::office::{Asked, Collateral};
+use credit::pledge::value::PriceSource;
 use kit::people::factor::KeptFactor;
 use schemas::hash::sha256;
 use schemas::ids::Slug;
@@ -33,6 +36,9 @@ const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
 database = "credit.sqlite"
 policy = "policy.json"
+
+[consent]
+waived = "a test without signed consents"
 
 [sandbox]
 id = "trial-1"
@@ -142,6 +148,56 @@ async fn leaf_of(bank: &Bank, offer: &str, officer: &Shows) -> String {
     rest.chars().take_while(char::is_ascii_hexdigit).collect()
 }
 
+/// A pledge that waits for a person, offered by a machine.
+async fn pledge(bank: &Bank) -> String {
+    let office = &bank.handle.office;
+    let now = office.now().to_rfc3339();
+    let asked = Asked {
+        request: "walked".parse().unwrap(),
+        borrower: slug("qinghe"),
+        loan: "loan-1".parse().unwrap(),
+        what: "an invoice".to_owned(),
+        collateral: Collateral::Invoice(Typed {
+            seller: "9144030071526726XG".to_owned(),
+            buyer: "914403001922038216".to_owned(),
+            digital: format!("{}442000000000000001", &now[2..4]),
+            date: now[..10].to_owned(),
+            total: "10000.00".to_owned(),
+            ..Typed::default()
+        }),
+        category: slug("receivable"),
+        price: None,
+        per: None,
+        price_source: PriceSource::Declared,
+    };
+    let offered = office.offer(&slug("portal"), asked).await.unwrap();
+    offered.pledge.to_string()
+}
+
+/// What is asked of pledges.
+fn of_pledges(asks: &mut Asks, pledge: &str) {
+    asks.plain(&["/pledges", "/pledges/new", "/v1/pledges"]);
+    asks.get_at("GET /pledges/{id}", &format!("/pledges/{pledge}"));
+    asks.get_at("GET /v1/pledges/{id}", &format!("/v1/pledges/{pledge}"));
+    let form = vec![("kind", "invoice".to_owned())];
+    asks.add("POST /pledges", "/pledges", Body::Form(form));
+    let form = vec![
+        ("request", "walked".to_owned()),
+        ("act", "accept".to_owned()),
+    ];
+    let path = format!("/pledges/{pledge}/act");
+    asks.add("POST /pledges/{id}/act", &path, Body::Form(form));
+    let form = vec![("device", "qinghe/line-1".to_owned())];
+    let path = format!("/pledges/{pledge}/watch");
+    asks.add("POST /pledges/{id}/watch", &path, Body::Form(form));
+    let goods = json!({
+        "request": "machine", "borrower": "qinghe", "loan": "loan-1", "what": "nothing",
+        "category": "metal", "goods": { "thing": "no key" },
+    });
+    asks.add("POST /v1/pledges", "/v1/pledges", Body::Json(goods))
+        .keyed();
+}
+
 fn requests(offer: &str, leaf: &str) -> Asks {
     let mut asks = Asks::default();
     let word = |text: &str| text.to_owned();
@@ -192,6 +248,8 @@ fn requests(offer: &str, leaf: &str) -> Asks {
         "application_id": "A-2", "supplier": "qinghe", "product": "none",
         "amount": "100.00", "currency": "CNY",
     });
+    let junk = Body::Bytes("application/octet-stream", b"junk".to_vec());
+    asks.add("POST /v1/attestations", "/v1/attestations", junk);
     let path = "/v1/applications";
     asks.add("POST /v1/applications", path, Body::Json(application))
         .keyed();
@@ -353,6 +411,7 @@ async fn access_table_of_credit() {
         ),
     ]);
     let mut asks = requests(&offer, &leaf);
+    of_pledges(&mut asks, &pledge(&bank).await);
     asks::of_kit(&mut asks, &super::platform::verifier());
     let ground = Ground {
         url: bank.url(),

@@ -257,6 +257,10 @@ fn requests(things: &Things) -> Asks {
         ),
         // Nothing is erased here: what is no hash is answered as such to everybody.
         (
+            "GET /v1/consents/{supplier}/{bank}",
+            "/v1/consents/qinghe/bank".to_owned(),
+        ),
+        (
             "GET /v1/tombstones/{hash}",
             "/v1/tombstones/none".to_owned(),
         ),
@@ -308,6 +312,7 @@ fn writes(asks: &mut Asks, things: &Things) {
         "/v1/enrol",
         "/v1/registry/records",
         "/v1/disclosure",
+        "/v1/consents",
     ] {
         asks.add(&format!("POST {path}"), path, junk());
     }

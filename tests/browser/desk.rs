@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use credit::desk::Role;
-use credit::evidence::{EvidenceError, EvidencePack, InProcess};
+use credit::evidence::{EvidenceError, EvidencePack, InProcess, Shown};
 use credit::loan::{Application, Outcome};
 use credit::money::Money;
 use fantoccini::Locator;
@@ -23,10 +23,14 @@ use crate::world::events::{commissioned, inspected, shipped, step};
 /// Everybody's password.
 const PASSWORD: &str = "a long pass phrase";
 
-const CONFIG: &str = r#"
+/// A bank's configuration.
+pub const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
 database = "credit.sqlite"
 policy = "policy.json"
+
+[consent]
+waived = "a test without signed consents"
 
 [sandbox]
 id = "trial-1"
@@ -62,6 +66,14 @@ impl Bank {
     /// # Errors
     /// When it does not start.
     pub async fn open(world: &World) -> Result<Self> {
+        Self::open_with(world, CONFIG, Vec::new()).await
+    }
+
+    /// Opens one by another configuration, which is shown these consents.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn open_with(world: &World, config: &str, shown: Vec<Shown>) -> Result<Self> {
         let bundle = world.bundler().evidence(&"qinghe".parse()?).await?.bytes;
         let evidence = InProcess::new(move |organisation: Slug| {
             let bundle = bundle.clone();
@@ -73,13 +85,17 @@ impl Bank {
                 }
             })
         });
+        let evidence = evidence.with_consents(move |_, _| {
+            let shown = shown.clone();
+            Box::pin(async move { Ok(shown) })
+        });
         let folder = tempfile::tempdir()?;
         std::fs::write(
             folder.path().join("policy.json"),
             serde_json::to_vec(&PolicyFile::new(world.policy_entry()))?,
         )?;
         let file = folder.path().join("credit.toml");
-        std::fs::write(&file, CONFIG)?;
+        std::fs::write(&file, config)?;
         credit::desk::sealed::load_or_make_key(&folder.path().join("export.key"))?;
         let config = credit::Config::load(&file)?;
         let shutdown = CancellationToken::new();

@@ -2,7 +2,9 @@
 
 mod desk;
 mod ledger;
+mod lending;
 mod made;
+mod papers;
 mod people;
 mod pledge;
 mod reviews;
@@ -72,6 +74,9 @@ contract! { Bank:
         limits_declared_by_many_at_once
         decisions_are_listed_newest_first
         refusals_are_kept_once;
+    papers:
+        attestations_are_held_once_and_found_by_id
+        what_was_seen_of_a_consent_never_falls;
     reviews:
         evidence_is_kept_by_its_hash
         offers_move_between_shelves
@@ -117,8 +122,32 @@ contract! { Bank:
         substitute_that_moved_meanwhile_releases_nothing
         breach_freezes_and_a_restart_goes_on
         watch_is_kept_by_one_of_many
+        streams_of_pledges_in_force_are_followed
+        refusals_around_pledges_are_kept_once
+        steps_of_pledges_stand_in_the_trail
         pledge_of_unknown_request_is_nothing
         changed_row_shows_and_stops_everything;
+    lending:
+        offer_becomes_one_loan
+        offer_of_others_or_too_late_opens_nothing
+        money_goes_out_once
+        lost_answers_and_stops_pay_once
+        refused_payment_allows_another_token
+        cover_is_asked_before_money_moves
+        intent_is_not_sent_while_frozen
+        token_is_the_borrowers
+        payments_come_once
+        loan_is_repaid_and_closed
+        room_is_told_later_and_once
+        one_person_is_never_two
+        motion_ends_once
+        payments_are_corrected_back_in_time
+        bad_loan_is_restructured_given_up_and_recovered
+        day_is_run_once_for_all
+        run_that_was_stopped_goes_on
+        rows_of_the_run_are_what_the_acts_give
+        two_runs_at_once_do_no_harm
+        day_that_has_not_begun_is_refused;
     sandbox:
         declarations_are_kept_once_in_their_order
         limits_need_two_people
@@ -136,5 +165,11 @@ contract! { Bank:
         clock_moved_back_brings_nothing_back
         stage_that_does_not_lend_reserves_nothing
         amounts_at_the_end_of_the_number_pass_no_limit
-        report_is_kept_once_with_its_hash;
+        report_is_kept_once_with_its_hash
+        offer_of_a_trial_is_kept_with_its_room_or_not_at_all
+        offers_of_a_trial_at_once_never_overshoot
+        what_was_open_before_a_trial_is_carried_over_once
+        room_is_taken_again_for_a_payment_that_was_none
+        report_byte_equal
+        stop_loss_is_tripped_by_rows_and_only_repayment_works;
 }

@@ -23,6 +23,13 @@ use super::events::{PACKHOUSE, TRUCK};
 /// Token of the reader to whom `qinghe` has opened its evidence.
 pub const READER_TOKEN: &str = "token of qinghe's reader";
 
+/// Token of the reader `first-bank`.
+pub const BANK_TOKEN: &str = "token of the first bank";
+/// Token of the reader `other-bank`.
+pub const OTHER_BANK_TOKEN: &str = "token of the other bank";
+/// Token of an organisation `cooperative` itself.
+pub const COOPERATIVE_TOKEN: &str = "token of the cooperative";
+
 /// A server that ends with it.
 pub struct Served {
     /// Its address, without slash at the end.
@@ -54,6 +61,29 @@ fn names() -> Names {
             (TRUCK.to_owned(), named("Truck 7", "7 号冷藏车")),
         ]),
     }
+}
+
+/// `own` reads on the operator's word, the others what was signed for them.
+fn readers() -> Vec<ReaderSection> {
+    let reader = |name: &str, token: &str| ReaderSection {
+        name: name.to_owned(),
+        token_sha256: Some(sha256(token.as_bytes())),
+        organisations: Vec::new(),
+        unsigned_consent: false,
+        audience: Audience::Bank,
+    };
+    let own = ReaderSection {
+        organisations: vec!["qinghe".parse().unwrap()],
+        unsigned_consent: true,
+        ..reader("own", READER_TOKEN)
+    };
+    let others = [
+        ("first-bank", BANK_TOKEN),
+        ("other-bank", OTHER_BANK_TOKEN),
+        ("cooperative", COOPERATIVE_TOKEN),
+    ];
+    let others = others.map(|(name, token)| reader(name, token));
+    [own].into_iter().chain(others).collect()
 }
 
 fn people(world: &World) -> People {
@@ -130,12 +160,7 @@ impl World {
             broker: String::new(),
             witnesses: self.witnesses.sections(),
             names: names(),
-            readers: vec![ReaderSection {
-                name: "own".into(),
-                token_sha256: Some(sha256(READER_TOKEN.as_bytes())),
-                organisations: vec!["qinghe".parse().unwrap()],
-                audience: Audience::Bank,
-            }],
+            readers: readers(),
             verifier,
             standing: self.notary.standing.clone(),
             documents: http::Documents::default(),

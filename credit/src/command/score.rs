@@ -74,8 +74,15 @@ async fn export(id: &str, config: &Path, out: &Path) -> anyhow::Result<()> {
         hash.context("the decision names no evidence: it was made before bundles were kept")?;
     let bundle = store.evidence(&hash).await?;
     let bundle = bundle.with_context(|| format!("the bundle {hash} is not kept"))?;
+    let papers = match record.papers() {
+        None => None,
+        Some(hash) => {
+            let papers = store.evidence(&hash).await?;
+            Some(papers.with_context(|| format!("the papers {hash} are not kept"))?)
+        }
+    };
     let table = config.scorecard.as_ref().map(std::fs::read_to_string);
-    let file = ScoreFile::new(&record, bundle, config.rules, table.transpose()?)?;
+    let file = ScoreFile::new(&record, (bundle, papers), config.rules, table.transpose()?)?;
     let mut new = std::fs::File::create_new(out)
         .with_context(|| format!("{} cannot be made", out.display()))?;
     std::io::Write::write_all(&mut new, &file.to_bytes()?)?;

@@ -59,6 +59,9 @@ timeout_s = 5
 [facts]
 late_after_h = 24
 
+[consent]
+waived = "a test without signed consents"
+
 [sandbox]
 id = "trial-1"
 version = 1
@@ -94,12 +97,12 @@ fn an_error_names_file_line_and_field() {
     let error = broken("500000.00", "-1.00");
     assert_eq!(
         error,
-        "credit.toml:18: sandbox.per_loan: an amount is never negative"
+        "credit.toml:21: sandbox.per_loan: an amount is never negative"
     );
     let error = broken("minimum = \"1000.00\"", "minimum = \"900000.00\"");
     assert_eq!(
         error,
-        "credit.toml:24: products.minimum: it is above the cap"
+        "credit.toml:27: products.minimum: it is above the cap"
     );
     let error = broken("timeout_s = 5", "timeout_s = \"soon\"");
     assert!(error.starts_with("credit.toml:9: timeout_s: "), "{error}");
@@ -121,4 +124,30 @@ fn product_and_sandbox_share_a_currency() {
     );
     let error = Config::parse("credit.toml", &text).unwrap_err();
     assert_eq!(error.problem, "the sandbox's currency is CNY");
+}
+
+#[test]
+fn a_declared_trial_has_its_limits_elsewhere() {
+    let trial = "[trial]\ndeclaration = \"d.toml\"\nregion = \"310115\"\ngroup = \"micro\"\n\
+                 tenor_days = 90\n[[trial.borrowers]]\nname = \"qinghe\"\nbuyer = \"market\"\n";
+    let read = |sandbox: &str, trial: &str| {
+        let (before, after) = GOOD.split_once("[sandbox]").unwrap();
+        let (_, after) = after.split_once("[[products]]").unwrap();
+        let text = format!("{before}[sandbox]\n{sandbox}\n[[products]]{after}\n{trial}");
+        Config::parse("credit.toml", &text)
+    };
+    let named = "id = \"trial-1\"\ncurrency = \"CNY\"";
+    let config = read(named, trial).unwrap();
+    assert_eq!(config.sandbox.outstanding.fen(), 0, "nothing is lent by it");
+    let terms = config.trial.unwrap();
+    let market = terms.buyer(&"qinghe".parse().unwrap());
+    assert_eq!(market.as_str(), "market");
+    assert_eq!(terms.buyer(&"other".parse().unwrap()).as_str(), "unnamed");
+    let both = read(&format!("{named}\nversion = 1"), trial).unwrap_err();
+    assert!(both.to_string().contains("sandbox.version"), "{both}");
+    let neither = read(named, "").unwrap_err();
+    assert!(neither.to_string().contains("sandbox.version"), "{neither}");
+    let twice = format!("{trial}[[trial.borrowers]]\nname = \"qinghe\"\n");
+    let twice = read(named, &twice).unwrap_err();
+    assert!(twice.to_string().contains("trial.borrowers"), "{twice}");
 }

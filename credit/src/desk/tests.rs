@@ -49,6 +49,9 @@ impl Bank {
             products: [(slug("receivable-90"), product())].into(),
             sandbox: slug("trial-1"),
             model: Model::built_in().unwrap(),
+            consenting: crate::service::Consenting::Waived(
+                "a test without signed consents".to_owned(),
+            ),
         };
         let clock = Arc::new(MovedClock(std::sync::Mutex::new(at(24, 0))));
         let shared: Arc<dyn Tables> = Arc::new(store.clone());

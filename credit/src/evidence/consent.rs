@@ -28,6 +28,15 @@ use super::verify::{self, TrustedPolicy};
 /// Most documents of one chain that are read at once.
 pub const DOCUMENTS_MAX: usize = 1_024;
 
+/// Class of a refusal: the supplier has never signed a consent to this bank.
+pub const NO_CONSENT: &str = "no-consent";
+
+/// True for the class of a refusal that is about the supplier's consent.
+#[must_use]
+pub fn is_consent_class(class: &str) -> bool {
+    class == NO_CONSENT || class.starts_with("consent-")
+}
+
 /// A consent document as somebody hands it over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -142,8 +151,12 @@ impl From<Unread> for verify::Refused {
 
 impl From<consent::Refused> for verify::Refused {
     fn from(refused: consent::Refused) -> Self {
+        let class = match refused.reason.code() {
+            "none" => NO_CONSENT.to_owned(),
+            code => format!("consent-{code}"),
+        };
         Self {
-            class: format!("consent-{}", refused.reason.code()),
+            class,
             detail: refused.to_string(),
         }
     }
@@ -290,6 +303,6 @@ fn step_of(event: &VerifiedEvent) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(super) mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

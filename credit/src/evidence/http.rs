@@ -1,13 +1,17 @@
-//! The evidence port over HTTP: `GET {base}/v1/evidence/{organisation}`.
+//! The evidence port over HTTP: `GET {base}/v1/evidence/{organisation}`, of one device's chain
+//! `GET {base}/v1/bundles/device/{organisation}/{device}?from_size=N`, and
+//! `GET {base}/v1/consents/{organisation}/{bank}`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode, Url};
-use schemas::ids::Slug;
+use schemas::ids::{DeviceAddress, Slug};
+use schemas::proof::Bytes;
+use serde::Deserialize;
 
-use super::{EvidenceError, EvidencePack, EvidencePort, PACK_MAX};
+use super::{EvidenceError, EvidencePack, EvidencePort, PACK_MAX, Shown};
 
 /// A client of an evidence service. Redirects are not followed: the bank has said where it asks.
 #[derive(Clone)]
@@ -50,8 +54,7 @@ impl Http {
         }
     }
 
-    async fn ask(&self, organisation: &Slug) -> Result<Response, EvidenceError> {
-        let path = format!("v1/evidence/{organisation}");
+    async fn ask(&self, path: String) -> Result<Response, EvidenceError> {
         let url = self
             .base
             .join(&path)
@@ -64,6 +67,39 @@ impl Http {
             .send()
             .await
             .map_err(|error| unreachable_because(&error))
+    }
+
+    /// The answer to a question about an organisation, whose consent may stand in the way.
+    async fn found(&self, path: String, organisation: &Slug) -> Result<Vec<u8>, EvidenceError> {
+        let response = self.ask(path).await?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(EvidenceError::Unknown(organisation.clone())),
+            StatusCode::FORBIDDEN => return Err(self.forbidden(response, organisation).await),
+            status => return Err(EvidenceError::Status(status.as_u16())),
+        }
+        media_type(&response)?;
+        self.read(response).await
+    }
+
+    /// A refusal that names the consent is repeated, any other says nothing of it.
+    async fn forbidden(&self, response: Response, organisation: &Slug) -> EvidenceError {
+        let unknown = EvidenceError::Unknown(organisation.clone());
+        let Ok(bytes) = self.read(response).await else {
+            return unknown;
+        };
+        let Ok(refusal) = serde_json::from_slice::<Refusal>(&bytes) else {
+            return unknown;
+        };
+        let class = refusal.kind.rsplit(['/', ':']).next().unwrap_or_default();
+        let is_code = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        if !class.starts_with("consent-") || class.len() > 32 || !class.bytes().all(is_code) {
+            return unknown;
+        }
+        EvidenceError::Consent {
+            class: class.to_owned(),
+            detail: refusal.detail.chars().take(DETAIL_CHARS).collect(),
+        }
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, EvidenceError> {
@@ -85,17 +121,75 @@ impl Http {
 #[async_trait]
 impl EvidencePort for Http {
     async fn evidence(&self, organisation: &Slug) -> Result<EvidencePack, EvidenceError> {
-        let response = self.ask(organisation).await?;
+        let path = format!("v1/evidence/{organisation}");
+        Ok(EvidencePack {
+            bundle: self.found(path, organisation).await?,
+        })
+    }
+
+    async fn consents(
+        &self,
+        organisation: &Slug,
+        bank: &Slug,
+    ) -> Result<Vec<Shown>, EvidenceError> {
+        let path = format!("v1/consents/{organisation}/{bank}");
+        let bytes = self.found(path, organisation).await?;
+        let broken = |_| EvidenceError::Unreachable("its consents cannot be read".to_owned());
+        let body: ConsentsBody = serde_json::from_slice(&bytes).map_err(broken)?;
+        let shown = |one: ConsentBody| {
+            let proof = one.proof.as_ref().map(serde_json::to_vec).transpose();
+            Ok(Shown {
+                document: one.document.0,
+                proof: proof.map_err(broken)?,
+            })
+        };
+        body.consents.into_iter().map(shown).collect()
+    }
+
+    async fn chain(
+        &self,
+        device: &DeviceAddress,
+        from_size: u64,
+    ) -> Result<Option<EvidencePack>, EvidenceError> {
+        let (organisation, name) = (&device.organisation, &device.device);
+        let path = format!("v1/bundles/device/{organisation}/{name}?from_size={from_size}");
+        let response = self.ask(path).await?;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Err(EvidenceError::Unknown(organisation.clone())),
+            // Nothing of the chain from there on is under a witnessed checkpoint yet.
+            StatusCode::CONFLICT => return Ok(None),
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                return Err(EvidenceError::Unknown(organisation.clone()));
+            }
             status => return Err(EvidenceError::Status(status.as_u16())),
         }
         media_type(&response)?;
-        Ok(EvidencePack {
-            bundle: self.read(response).await?,
-        })
+        let bundle = self.read(response).await?;
+        Ok(Some(EvidencePack { bundle }))
     }
+}
+
+/// Longest text of a refusal that is repeated, in characters.
+const DETAIL_CHARS: usize = 300;
+
+/// What is read of a problem document.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    detail: String,
+}
+
+#[derive(Deserialize)]
+struct ConsentsBody {
+    consents: Vec<ConsentBody>,
+}
+
+#[derive(Deserialize)]
+struct ConsentBody {
+    document: Bytes,
+    proof: Option<serde_json::Value>,
 }
 
 fn client(timeout: Duration) -> reqwest::Result<Client> {
@@ -179,7 +273,8 @@ mod tests {
         let patience = if organisation == "stuck" { 50 } else { 10_000 };
         let port = Http::new(&base, Duration::from_millis(patience), 4096).unwrap();
         let stranger = port.evidence(&organisation.parse().unwrap()).await;
-        assert_eq!(stranger, Err(EvidenceError::Status(403)));
+        let unknown = EvidenceError::Unknown(organisation.parse().unwrap());
+        assert_eq!(stranger, Err(unknown));
         let port = port.with_token("the-bank's-own".to_owned());
         let pack = port.evidence(&organisation.parse().unwrap()).await;
         server.abort();

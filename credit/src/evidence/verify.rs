@@ -66,8 +66,9 @@ impl From<proof::Refusal> for Refused {
 /// # Errors
 /// [`Refused`] with the class of the first check that fails.
 pub fn verify(bundle: &[u8], trusted: &TrustedPolicy) -> Result<VerifiedEvidence, Refused> {
-    let report = proof::verify(bundle, Some(&trusted.entry))?;
-    let refused = refused_events(&Bundle::parse(bundle)?)?;
+    let bundle = Bundle::parse(bundle)?;
+    let report = proof::verify_bundle(&bundle, Some(&trusted.entry))?;
+    let refused = refused_events(&bundle)?;
     let newest = report
         .checkpoints
         .last()
@@ -151,3 +152,6 @@ fn event(one: proof::VerifiedEvent) -> VerifiedEvent {
         members: members.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,9 @@
 //! declared; an event anchored too late, or when its key was compromised, weighs as declared; a
 //! counterparty's confirmation adds to the stronger of the two.
 //!
-//! The table is a versioned file ([`Weights::parse`]); [`Weights::weigh`] is pure. Facts are read by
-//! their own rules today (`crate::facts`), which the built-in table repeats: the source that an event
+//! The table is a versioned file ([`Weights::parse`]); [`Weights::weigh`] is pure. Facts hold the mean
+//! weight of a supplier's own events (`crate::facts::sources`). What of them counts as measured is
+//! still read by the rules of `crate::facts`, which the built-in table repeats: the source that an event
 //! is [`counted as`](Weight::counted_as) is that of its observation, and it counts as
 //! [`measured`](Weights::is_measured) exactly where facts say so. A test holds the two together.
 
@@ -107,6 +108,20 @@ pub enum Reason {
     Confirmed,
     /// The confirmation is of the same organisation: it adds nothing.
     OwnConfirmation,
+}
+
+impl Reason {
+    /// Its word, in facts.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OwnSource => "own-source",
+            Self::Late => "late",
+            Self::Compromised => "compromised",
+            Self::Confirmed => "confirmed",
+            Self::OwnConfirmation => "own-confirmation",
+        }
+    }
 }
 
 /// What an event weighs, and why.

@@ -130,15 +130,19 @@ fn limits(
 }
 
 /// A temperature as an event states it.
-struct Raw {
-    at: Instant,
-    sensor: String,
-    suspect: bool,
+pub(crate) struct Raw {
+    /// When it was measured.
+    pub(crate) at: Instant,
+    /// The sensor as the reading names it; empty if it does not.
+    pub(crate) sensor: String,
+    /// Whether the driver itself doubts it.
+    pub(crate) suspect: bool,
     /// Lowest and highest value in degrees Celsius; `None` where the unit is not known.
-    range: Option<(Decimal, Decimal)>,
+    pub(crate) range: Option<(Decimal, Decimal)>,
 }
 
-fn raw_readings(seen: &Observation) -> Vec<Raw> {
+/// Every temperature of an event.
+pub(crate) fn raw_readings(seen: &Observation) -> Vec<Raw> {
     let elements = seen.value("sensorElementList").and_then(Value::as_array);
     let mut found = Vec::new();
     for element in elements.map_or(&[][..], Vec::as_slice) {

@@ -12,10 +12,12 @@ use serde::Deserialize;
 
 use super::{App, internal, refused};
 use crate::evidence::EvidenceError;
+use crate::evidence::consent::is_consent_class;
 use crate::loan::application::ApplicationId;
 use crate::loan::{Application, ApplicationError};
 use crate::money::{Currency, Money, MoneyError};
 use crate::service::ApplyError;
+use crate::store::sandbox::LendError;
 
 /// What is sent: `{"application_id","supplier","product","amount":"1234.56","currency":"CNY"}`.
 #[derive(Deserialize)]
@@ -116,6 +118,9 @@ fn problem(error: &ApplyError) -> Problem {
             error.to_string(),
         ),
         ApplyError::Evidence(error) => evidence(error),
+        ApplyError::Refused(refusal) if is_consent_class(&refusal.class) => {
+            consent(&refusal.class, refusal.detail.clone())
+        }
         ApplyError::Refused(refusal) => refused(
             unprocessable,
             "evidence-refused",
@@ -129,8 +134,42 @@ fn problem(error: &ApplyError) -> Problem {
             "No facts can be read from the evidence, so nothing is scored",
             error.to_string(),
         ),
+        ApplyError::Trial(error) => trial(error),
         ApplyError::Busy | ApplyError::Stopping => Problem::unavailable(error.to_string()),
         ApplyError::Decide(_) | ApplyError::Store(_) => internal(error),
+    }
+}
+
+/// The supplier must sign something, not send other evidence: what is missing has a type of its own.
+fn consent(class: &str, detail: String) -> Problem {
+    refused(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "consent-refused",
+        "The supplier's consent does not let this bank read its evidence",
+        detail,
+    )
+    .with("class", class)
+}
+
+/// What of the trial stands against it: the limit by its name, its value, its use, what was asked.
+fn trial(error: &LendError) -> Problem {
+    let LendError::Refused(why) = error else {
+        return internal(error);
+    };
+    let title = "The trial of the sandbox does not lend this; nothing was decided";
+    let problem = refused(
+        StatusCode::CONFLICT,
+        "sandbox-refused",
+        title,
+        why.to_string(),
+    );
+    let problem = problem.with("limit", why.word());
+    match why.numbers() {
+        None => problem,
+        Some([value, used, asked]) => problem
+            .with("value", value)
+            .with("used", used)
+            .with("asked", asked),
     }
 }
 
@@ -155,6 +194,7 @@ fn application(error: &ApplicationError) -> Problem {
 
 fn evidence(error: &EvidenceError) -> Problem {
     match error {
+        EvidenceError::Consent { class, .. } => consent(class, error.to_string()),
         EvidenceError::Unknown(_) => refused(
             StatusCode::UNPROCESSABLE_ENTITY,
             "no-evidence",

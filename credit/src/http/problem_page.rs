@@ -75,11 +75,13 @@ fn page_of(shell: Shell, status: StatusCode, path: &str, read: Read) -> ProblemP
     };
     let t = shell.t;
     let known = |what: &str| t.find(&format!("problem.{slug}.{what}")).map(str::to_owned);
-    let back = match path
-        .strip_prefix("/decisions/")
-        .and_then(|rest| rest.split('/').next())
-    {
-        Some(id) if status != StatusCode::NOT_FOUND => format!("/decisions/{id}"),
+    let first = |folder: &str| {
+        path.strip_prefix(folder)
+            .and_then(|rest| rest.split('/').next())
+    };
+    let back = match (first("/decisions/"), first("/pledges/")) {
+        (Some(id), _) if status != StatusCode::NOT_FOUND => format!("/decisions/{id}"),
+        (_, Some(id)) if status != StatusCode::NOT_FOUND => format!("/pledges/{id}"),
         _ => "/".to_owned(),
     };
     ProblemPage {

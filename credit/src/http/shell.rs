@@ -46,9 +46,11 @@ pub struct Entry {
 /// The navigation bar from left to right. Pages of their own add one line here and `nav.NAME` to
 /// both files of texts.
 pub const NAVIGATION: &[Entry] = &[
-    entry("queue", "/", |_| true),
-    entry("reasons", "/reasons", |_| true),
-    entry("late-delivery", "/models/late-delivery", |_| true),
+    entry("queue", "/", Role::reads_desk),
+    entry("pledges", "/pledges", Role::reads_desk),
+    entry("reasons", "/reasons", Role::reads_desk),
+    entry("late-delivery", "/models/late-delivery", Role::reads_desk),
+    entry("regulator", "/regulator", |role| !role.reads_desk()),
     entry("audit", "/audit", Role::reads_trail),
 ];
 
@@ -185,6 +187,7 @@ pub fn role_key(role: Role) -> &'static str {
         Role::Officer => "role.officer",
         Role::Supervisor => "role.supervisor",
         Role::Auditor => "role.auditor",
+        Role::Regulator => "role.regulator",
     }
 }
 

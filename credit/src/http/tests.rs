@@ -1,6 +1,8 @@
 mod desk;
 mod desk_work;
+mod pledges;
 mod samples;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +36,12 @@ struct Bank {
 }
 
 impl Bank {
-    async fn open(mut world: World) -> Self {
+    async fn open(world: World) -> Self {
+        Self::open_as(world, CONFIG, async |_: &Config| ()).await
+    }
+
+    /// With another configuration, and what was decided before it opened.
+    async fn open_as(mut world: World, text: &str, prepare: impl AsyncFnOnce(&Config)) -> Self {
         let bundle = world.pack(at(23, 0));
         let evidence = InProcess::new(move |organisation| {
             let bundle = bundle.clone();
@@ -56,10 +63,12 @@ impl Bank {
         let token = sha256(TOKEN.as_bytes());
         std::fs::write(
             &file,
-            format!("{CONFIG}\n[[machines]]\nname = \"portal\"\ntoken_sha256 = \"{token}\"\n"),
+            format!("{text}\n[[machines]]\nname = \"portal\"\ntoken_sha256 = \"{token}\"\n"),
         )
         .unwrap();
+        std::fs::write(folder.path().join("declaration.toml"), trial::DECLARATION).unwrap();
         let config = Config::load(&file).unwrap();
+        prepare(&config).await;
         let shutdown = CancellationToken::new();
         let clock = Arc::new(MovedClock(std::sync::Mutex::new(at(24, 0))));
         let handle = crate::run(config, Arc::new(evidence), clock.clone(), shutdown.clone())
@@ -80,6 +89,8 @@ impl Bank {
             ("wang-fang", Role::Officer),
             ("zhao-min", Role::Supervisor),
             ("sun-li", Role::Auditor),
+            ("chen-jie", Role::Supervisor),
+            ("jin-guan", Role::Regulator),
         ] {
             bank.handle
                 .accounts
@@ -196,13 +207,23 @@ struct Person<'b> {
 
 impl Person<'_> {
     async fn ask(&mut self, request: reqwest::RequestBuilder) -> Page {
+        self.ask_for("text/html", request).await
+    }
+
+    /// Sends JSON as a program in this browser would.
+    async fn json(&mut self, path: &str, body: &Value) -> Page {
+        let request = self.bank.client.post(format!("{}{path}", self.bank.base));
+        self.ask_for("application/json", request.json(body)).await
+    }
+
+    async fn ask_for(&mut self, accept: &str, request: reqwest::RequestBuilder) -> Page {
         let pairs = self
             .cookies
             .iter()
             .map(|(name, value)| format!("{name}={value}"));
         let request = request
             .header("cookie", pairs.collect::<Vec<_>>().join("; "))
-            .header("accept", "text/html")
+            .header("accept", accept)
             .header("origin", &self.bank.base);
         let answer = request.send().await.unwrap();
         for cookie in answer.headers().get_all("set-cookie") {
@@ -292,6 +313,9 @@ listen = "127.0.0.1:0"
 database = "credit.sqlite"
 policy = "policy.json"
 event_page = "https://trace.example/events/{leaf}"
+
+[consent]
+waived = "a test without signed consents"
 
 [sandbox]
 id = "trial-1"

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::application::{Application, ApplicationId, Product};
 use super::limit::{Bound, Limit, limit};
+use crate::evidence::papers::Basis;
 use crate::facts::Facts;
 use crate::money::Money;
 use crate::money::MoneyError;
@@ -34,7 +35,8 @@ pub struct ModelUsed {
 /// space, members in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// Version of this layout: `decision-inputs/v2`, or `v1` of records that name no evidence.
+    /// Version of this layout: `decision-inputs/v3`; `v2` of records that rest on no signed consent,
+    /// `v1` of those that name no evidence either.
     pub format: String,
     /// The application.
     pub application: Application,
@@ -47,6 +49,9 @@ pub struct Inputs {
     /// SHA-256 of the bundle that the facts were read from, which the store keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Hash>,
+    /// Consent, attestations, issuers and weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// Hash of the policy that the evidence was verified under.
     pub policy: Hash,
     /// Size of the log that the evidence was proven against.
@@ -58,12 +63,14 @@ pub struct Inputs {
 }
 
 /// What facts rest on: a bundle that was verified under a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
     /// Hash of the policy.
     pub policy: Hash,
     /// SHA-256 of the bundle; absent where none is kept.
     pub evidence: Option<Hash>,
+    /// What it rests on beside the bundle; absent where no signed consent was asked for.
+    pub basis: Option<Basis>,
 }
 
 impl From<Hash> for Proven {
@@ -72,6 +79,7 @@ impl From<Hash> for Proven {
         Self {
             policy,
             evidence: None,
+            basis: None,
         }
     }
 }
@@ -168,16 +176,21 @@ pub fn decide(
     decided_at: Instant,
 ) -> Result<Record, DecideError> {
     let fact_bytes = facts.to_bytes()?;
-    let Proven { policy, evidence } = proof.into();
-    let version = if evidence.is_some() { 2 } else { 1 };
+    let proof: Proven = proof.into();
+    let version = match (&proof.evidence, &proof.basis) {
+        (_, Some(_)) => 3,
+        (Some(_), None) => 2,
+        (None, None) => 1,
+    };
     let inputs = Inputs {
         format: format!("decision-inputs/v{version}"),
         application: application.clone(),
         product: product.clone(),
         facts: sha256(&fact_bytes),
         model: used(model),
-        evidence,
-        policy,
+        evidence: proof.evidence,
+        basis: proof.basis,
+        policy: proof.policy,
         log_size: facts.log_size,
         root: facts.root,
         sandbox: sandbox.clone(),
@@ -221,6 +234,13 @@ impl Record {
         inputs.evidence
     }
 
+    /// SHA-256 of the papers that it rests on beside the bundle, if it names any.
+    #[must_use]
+    pub fn papers(&self) -> Option<Hash> {
+        let inputs: Inputs = serde_json::from_slice(&self.inputs).ok()?;
+        Some(inputs.basis?.papers)
+    }
+
     /// Decides again from the kept bytes and compares.
     ///
     /// # Errors
@@ -244,12 +264,14 @@ impl Record {
             product,
             policy,
             evidence,
+            basis,
             sandbox,
             ..
         } = &inputs;
         let proof = Proven {
             policy: *policy,
             evidence: *evidence,
+            basis: basis.clone(),
         };
         let at = self.decision.decided_at;
         let again = decide(application, &facts, proof, model, product, sandbox, at)?;
@@ -321,7 +343,12 @@ fn weigh(
 /// Puts the reason of a limit before those of the score.
 fn limited(bound: Bound, mut reasons: Vec<Reason>) -> Vec<Reason> {
     let code = match bound {
-        Bound::SandboxFree | Bound::SandboxPerLoan | Bound::ProductCap => ReasonCode::SandboxLimit,
+        Bound::SandboxFree
+        | Bound::SandboxPerLoan
+        | Bound::SandboxBorrower
+        | Bound::SandboxBuyer
+        | Bound::SandboxDay
+        | Bound::ProductCap => ReasonCode::SandboxLimit,
         Bound::ConfirmedTurnover => ReasonCode::LowVolume,
     };
     // Turnover is not in every table: then no points stand against it, and none are claimed.

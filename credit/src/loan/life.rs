@@ -30,10 +30,10 @@ pub use act::{Act, Deed, FreezeCause, Key, NewTerms, Opened, Repaid, Span};
 pub use actor::{Actor, Person, SamePerson, TwoPeople};
 pub use books::Books;
 pub use conditions::{Conditions, GradingRules, Provisions, Rules, RulesError};
-pub use daily::day;
+pub use daily::{Running, day, day_of, run_day, run_day_of};
 pub use file::File;
 pub use grading::{Bucket, Grade, Grading, Watch};
-pub use position::{Payoff, Position};
+pub use position::{NotKept, Payoff, Position};
 pub use refused::Refused;
 pub use state::Loan;
 

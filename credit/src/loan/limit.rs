@@ -23,6 +23,12 @@ pub enum Bound {
     SandboxPerLoan,
     /// What is free under the sandbox's outstanding limit.
     SandboxFree,
+    /// What the sandbox leaves for this borrower.
+    SandboxBorrower,
+    /// What the sandbox leaves for the buyer who pays in the end.
+    SandboxBuyer,
+    /// What the sandbox leaves for this day.
+    SandboxDay,
 }
 
 /// A limit with everything that it comes from.
@@ -57,7 +63,7 @@ pub fn limit(facts: &Facts, product: &Product, sandbox: &Sandbox) -> Result<Limi
     let turnover_fen = facts.confirmed_fen(currency).unwrap_or(0);
     let turnover =
         Money::from_fen(turnover_fen, currency)?.times_floor(product.turnover_multiple)?;
-    let parts = vec![
+    let mut parts = vec![
         Part {
             bound: Bound::ProductCap,
             amount: product.cap,
@@ -75,6 +81,14 @@ pub fn limit(facts: &Facts, product: &Product, sandbox: &Sandbox) -> Result<Limi
             amount: sandbox.free()?,
         },
     ];
+    if let Some(room) = sandbox.room {
+        let part = |bound, amount| Part { bound, amount };
+        parts.extend([
+            part(Bound::SandboxBorrower, room.borrower),
+            part(Bound::SandboxBuyer, room.buyer),
+            part(Bound::SandboxDay, room.day),
+        ]);
+    }
     let (mut amount, mut bound) = (product.cap, Bound::ProductCap);
     for part in &parts {
         if part.amount.min(amount)? != amount {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::Claims;
 use super::fingerprint::Fingerprint;
 use super::ids::{Key, PledgeId};
+use super::value::Value;
 use super::watch::Alarm;
 use crate::money::{Money, MoneyError};
 
@@ -81,8 +82,24 @@ pub struct Offer {
     /// Everything that an invoice says beside its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Fingerprint>,
+    /// How the lending value came about; pledges of before this was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+    /// SHA-256 of the kept evidence that the goods were read from; an invoice has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Hash>,
     /// What it takes.
     pub claims: Claims,
+}
+
+/// A value and the table that it was found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worth {
+    /// Market value, value, lending value.
+    pub value: Value,
+    /// SHA-256 of the table of haircuts.
+    pub table: Hash,
 }
 
 /// A loan on which nothing is owed any more.
@@ -131,6 +148,17 @@ pub enum Way {
     },
 }
 
+impl Way {
+    /// How, in one line for the trail.
+    fn in_words(&self) -> String {
+        match self {
+            Self::Paid(settled) => format!("loan {} is settled", settled.loan()),
+            Self::Substituted { by } => format!("{by} covers the loan"),
+            Self::Realised { proceeds } => format!("realised for {proceeds}"),
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", content = "of", rename_all = "snake_case")]
@@ -167,6 +195,29 @@ pub enum Act {
         /// How much.
         drawn: Money,
     },
+}
+
+impl Act {
+    /// What it says in one line, for the trail: a person's words as they are, else what and how much.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Offer(offer) => {
+                format!("{} for {}: {}", offer.lending_value, offer.loan, offer.what)
+            }
+            Self::Accept => String::new(),
+            Self::Withdraw(why) | Self::Thaw(why) | Self::Call(why) | Self::Retract(why) => {
+                why.clone()
+            }
+            Self::Draw {
+                disbursement,
+                amount,
+            } => format!("{amount} by {disbursement}"),
+            Self::Alarm(alarm) => alarm.in_words(),
+            Self::Propose(way) | Self::Confirm(way) => way.in_words(),
+            Self::Cover { instead_of, drawn } => format!("{drawn} instead of {instead_of}"),
+        }
+    }
 }
 
 /// Who said what.

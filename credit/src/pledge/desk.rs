@@ -3,6 +3,8 @@
 //! Everything is asked for under a request key: the same request again answers what was done, another
 //! one under its key is refused. Somebody else's step in between is looked at and judged anew.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
@@ -225,6 +227,38 @@ impl<'a> Pledging<'a> {
     ) -> Result<Option<Alarm>, PledgeError> {
         let take = |watch: &mut Watch| watch.take(reading, leaf, now);
         self.watched(pledge, stream, take, now).await
+    }
+
+    /// Readings of a watched sensor that came at `now`, in the order of their times: how many were
+    /// taken, and the alarm that the last of these raised, with draws frozen by then. What comes behind
+    /// an alarm is not taken yet: ask again with the rest.
+    ///
+    /// # Errors
+    /// [`PledgeError::Unknown`] for a stream that is not watched.
+    pub async fn readings(
+        &self,
+        pledge: &PledgeId,
+        stream: &str,
+        readings: &[(Reading, Option<Hash>)],
+        now: Instant,
+    ) -> Result<(usize, Option<Alarm>), PledgeError> {
+        let taken = AtomicUsize::new(0);
+        let take = |watch: &mut Watch| {
+            let mut alarms = readings
+                .iter()
+                .map(|(reading, leaf)| watch.take(*reading, *leaf, now));
+            let found = alarms
+                .by_ref()
+                .enumerate()
+                .find_map(|(place, alarm)| Some((place, alarm?)));
+            let count = found
+                .as_ref()
+                .map_or(readings.len(), |(place, _)| place + 1);
+            taken.store(count, Ordering::Relaxed);
+            found.map(|(_, alarm)| alarm)
+        };
+        let alarm = self.watched(pledge, stream, take, now).await?;
+        Ok((taken.into_inner(), alarm))
     }
 
     /// Looks for silence of a watched sensor: the alarm that it raised, with draws frozen by then.

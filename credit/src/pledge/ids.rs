@@ -26,6 +26,11 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A word of at most 15 letters, and 48 digits of a hash behind it.
+    pub(super) fn of_hash(word: &'static str, hash: &Hash) -> Self {
+        Self(format!("{word}:{}", &hash.to_string()[..48]))
+    }
 }
 
 impl FromStr for Key {

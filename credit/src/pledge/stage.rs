@@ -9,7 +9,7 @@ use schemas::ids::Slug;
 use super::watch::Alarm;
 use crate::money::Money;
 
-pub use super::act::{Act, Denied, Offer, Said, Settled, State, WHY_MAX, Way};
+pub use super::act::{Act, Denied, Offer, Said, Settled, State, WHY_MAX, Way, Worth};
 
 /// What all stages know.
 #[derive(Clone, Debug, PartialEq, Eq)]

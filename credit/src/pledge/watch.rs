@@ -112,6 +112,18 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// What was noticed in one line, for the trail.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let (stream, since) = (&self.stream, self.since);
+        match &self.noticed {
+            Noticed::Breach {
+                value, low, high, ..
+            } => format!("{stream}: {value} at {since}, {low} to {high} is allowed"),
+            Noticed::Silence => format!("{stream}: nothing since {since}"),
+        }
+    }
+
     /// The request of this alarm: the same episode is the same request, however often it is seen.
     ///
     /// # Errors
@@ -193,6 +205,12 @@ impl Watch {
     #[must_use]
     pub fn breached_since(&self) -> Option<Instant> {
         self.open.map(|open| open.since)
+    }
+
+    /// Whether silence was noticed and nothing was heard since.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// When silence is noticed if nothing comes.

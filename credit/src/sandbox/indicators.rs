@@ -11,7 +11,7 @@ pub mod figure;
 pub mod month;
 mod row;
 
-pub use calculate::calculate;
+pub use calculate::{calculate, readings};
 pub use figure::{Figure, FigureId, Group, Value};
 pub use month::{Month, MonthError};
 pub use row::{Fact, Principal, Row, Rows, RowsError};

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use problem::{Problem, ProblemError, Treatment};
 
@@ -53,9 +53,10 @@ pub enum ReportError {
 }
 
 /// The report of a month.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Report {
-    format: &'static str,
+    format: String,
     project: Slug,
     month: Month,
     declaration: Hash,
@@ -86,7 +87,7 @@ impl Report {
         let open = problems.iter().filter(|problem| problem.is_untreated());
         let untreated = open.map(|problem| problem.id.clone()).collect();
         Ok(Self {
-            format: FORMAT,
+            format: FORMAT.to_owned(),
             project: about.project,
             month,
             declaration: about.declaration,
@@ -112,6 +113,20 @@ impl Report {
     /// As [`Report::to_bytes`].
     pub fn hash(&self) -> Result<Hash, serde_json::Error> {
         Ok(sha256(&self.to_bytes()?))
+    }
+
+    /// Reads canonical bytes; none if these are not exactly what this type writes.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let report: Self = serde_json::from_slice(bytes).ok()?;
+        let same = report.to_bytes().is_ok_and(|again| again == bytes);
+        (same && report.format == FORMAT).then_some(report)
+    }
+
+    /// Hashes of the declaration, of the limits and of the report of the month before.
+    #[must_use]
+    pub const fn names(&self) -> (Hash, Option<Hash>, Option<Hash>) {
+        (self.declaration, self.limits, self.previous)
     }
 
     /// The month.

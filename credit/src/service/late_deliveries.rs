@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
+use schemas::consent::Purpose;
 use schemas::ids::Slug;
 
-use super::{ApplyError, Credit, fresh};
-use crate::evidence::verify::verify;
+use super::{ApplyError, Credit};
 use crate::facts::FactsError;
 use crate::lateness::evaluation::BOOTSTRAP;
 use crate::lateness::{self, Artefact, Evaluation, Scored};
@@ -23,8 +23,8 @@ pub struct LateDeliveries {
 }
 
 impl Credit {
-    /// Verifies the evidence of all these suppliers and evaluates the model of late delivery over
-    /// it, as of now. What comes of it is shown until the service ends or it is evaluated again.
+    /// Verifies the evidence of all these suppliers, who must have consented to its use for models,
+    /// and evaluates the model of late delivery over it, as of now. What comes of it is shown until the service ends or it is evaluated again.
     ///
     /// # Errors
     /// [`ApplyError`] at the first supplier whose evidence does not come or does not hold.
@@ -35,15 +35,16 @@ impl Credit {
         let now = self.clock.now();
         let (mut orders, mut origins, mut evidence_bytes) = (BTreeMap::new(), BTreeSet::new(), 0);
         for supplier in suppliers {
-            let pack = self.evidence.evidence(supplier).await?;
-            evidence_bytes += pack.bundle.len() as u64;
-            let (terms, name) = (Arc::clone(&self.terms), supplier.clone());
+            let gathered = self.gather(supplier, Purpose::Model).await?;
+            evidence_bytes += gathered.pack.bundle.len() as u64;
+            let readable = self.readable(gathered, supplier, Purpose::Model, now);
+            let (readable, _) = readable.await?;
+            let name = supplier.clone();
             let work = tokio::task::spawn_blocking(move || {
-                let evidence = verify(&pack.bundle, &terms.policy)?;
-                fresh(&evidence, now, terms.evidence_max_age)?;
-                Ok::<_, ApplyError>((lateness::read(&evidence, &name, now), evidence.origin))
+                let evidence = readable.evidence;
+                (lateness::read(&evidence, &name, now), evidence.origin)
             });
-            let (read, origin) = work.await.map_err(|_| ApplyError::Stopping)??;
+            let (read, origin) = work.await.map_err(|_| ApplyError::Stopping)?;
             orders.insert(supplier.clone(), read);
             origins.insert(origin);
         }

@@ -1,3 +1,5 @@
+mod consents;
+
 use std::time::Duration;
 
 use axum::Router;
@@ -6,7 +8,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::evidence::{Http, InProcess};
+use crate::evidence::{EvidencePack, Http, InProcess};
 use crate::loan::Outcome;
 use crate::store::{Sqlite, Store};
 use crate::testing::*;
@@ -47,6 +49,7 @@ async fn credit(
         products: [(slug("receivable-90"), product())].into(),
         sandbox: slug("trial-1"),
         model: Model::built_in().unwrap(),
+        consenting: Consenting::Waived("a test without signed consents".to_owned()),
     };
     (
         Credit::new(

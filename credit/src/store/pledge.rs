@@ -1,10 +1,12 @@
 //! What credit keeps of pledges, as a trait beside [`Store`](super::Store).
 //!
 //! No method updates or deletes a step. A step, the claims that it takes or gives back and the
-//! pledge's new head are one transaction. That no thing is taken twice and no lot beyond what is shown
+//! pledge's new head are one transaction, with its row in the trail. That no thing is taken twice and no lot beyond what is shown
 //! is the database's: a unique key and one guarded statement a claim, in the order of fingerprints.
 
 use async_trait::async_trait;
+
+use schemas::time::Instant;
 
 use super::StoreError;
 use crate::pledge::fingerprint::Fingerprint;
@@ -12,10 +14,14 @@ use crate::pledge::ids::{Key, PledgeId};
 use crate::pledge::quantity::Quantity;
 use crate::pledge::stage::State;
 use crate::pledge::step::{Chain, Next};
+use crate::pledge::stream::{Progress, Stream};
 use crate::pledge::watch::Watch;
 
 /// Most pledges that one list hands out.
 pub const PLEDGES_MAX: u32 = 500;
+
+/// Most streams that are followed: each costs a request and a look a second.
+pub const STREAMS_MAX: u32 = 2_000;
 
 /// What became of an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +84,38 @@ pub struct Watching {
     pub watch: Watch,
 }
 
+/// A watched stream of a pledge in force, and how far its device's chain was proven.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// Whose goods it watches.
+    pub pledge: PledgeId,
+    /// Which sensor.
+    pub stream: Stream,
+    /// From 1; the next one must follow on this.
+    pub version: i64,
+    /// How far.
+    pub progress: Progress,
+}
+
+/// Something that was asked for and not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The pledge that it is about, or that the request would have made.
+    pub pledge: PledgeId,
+    /// When.
+    pub at: Instant,
+    /// By which request.
+    pub request: Key,
+    /// By whom.
+    pub person: String,
+    /// What was asked for: a word of the audit trail.
+    pub act: String,
+    /// Kind of refusal, such as `held`.
+    pub class: String,
+    /// In words.
+    pub detail: String,
+}
+
 /// Pledges, their claims and their watches.
 #[async_trait]
 pub trait Pledges: Send + Sync {
@@ -121,4 +159,30 @@ pub trait Pledges: Send + Sync {
         watch: &Watch,
         alarm: Option<&Next>,
     ) -> Result<Stepped, StoreError>;
+
+    /// Streams of pledges in force, by pledge and name, at most `take` (at most [`STREAMS_MAX`]).
+    async fn followed(&self, take: u32) -> Result<Vec<Followed>, StoreError>;
+
+    /// Streams of one pledge, whatever its state, by name.
+    async fn followed_of(&self, id: &PledgeId) -> Result<Vec<Followed>, StoreError>;
+
+    /// Keeps how far a stream was read after `before` (0 for a new one).
+    async fn keep_progress(
+        &self,
+        id: &PledgeId,
+        before: i64,
+        stream: &Stream,
+        progress: &Progress,
+    ) -> Result<Stepped, StoreError>;
+
+    /// Keeps a refusal; the same one again changes nothing.
+    async fn refuse_pledge(&self, refusal: &Refusal) -> Result<(), StoreError>;
+
+    /// Refusals around a pledge, or of all if none is named, newest first, at most `take` (at most
+    /// [`PLEDGES_MAX`]).
+    async fn pledge_refusals(
+        &self,
+        pledge: Option<&PledgeId>,
+        take: u32,
+    ) -> Result<Vec<Refusal>, StoreError>;
 }

@@ -4,6 +4,8 @@
 
 mod desk;
 mod ledger;
+mod lending;
+mod papers;
 mod people;
 mod pledge;
 mod reviews;
@@ -366,6 +368,7 @@ impl SandboxRow {
         Ok(Sandbox {
             limits,
             used: money(self.used_fen)?,
+            room: None,
         })
     }
 }

@@ -9,6 +9,8 @@ use schemas::ids::Slug;
 
 use super::desk::DeskStore;
 use super::ledger::Ledger;
+use super::lending::Loans;
+use super::papers::PaperStore;
 use super::pledge::Pledges;
 use super::sandbox::TrialStore;
 use super::{Refusal, Store, StoreError};
@@ -107,11 +109,22 @@ pub trait Reviews: Send + Sync {
 
 /// Everything that credit keeps: what one database offers.
 pub trait Tables:
-    Store + Reviews + AccessStore + Ledger + TrialStore + Pledges + DeskStore
+    Store + Reviews + AccessStore + Ledger + TrialStore + Pledges + DeskStore + PaperStore + Loans
 {
 }
 
-impl<T: Store + Reviews + AccessStore + Ledger + TrialStore + Pledges + DeskStore> Tables for T {}
+impl<T> Tables for T where
+    T: Store
+        + Reviews
+        + AccessStore
+        + Ledger
+        + TrialStore
+        + Pledges
+        + DeskStore
+        + PaperStore
+        + Loans
+{
+}
 
 /// True if keeping this step gives room back.
 #[must_use]

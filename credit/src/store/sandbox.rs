@@ -23,13 +23,14 @@ mod trials;
 mod two;
 
 pub use adapter::{
-    Added, Counted, FAR, Guard, PAGE, Plan, Released, Repayment, TrialStore, counter_name,
+    Added, Carried, Carry, Counted, FAR, Guard, Offered, PAGE, Plan, Released, Repayment,
+    TrialStore, counter_name,
 };
-pub use lend::{LendError, ReturnError};
+pub use lend::{LendError, Offer, ReturnError};
 pub use log::LogEntry;
 pub use office::{OfficeError, StepError};
 pub use record::{Kind, Record};
 pub use recount::{Difference, Recount, Row};
 pub use refusal::{Refused, TrialRefusal};
 pub use trials::{Footing, Trials};
-pub use two::{LiftProposal, Motion, RuleProposal, RuleVersion};
+pub use two::{LiftProposal, Motion, RuleProposal, RuleVersion, StepProposal};

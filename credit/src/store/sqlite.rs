@@ -2,6 +2,8 @@
 
 mod desk;
 mod ledger;
+mod lending;
+mod papers;
 mod people;
 mod pledge;
 mod reviews;
@@ -332,6 +334,7 @@ fn sandbox_of(id: &Slug, row: &SqliteRow) -> Result<Sandbox, StoreError> {
     Ok(Sandbox {
         limits,
         used: money("used_fen")?,
+        room: None,
     })
 }
 

@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 19] = [
+pub const APPEND_ONLY: [&str; 28] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -21,14 +21,23 @@ pub const APPEND_ONLY: [&str; 19] = [
     "trial_borrowers",
     "trial_reservations",
     "trial_releases",
+    "trial_retakes",
     "trial_refusals",
     "pledge_steps",
     "desk_items",
     "desk_files",
+    "attestations",
+    "loan_terms",
+    "loan_acts",
+    "loan_payees",
+    "loan_denials",
+    "loan_motions",
+    "loan_motion_ends",
+    "pledge_refusals",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.
-pub const CHANGEABLE: [(&str, &[&str]); 17] = [
+pub const CHANGEABLE: [(&str, &[&str]); 22] = [
     ("sandbox_use", &["UPDATE"]),
     ("people", &["UPDATE"]),
     ("sessions", &["UPDATE", "DELETE"]),
@@ -46,6 +55,11 @@ pub const CHANGEABLE: [(&str, &[&str]); 17] = [
     ("pledge_lots", &["UPDATE"]),
     ("pledge_heads", &["UPDATE"]),
     ("pledge_watches", &["UPDATE"]),
+    ("consent_marks", &["UPDATE"]),
+    ("loan_heads", &["UPDATE"]),
+    ("loan_room", &["UPDATE"]),
+    ("lending_leases", &["UPDATE"]),
+    ("pledge_streams", &["UPDATE"]),
 ];
 
 /// Both lists, as the service's role is given them.

@@ -164,6 +164,7 @@ pub fn decision_of(
     let sandbox = crate::sandbox::Sandbox {
         limits: limits(1, "500000.00", "2000000.00"),
         used: crate::money::Money::zero(crate::money::Currency::CNY),
+        room: None,
     };
     let proof = world.trusted().hash();
     crate::loan::decide(

@@ -135,10 +135,11 @@ gap_grace_s = 60               # a missing statement is a gap after this time
 # client_id = "tracebond"
 # client_secret_file = "log-in.secret"
 
-# [[reader]]                   # who may read whose evidence, with their consent
-# name = "bank"
+# [[reader]]                   # who may read evidence, of whom its organisation's key has signed a
+# name = "first-bank"          # consent to this name: tracebond-org consent grant first-bank
 # token_sha256 = "..."
-# organisations = ["qinghe"]
+# organisations = ["qinghe"]   # these without one, where you vouch for their consent
+# unsigned_consent = true
 
 # [[capturer]]                 # a machine that declares events: POST /capture with its token
 # name = "qinghe-erp"

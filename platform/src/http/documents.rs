@@ -14,7 +14,8 @@ use schemas::proof::{Bytes, DOCUMENT_PROOF, DocumentProof};
 use schemas::tlog::LogTree;
 use tokio::sync::Mutex;
 
-use super::{App, Shared};
+use super::Shared;
+use crate::bundle::Bundler;
 use crate::policies::{for_bundle, signed_under};
 use crate::store::{Store, StoreError};
 
@@ -65,6 +66,42 @@ impl Documents {
             .copied()
             .filter(|place| *place < size))
     }
+
+    /// The proof of the earliest entry with this hash under the newest checkpoint; `None` while no
+    /// witnessed entry holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn proof(
+        &self,
+        bundler: &Bundler,
+        hash: &Hash,
+    ) -> Result<Option<DocumentProof>, StoreError> {
+        let store = &bundler.store;
+        let Some(checkpoint) = store.newest_checkpoint().await? else {
+            return Ok(None);
+        };
+        let Some(index) = self.place(store, hash, checkpoint.size).await? else {
+            return Ok(None);
+        };
+        let entry = store.entries(index, 1).await?.into_iter().next();
+        let tree = &bundler.tree;
+        let path = tree.read(|tree: &LogTree| tree.inclusion(index, checkpoint.size));
+        let chain = bundler.policies.chain();
+        let reign = chain.get(signed_under(&chain, checkpoint.size));
+        let (Some(entry), Some(path), Some(reign)) = (entry, path, reign) else {
+            return Ok(None);
+        };
+        let note = for_bundle(&checkpoint.note, &reign.policy);
+        Ok(note.map(|note| DocumentProof {
+            tracebond: DOCUMENT_PROOF.to_owned(),
+            entry: Bytes(entry),
+            index,
+            path: path.into(),
+            checkpoint: Bytes(note),
+            policy: Bytes(reign.entry.clone()),
+        }))
+    }
 }
 
 /// The hash that an entry of type 3 or 4 holds.
@@ -86,41 +123,15 @@ pub(super) async fn proof(
     let hash: Hash = hash
         .parse()
         .map_err(|_| Problem::bad_request("64 hex digits of SHA-256 are expected"))?;
-    let proof = made(&app, &hash).await.map_err(|error| {
-        tracing::error!(error = causes(&error), "a document proof cannot be made");
-        Problem::internal()
-    })?;
+    let proof = app
+        .documents
+        .proof(&app.bundler, &hash)
+        .await
+        .map_err(|error| {
+            tracing::error!(error = causes(&error), "a document proof cannot be made");
+            Problem::internal()
+        })?;
     let proof = proof
         .ok_or_else(|| Problem::not_found("no witnessed entry of this log holds this hash"))?;
     Ok(([(CACHE_CONTROL, "no-cache")], axum::Json(proof)).into_response())
-}
-
-async fn made(app: &App, hash: &Hash) -> Result<Option<DocumentProof>, StoreError> {
-    let Some(checkpoint) = app.store.newest_checkpoint().await? else {
-        return Ok(None);
-    };
-    let Some(index) = app
-        .documents
-        .place(&app.store, hash, checkpoint.size)
-        .await?
-    else {
-        return Ok(None);
-    };
-    let entry = app.store.entries(index, 1).await?.into_iter().next();
-    let tree = &app.bundler.tree;
-    let path = tree.read(|tree: &LogTree| tree.inclusion(index, checkpoint.size));
-    let chain = app.policies().chain();
-    let reign = chain.get(signed_under(&chain, checkpoint.size));
-    let (Some(entry), Some(path), Some(reign)) = (entry, path, reign) else {
-        return Ok(None);
-    };
-    let note = for_bundle(&checkpoint.note, &reign.policy);
-    Ok(note.map(|note| DocumentProof {
-        tracebond: DOCUMENT_PROOF.to_owned(),
-        entry: Bytes(entry),
-        index,
-        path: path.into(),
-        checkpoint: Bytes(note),
-        policy: Bytes(reign.entry.clone()),
-    }))
 }

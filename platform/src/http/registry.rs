@@ -84,7 +84,7 @@ pub(super) async fn records(
     Path(organisation): Path<Slug>,
     asker: Asker,
 ) -> Result<Json<Shown>, Problem> {
-    evidence::check_reader(&app, &organisation, &asker)?;
+    evidence::check_reader(&app, &organisation, &asker).await?;
     let snapshot = app.gate.snapshot();
     Ok(Json(shown(
         &snapshot,

@@ -104,8 +104,8 @@ pub(super) async fn events(
     let (after, limit) = (query.after()?, query.limit()?);
     let audience = match &what {
         What::Item(_) => Audience::Consumer,
-        What::Device(device) => check_reader(&app, &device.organisation, &asker)?,
-        What::Organisation(slug) => check_reader(&app, slug, &asker)?,
+        What::Device(device) => check_reader(&app, &device.organisation, &asker).await?,
+        What::Organisation(slug) => check_reader(&app, slug, &asker).await?,
     };
     let page = search(&*app.store, &what, &span, after.as_ref(), limit).await;
     let page = page.map_err(|error| match error {
@@ -115,10 +115,13 @@ pub(super) async fn events(
     let ids: BTreeSet<Hash> = page.events.iter().map(|event| event.statement).collect();
     let ids: Vec<Hash> = ids.into_iter().collect();
     let seen = Seen::load(&app, audience, &ids).await?;
+    let open = match &what {
+        What::Item(_) => None,
+        _ => Some(seen.open_to(&app, &page.events, &asker).await?),
+    };
     let is_open = |event: &&FoundEvent| {
         let organisation = seen.organisation(event);
-        let is_own = audience_of(&app, organisation, &asker).is_some();
-        matches!(what, What::Item(_)) || is_own
+        open.as_ref().is_none_or(|open| open.contains(organisation))
     };
     // A time that is withheld is not told by a span either.
     let in_span = |event: &&FoundEvent| span.is_open() || !seen.hides(event, "eventTime");
@@ -143,6 +146,23 @@ impl Seen {
             declared: store.declarers(ids).await.map_err(problem::store)?,
             indices: store.log_indices(ids).await.map_err(problem::store)?,
         })
+    }
+
+    /// Organisations of these events whose consent the reader has.
+    async fn open_to(
+        &self,
+        app: &Shared,
+        events: &[FoundEvent],
+        asker: &Asker,
+    ) -> Result<BTreeSet<Slug>, Problem> {
+        let all: BTreeSet<&Slug> = events.iter().map(|one| self.organisation(one)).collect();
+        let mut open = BTreeSet::new();
+        for organisation in all {
+            if audience_of(app, organisation, asker).await?.is_some() {
+                open.insert(organisation.clone());
+            }
+        }
+        Ok(open)
     }
 
     /// The organisation that answers for what the event says.
@@ -204,7 +224,7 @@ pub(super) async fn event_bundle(
     let declared = declared.map_err(problem::store)?;
     let organisation = declared.get(&statement);
     let organisation = organisation.unwrap_or(&event.device.organisation);
-    let audience = audience_of(&app, organisation, &asker);
+    let audience = audience_of(&app, organisation, &asker).await?;
     let audience = audience.unwrap_or(Audience::Consumer);
     let made = app.bundler.chosen(&chosen, Some(audience)).await;
     Ok(bundle(made.map_err(problem::bundle)?))
@@ -226,7 +246,7 @@ pub(super) async fn device_bundle(
     Query(query): Query<SizesQuery>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let audience = check_reader(&app, &organisation, &asker)?;
+    let audience = check_reader(&app, &organisation, &asker).await?;
     let sizes = Sizes {
         from: query.from_size.unwrap_or(0),
         below: query.to_size.unwrap_or(u64::MAX),

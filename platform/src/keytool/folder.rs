@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use schemas::consent::{ConsentError, SignedConsent};
 use schemas::enrol::Claim;
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
@@ -21,6 +22,9 @@ const KEY: &str = "organisation.key";
 const SETTINGS: &str = "settings.json";
 const CLAIMS: &str = "claims";
 const RECORDS: &str = "records";
+const CONSENTS: &str = "consents";
+/// Name of the consent that was signed and is not known to have come.
+const WAITING: &str = "waiting.signed";
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,9 @@ pub enum FolderError {
     /// It is not what was written.
     #[error("{0} is damaged")]
     Damaged(PathBuf),
+    /// A kept consent.
+    #[error("a kept consent does not read")]
+    Consent(#[from] ConsentError),
     /// A kept record.
     #[error("a kept record does not read")]
     Record(#[from] RecordError),
@@ -190,15 +197,79 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn records(&self) -> Result<Vec<SignedRecord>, FolderError> {
-        let record = |file: &PathBuf| {
-            let bytes = fs::read(file);
-            let bytes = bytes.map_err(|source| FolderError::Io {
-                file: file.clone(),
-                source,
-            })?;
-            Ok(SignedRecord::parse(bytes)?)
-        };
+        let record = |file: &PathBuf| Ok(SignedRecord::parse(bytes_of(file)?)?);
         self.list(RECORDS)?.iter().map(record).collect()
+    }
+
+    /// Documents to a bank that the platform has taken, number 1 first.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn consents(&self, bank: &Slug) -> Result<Vec<SignedConsent>, FolderError> {
+        if !self.of_bank(bank).exists() {
+            return Ok(Vec::new());
+        }
+        let mut all = Vec::new();
+        for file in self.list(&format!("{CONSENTS}/{bank}"))? {
+            all.push(SignedConsent::parse(bytes_of(&file)?)?);
+        }
+        all.sort_by_key(|signed| signed.consent.number);
+        Ok(all)
+    }
+
+    /// Keeps a document that the platform has taken.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn keep_consent(&self, signed: &SignedConsent) -> Result<(), FolderError> {
+        let name = format!("{:06}.cose", signed.consent.number);
+        self.write_consent(signed, &name)
+    }
+
+    /// The document to a bank that was signed and is not known to have come.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn waiting_consent(&self, bank: &Slug) -> Result<Option<SignedConsent>, FolderError> {
+        let file = self.of_bank(bank).join(WAITING);
+        if !file.exists() {
+            return Ok(None);
+        }
+        Ok(Some(SignedConsent::parse(bytes_of(&file)?)?))
+    }
+
+    /// Keeps a document before it is sent: a second one with its number would be a fork.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn keep_waiting_consent(&self, signed: &SignedConsent) -> Result<(), FolderError> {
+        self.write_consent(signed, WAITING)
+    }
+
+    /// Forgets it: it was taken and is kept, or will never be.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn forget_waiting_consent(&self, bank: &Slug) -> Result<(), FolderError> {
+        let file = self.of_bank(bank).join(WAITING);
+        match fs::remove_file(&file) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(FolderError::Io { file, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn of_bank(&self, bank: &Slug) -> PathBuf {
+        self.file(CONSENTS).join(bank.as_str())
+    }
+
+    fn write_consent(&self, signed: &SignedConsent, name: &str) -> Result<(), FolderError> {
+        let folder = self.of_bank(&signed.consent.bank);
+        let made = fs::create_dir_all(&folder);
+        let file = folder.join(name);
+        let written = made.and_then(|()| replace(&file, signed.bytes()));
+        written.map_err(|source| FolderError::Io { file, source })
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -234,11 +305,15 @@ impl Folder {
     }
 }
 
-fn read<T: DeserializeOwned>(file: &Path) -> Result<T, FolderError> {
-    let bytes = fs::read(file).map_err(|source| FolderError::Io {
+fn bytes_of(file: &Path) -> Result<Vec<u8>, FolderError> {
+    fs::read(file).map_err(|source| FolderError::Io {
         file: file.to_owned(),
         source,
-    })?;
+    })
+}
+
+fn read<T: DeserializeOwned>(file: &Path) -> Result<T, FolderError> {
+    let bytes = bytes_of(file)?;
     serde_json::from_slice(&bytes).map_err(|_| FolderError::Damaged(file.to_owned()))
 }
 

@@ -65,10 +65,10 @@ pub struct Waiting {
 
 /// The organisation at work: its folder, its key, its platform.
 pub struct Office {
-    folder: Folder,
-    settings: Settings,
-    key: SecretKey,
-    platform: Platform,
+    pub(super) folder: Folder,
+    pub(super) settings: Settings,
+    pub(super) key: SecretKey,
+    pub(super) platform: Platform,
 }
 
 /// A QR code for a terminal, two modules a character; `None` when the text is too long for any.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response};
 use schemas::b64;
 use schemas::causes::causes;
+use schemas::consent::SignedConsent;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::registry::SignedRecord;
@@ -70,6 +71,17 @@ struct AskedBody {
 #[derive(Deserialize)]
 struct VersionBody {
     registry_version: u64,
+}
+
+#[derive(Deserialize)]
+struct ConsentsBody {
+    consents: Vec<ConsentBody>,
+}
+
+/// A proof stands beside it, which the supplier does not need.
+#[derive(Deserialize)]
+struct ConsentBody {
+    document: String,
 }
 
 /// A served list: (kid, record hash) of every key at a registry version, and the root that the
@@ -156,6 +168,34 @@ impl Platform {
         let url = format!("{}/v1/enrol/{claim}/draft", self.base);
         let request = self.http.put(url).json(&body);
         self.answer("take the draft", request).await.map(drop)
+    }
+
+    /// Hands in a signed consent or its withdrawal.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub async fn consent(&self, signed: &SignedConsent) -> Result<(), PlatformError> {
+        let url = format!("{}/v1/consents", self.base);
+        let request = self.http.post(url).body(signed.bytes().to_vec());
+        self.answer("take the consent", request).await.map(drop)
+    }
+
+    /// The chain of consents of a supplier to a bank as the platform has it, for one of the two.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub async fn consents(
+        &self,
+        supplier: &Slug,
+        bank: &Slug,
+        token: &str,
+    ) -> Result<Vec<Vec<u8>>, PlatformError> {
+        let url = format!("{}/v1/consents/{supplier}/{bank}", self.base);
+        let request = self.http.get(url).bearer_auth(token);
+        let body: ConsentsBody = self.json("show the consents", request).await?;
+        let bytes = |one: ConsentBody| b64::decode(&one.document);
+        let all: Option<Vec<_>> = body.consents.into_iter().map(bytes).collect();
+        all.ok_or(PlatformError::Answer("consent"))
     }
 
     /// Records of an organisation's keys, for its readers.

@@ -9,6 +9,7 @@
 mod batches;
 mod captures;
 mod chains;
+mod consents;
 mod copy;
 mod erasure;
 mod ingest;

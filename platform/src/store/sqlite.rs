@@ -3,6 +3,7 @@
 mod batches;
 mod captures;
 mod chains;
+mod consents;
 mod erasure;
 mod ingest;
 mod log;

@@ -6,7 +6,7 @@ use kit::postgres::Privileges;
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them. Some hold content, which the eraser's role may remove, but not
 /// the service (`crate::erase::GRANTS`).
-pub const APPEND_ONLY: [&str; 28] = [
+pub const APPEND_ONLY: [&str; 29] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -32,6 +32,7 @@ pub const APPEND_ONLY: [&str; 28] = [
     "erased_items",
     "erased_messages",
     "disclosures",
+    "consents",
     "logged_documents",
     "archives",
     "archived_items",

@@ -3,6 +3,7 @@
 
 mod events;
 mod fresh;
+mod halves;
 mod headers;
 mod keys;
 mod marks;
@@ -56,8 +57,15 @@ fn begins(old: (u64, Hash), new: (u64, Hash), path: &[Hash]) -> Checked<()> {
 /// # Errors
 /// The first failing check, with its class.
 pub fn verify(bytes: &[u8], trusted: Option<&[u8]>) -> Result<Report, Refusal> {
-    let bundle = Bundle::parse(bytes)?;
-    let (policies, checkpoints) = policies::check(&bundle, trusted)?;
+    verify_bundle(&Bundle::parse(bytes)?, trusted)
+}
+
+/// The same for a bundle that was read already: whoever looks at its rows, too, reads it once.
+///
+/// # Errors
+/// The first failing check, with its class.
+pub fn verify_bundle(bundle: &Bundle, trusted: Option<&[u8]>) -> Result<Report, Refusal> {
+    let (policies, checkpoints) = policies::check(bundle, trusted)?;
     let headers = headers::check(&bundle.headers, &policies, &checkpoints)?;
     let keys = keys::check(&bundle.keys, &headers, &policies)?;
     let Some(last) = checkpoints.last() else {
@@ -76,7 +84,7 @@ pub fn verify(bytes: &[u8], trusted: Option<&[u8]>) -> Result<Report, Refusal> {
         known: &known,
     };
     let statements = reader.check(&bundle.statements)?;
-    let mut events = events::check(&bundle, &headers, &statements)?;
+    let mut events = events::check(bundle, &headers, &statements)?;
     for event in &mut events {
         event.marks = marks::of(event, &statements[event.statement], &known);
     }

@@ -114,6 +114,12 @@ enum Command {
         /// Where the data of others is.
         #[arg(long, env = "TRACEBOND_FIXTURES", default_value = "../shared/fixtures")]
         fixtures: PathBuf,
+        /// How many loans the daily run has.
+        #[arg(long, value_name = "N", default_value_t = 150_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        loans: u64,
+        /// Only the daily run.
+        #[arg(long)]
+        only_daily: bool,
     },
     /// A part of a measurement, which calls this program again.
     #[command(hide = true, subcommand)]
@@ -135,9 +141,25 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn measure(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Part(_) => Ok(()),
-        Command::Credit { json, fixtures } => {
+        Command::Credit {
+            json,
+            loans,
+            only_daily: true,
+            ..
+        } => {
             let mut progress = Progress::new(json);
-            let measured = credit_bench::measure(&fixtures, &mut progress).await?;
+            let measured = credit_bench::days(loans, &mut progress).await?;
+            drop(progress);
+            print(&measured, json)
+        }
+        Command::Credit {
+            json,
+            fixtures,
+            loans,
+            only_daily: false,
+        } => {
+            let mut progress = Progress::new(json);
+            let measured = credit_bench::measure(&fixtures, loans, &mut progress).await?;
             drop(progress);
             print(&measured, json)
         }

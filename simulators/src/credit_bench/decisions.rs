@@ -48,6 +48,7 @@ pub async fn measure(progress: &mut Progress) -> Result<Decided> {
     let mut tour = Tour::start(&script, Door::any(), &Engines::default(), progress).await?;
     let decided = async {
         tour.play_until(script.end(), progress).await?;
+        tour.stack.consents(&script).await?;
         progress.done("the story is played; deciding");
         of_story(&tour, &script).await
     };

@@ -158,6 +158,7 @@ key = \"{key}\"
 name = \"auditor\"
 token_sha256 = \"{token}\"
 organisations = [\"{reader_of}\"]
+unsigned_consent = true
 ",
             data = self.data().display(),
             address = self.address,

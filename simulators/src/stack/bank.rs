@@ -1,5 +1,7 @@
 //! The bank: the lending service in this process, with its own folder and its own evidence port.
 
+mod trial;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use credit::desk::Role;
 use credit::evidence::EvidencePort;
 use credit::loan::{Application, Outcome, Record};
 use credit::money::{Currency, Money};
+use credit::pledge::office::Office;
 use credit::service::{ApplyError, LateDeliveries};
 use schemas::ids::Slug;
 use schemas::time::Clock;
@@ -68,17 +71,22 @@ pub const ORDERS: Lending = Lending {
     scorecard: Some(include_str!("bank/late-delivery-offer-1.toml")),
 };
 
+/// The bank's name, as its suppliers and the platform know it.
+pub const NAME: &str = "first-bank";
+
 /// Name of the bank's own points table in its folder.
 const SCORECARD: &str = "scorecard.toml";
 
 /// Name of the key that the bank signs exports with, in its folder.
 const EXPORT_KEY: &str = "export.key";
 
-/// The bank's people: two who decide, one who looks after them.
-const PEOPLE: [(&str, Role); 3] = [
+/// The bank's people: two who decide on offers, two who answer for the trial; and the regulator.
+const PEOPLE: [(&str, Role); 5] = [
     ("li-wei", Role::Officer),
     ("wang-fang", Role::Officer),
     ("zhao-min", Role::Supervisor),
+    ("chen-jie", Role::Supervisor),
+    ("jin-guan", Role::Regulator),
 ];
 
 /// A running bank.
@@ -108,8 +116,10 @@ impl Bank {
         if let Some(table) = lending.scorecard {
             std::fs::write(folder.join(SCORECARD), table)?;
         }
+        trial::write(folder, lending, clock.now())?;
         let config = credit::Config::load(&file)?;
         credit::desk::sealed::load_or_make_key(&folder.join(EXPORT_KEY))?;
+        trial::prepare(&config, lending, clock.now()).await?;
         let handle = credit::run(config, evidence, clock, shutdown).await?;
         let people = hire(&handle.accounts).await?;
         Ok(Bank {
@@ -122,6 +132,11 @@ impl Bank {
     /// Who may log in.
     pub fn people(&self) -> &[LogIn] {
         &self.people
+    }
+
+    /// The office where pledges are taken.
+    pub fn office(&self) -> &Arc<Office> {
+        &self.handle.office
     }
 
     /// Address of its page, with a slash at the end.
@@ -249,23 +264,23 @@ fn configuration(policy: &Path, database: &str, lending: Lending) -> String {
         minimum,
         cap,
         turnover_multiple,
-        per_loan,
-        outstanding,
         ..
     } = lending;
+    let (id, trial) = (trial::TRIAL, trial::configuration());
     format!(
         "# Written by the simulator.
 listen = \"127.0.0.1:0\"
 database = {database}
 policy = {policy}
 {scorecard}
-[sandbox]
-id = \"trial-1\"
-version = 1
-currency = \"{currency}\"
-per_loan = \"{per_loan}\"
-outstanding = \"{outstanding}\"
+[consent]
+bank = \"{NAME}\"
 
+[sandbox]
+id = \"{id}\"
+currency = \"{currency}\"
+
+{trial}
 [desk]
 second_officer_above = {{ amount = \"100000.00\", currency = \"{currency}\" }}
 export_key = \"{EXPORT_KEY}\"

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use credit::evidence::{EvidenceError, EvidencePack, InProcess};
+use credit::evidence::{EvidenceError, EvidencePack, InProcess, Shown};
 use platform::bundle::{BundleError, Bundler};
 use platform::config::{
-    AnchorSection, BrokerSection, Config, IngestSection, NameSection, PartySection,
+    AnchorSection, BrokerSection, Config, IngestSection, NameSection, PartySection, ReaderSection,
 };
+use platform::http::Documents;
 use platform::keys::Keys;
 use platform::service::{self, Handle};
 use reqwest::Client;
+use schemas::disclosure::Audience;
 use schemas::hash::Hash;
 use schemas::ids::{Origin, Slug};
 use schemas::log::PolicyFile;
@@ -31,6 +33,11 @@ use crate::scenario;
 /// Simulated seconds until the anchor deadline: time moves by hours here, while a batch takes a
 /// moment of real time.
 const DEADLINE_SECONDS: u64 = 2 * 86_400;
+
+/// How long a document may take into a witnessed checkpoint, in real time.
+const LOGGED_WITHIN: Duration = Duration::from_secs(30);
+/// How often that is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How the operator is set up.
 pub struct Setup<'a> {
@@ -54,6 +61,8 @@ pub struct Setup<'a> {
     pub database: Option<&'a str>,
     /// Which broker.
     pub broker: &'a Source,
+    /// Banks and others who may read, in place of the bank of this process.
+    pub readers: Vec<ReaderSection>,
 }
 
 /// Where gateways find the broker.
@@ -221,13 +230,36 @@ impl Operator {
         Ok(self.handle.bundler.evidence(organisation).await?.bytes)
     }
 
-    /// The same as a port for a bank in this process.
+    /// The same with the consents as a port for a bank in this process.
     pub fn evidence_port(&self) -> InProcess {
-        let bundler = self.handle.bundler.clone();
-        InProcess::new(move |organisation| {
+        let (bundler, store) = (self.handle.bundler.clone(), self.handle.bundler.clone());
+        let packs = InProcess::new(move |organisation| {
             let bundler = bundler.clone();
             Box::pin(async move { pack(&bundler, &organisation).await })
+        });
+        let documents = Arc::<Documents>::default();
+        packs.with_consents(move |organisation, bank| {
+            let (bundler, documents) = (store.clone(), Arc::clone(&documents));
+            Box::pin(async move { shown(&bundler, &documents, &organisation, &bank).await })
         })
+    }
+
+    /// Waits until a witnessed checkpoint holds this hash.
+    ///
+    /// # Errors
+    /// When that takes too long, or the store fails.
+    pub async fn logged(&self, hash: &Hash) -> anyhow::Result<()> {
+        let documents = Documents::default();
+        let deadline = tokio::time::Instant::now() + LOGGED_WITHIN;
+        while documents.proof(&self.handle.bundler, hash).await?.is_none() {
+            ensure!(
+                tokio::time::Instant::now() < deadline,
+                "{hash} is not in the log within {} s",
+                LOGGED_WITHIN.as_secs()
+            );
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 
     /// What the platform says of itself.
@@ -264,6 +296,27 @@ async fn pack(bundler: &Bundler, organisation: &Slug) -> Result<EvidencePack, Ev
         Err(BundleError::NotWitnessed) => Err(EvidenceError::Unknown(organisation.clone())),
         Err(error) => Err(EvidenceError::Unreachable(error.to_string())),
     }
+}
+
+async fn shown(
+    bundler: &Bundler,
+    documents: &Documents,
+    organisation: &Slug,
+    bank: &Slug,
+) -> Result<Vec<Shown>, EvidenceError> {
+    let failed = |error: &dyn std::fmt::Display| EvidenceError::Unreachable(error.to_string());
+    let kept = bundler.store.consents(organisation, bank).await;
+    let mut all = Vec::new();
+    for document in kept.map_err(|error| failed(&error))? {
+        let proof = documents.proof(bundler, &document.hash).await;
+        let proof = proof.map_err(|error| failed(&error))?;
+        let proof = proof.map(|proof| serde_json::to_vec(&proof)).transpose();
+        all.push(Shown {
+            document: document.bytes,
+            proof: proof.map_err(|error| failed(&error))?,
+        });
+    }
+    Ok(all)
 }
 
 fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyhow::Result<Config> {
@@ -306,10 +359,26 @@ fn configuration(setup: &Setup<'_>, data: &Path, witnesses: &Witnesses) -> anyho
             name: registrar.name,
             key: Hash(key),
         }],
-        readers: Vec::new(),
+        readers: match &setup.readers[..] {
+            [] => vec![reader()?],
+            named => named.to_vec(),
+        },
         capturers: Vec::new(),
         log_in: None,
         names_on_pages: setup.world.iter().flat_map(names).collect(),
+    })
+}
+
+/// The bank as the platform knows it, which reads what suppliers have signed for it. Here it asks
+/// within the process, so nobody learns its token.
+fn reader() -> anyhow::Result<ReaderSection> {
+    let token: [u8; 32] = schemas::random::bytes()?;
+    Ok(ReaderSection {
+        name: super::bank::NAME.to_owned(),
+        token_sha256: Some(schemas::hash::sha256(&token)),
+        organisations: Vec::new(),
+        unsigned_consent: false,
+        audience: Audience::Bank,
     })
 }
 

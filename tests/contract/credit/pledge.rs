@@ -2,6 +2,7 @@
 
 mod life;
 mod lots;
+mod streams;
 mod watches;
 
 use credit::money::Money;
@@ -26,6 +27,10 @@ pub use life::{
 };
 pub use lots::{
     lot_by_many_at_once_is_never_beyond_what_is_shown, lot_is_pledged_up_to_what_is_shown,
+};
+pub use streams::{
+    refusals_around_pledges_are_kept_once, steps_of_pledges_stand_in_the_trail,
+    streams_of_pledges_in_force_are_followed,
 };
 pub use watches::{breach_freezes_and_a_restart_goes_on, watch_is_kept_by_one_of_many};
 
@@ -92,6 +97,8 @@ fn offer_of(goods: &Goods, loan: &str, value: Money) -> Offer {
         what: "goods".into(),
         lending_value: value,
         details: None,
+        worth: None,
+        evidence: None,
         claims: Claims::of(goods).unwrap(),
     }
 }

@@ -3,12 +3,16 @@
 mod books;
 mod lending;
 mod model;
+mod offers;
 mod office;
+mod reports;
 
 pub use books::*;
 pub use lending::*;
 pub use model::*;
+pub use offers::*;
 pub use office::*;
+pub use reports::*;
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ fn consent_is_read_from_its_documents_and_counts_while_it_is_in_force() {
     assert_eq!(answer(239), "granted");
     assert_eq!(answer(240), "consent-expired");
     let none = supplier.read(&[], Remembered::default()).unwrap();
-    assert_eq!(supplier.answer(&none, right(at(24, 0))), "consent-none");
+    assert_eq!(supplier.answer(&none, right(at(24, 0))), NO_CONSENT);
 }
 
 #[test]

@@ -91,8 +91,12 @@ async fn replay(
     let Some(hash) = record.evidence() else {
         return Ok(Err(Unproven::Unnamed));
     };
+    let papers = match record.papers() {
+        Some(hash) => store.evidence(&hash).await?,
+        None => None,
+    };
     Ok(match store.evidence(&hash).await? {
-        Some(bundle) => again(record, &bundle, under),
+        Some(bundle) => again(record, &bundle, papers.as_deref(), under),
         None => Err(Unproven::Missing(hash)),
     })
 }

@@ -2,11 +2,12 @@
 //!
 //! | member | content |
 //! |---|---|
-//! | `tracebond` | `score-file/v1` |
+//! | `tracebond` | `score-file/v1`; `score-file/v2` with `papers` |
 //! | `decision`, `inputs`, `facts` | as `GET /v1/decisions/{id}` answers them |
 //! | `rules` | how facts were read: `late_after_s`, `silence_grace_s`, `work_max` |
 //! | `table` | the points table's text; absent for the built-in one |
 //! | `evidence` | the bundle's bytes, base64 |
+//! | `papers` | consents and attestations beside it, base64; where the inputs name them |
 //!
 //! The policy is not in it: whoever checks brings the one that they trust.
 
@@ -23,10 +24,12 @@ use crate::loan::{Decision, Inputs, Record};
 use crate::score::Model;
 use crate::score::model::ModelError;
 
-/// Value of [`ScoreFile::tracebond`].
+/// Value of [`ScoreFile::tracebond`] without papers.
 pub const SCORE_FILE: &str = "score-file/v1";
-/// Longest file in bytes: a pack in base64, and 8 MiB for facts and the rest.
-pub const FILE_MAX: usize = PACK_MAX / 3 * 4 + 4 + 8 * 1024 * 1024;
+/// Value of [`ScoreFile::tracebond`] with papers.
+pub const SCORE_FILE_2: &str = "score-file/v2";
+/// Longest file in bytes: a pack and papers in base64, and 8 MiB for facts and the rest.
+pub const FILE_MAX: usize = 2 * (PACK_MAX / 3 * 4 + 4) + 8 * 1024 * 1024;
 
 /// A file from which nothing is verified.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +63,15 @@ struct FileRules {
     work_max: u64,
 }
 
+const fn format(has_papers: bool) -> &'static str {
+    if has_papers { SCORE_FILE_2 } else { SCORE_FILE }
+}
+
 /// A decision with everything that it was made from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreFile {
-    /// [`SCORE_FILE`].
+    /// [`SCORE_FILE`] or [`SCORE_FILE_2`].
     pub tracebond: String,
     decision: Decision,
     inputs: Inputs,
@@ -73,22 +80,24 @@ pub struct ScoreFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     table: Option<String>,
     evidence: Bytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    papers: Option<Bytes>,
 }
 
 impl ScoreFile {
-    /// A file of a kept record, its bundle, and the rules and table that it was made under (`table`
-    /// is absent for the built-in one).
+    /// A file of a kept record, its bundle, its papers where it names any, and the rules and table
+    /// that it was made under (`table` is absent for the built-in one).
     ///
     /// # Errors
     /// A record whose bytes cannot be read.
     pub fn new(
         record: &Record,
-        bundle: Vec<u8>,
+        (bundle, papers): (Vec<u8>, Option<Vec<u8>>),
         rules: Rules,
         table: Option<String>,
     ) -> Result<Self, serde_json::Error> {
         Ok(Self {
-            tracebond: SCORE_FILE.to_owned(),
+            tracebond: format(papers.is_some()).to_owned(),
             decision: record.decision.clone(),
             inputs: serde_json::from_slice(&record.inputs)?,
             facts: serde_json::from_slice(&record.facts)?,
@@ -99,6 +108,7 @@ impl ScoreFile {
             },
             table,
             evidence: Bytes(bundle),
+            papers: papers.map(Bytes),
         })
     }
 
@@ -119,7 +129,7 @@ impl ScoreFile {
             return Err(FileError::TooLong);
         }
         let file: Self = serde_json::from_slice(bytes).map_err(FileError::Form)?;
-        if file.tracebond == SCORE_FILE {
+        if file.tracebond == format(file.papers.is_some()) {
             Ok(file)
         } else {
             let format = file.tracebond.chars().take(64).collect();
@@ -147,7 +157,8 @@ impl ScoreFile {
             model: &model,
         };
         let record = self.record().map_err(FileError::Form)?;
-        Ok(again(&record, &self.evidence.0, &under)?)
+        let papers = self.papers.as_ref().map(|papers| papers.0.as_slice());
+        Ok(again(&record, &self.evidence.0, papers, &under)?)
     }
 
     fn rules(&self) -> Rules {

@@ -1,8 +1,16 @@
 //! One decision made again.
 
+use schemas::consent::Purpose;
 use schemas::hash::{Hash, sha256};
+use schemas::ids::Slug;
+use schemas::time::Instant;
 
+use crate::evidence::VerifiedEvidence;
+use crate::evidence::attestation::Counted;
+use crate::evidence::papers::{Basis, Beside, Papers};
 use crate::evidence::verify::{Refused, TrustedPolicy, verify};
+use crate::evidence::weight::{Weights, WeightsError};
+use crate::facts::sources::Sources;
 use crate::facts::{Facts, FactsError, Rules};
 use crate::loan::decision::{DecideError, Proven, decide};
 use crate::loan::{Inputs, Record};
@@ -35,6 +43,15 @@ pub enum Unproven {
     /// The store does not keep the bundle.
     #[error("evidence: {0} is not kept")]
     Missing(Hash),
+    /// The store does not keep the papers, or the file does not hold them.
+    #[error("papers: {0} is not kept")]
+    Papers(Hash),
+    /// Another table of weights than this program's.
+    #[error("weights: the decision was made with another table")]
+    Weights,
+    /// The built-in table of weights cannot be used.
+    #[error("weights: the table cannot be used")]
+    Table(#[from] WeightsError),
     /// Another policy than the reader's.
     #[error("policy: the decision was made under another")]
     Policy,
@@ -73,12 +90,17 @@ impl Unproven {
     }
 }
 
-/// Makes a decision again from the bundle that it rests on. Gives how many bytes were compared, all
+/// Makes a decision again from the bundle and the papers that it rests on. Gives how many bytes were compared, all
 /// of them equal: those of the facts, the inputs and the decision.
 ///
 /// # Errors
 /// [`Unproven`], naming the first input that does not fit.
-pub fn again(record: &Record, bundle: &[u8], under: &Again<'_>) -> Result<u64, Unproven> {
+pub fn again(
+    record: &Record,
+    bundle: &[u8],
+    papers: Option<&[u8]>,
+    under: &Again<'_>,
+) -> Result<u64, Unproven> {
     let inputs: Inputs = serde_json::from_slice(&record.inputs)?;
     check_hashes(record, &inputs, bundle)?;
     if inputs.policy != under.policy.hash() {
@@ -89,11 +111,24 @@ pub fn again(record: &Record, bundle: &[u8], under: &Again<'_>) -> Result<u64, U
     }
     let evidence = verify(bundle, under.policy)?;
     let (supplier, at) = (&inputs.application.supplier, record.decision.decided_at);
-    let facts = Facts::read(&evidence, supplier, at, under.rules)?;
+    let (facts, basis) = match &inputs.basis {
+        None => (Facts::read(&evidence, supplier, at, under.rules)?, None),
+        Some(named) => {
+            let (basis, said) = look(named, papers, bundle, &evidence, supplier, at, under)?;
+            let weights = Weights::built_in()?;
+            let sources = Sources {
+                weights: &weights,
+                attested: &said,
+            };
+            let facts = Facts::read_with(&evidence, supplier, at, under.rules, sources)?;
+            (facts, Some(basis))
+        }
+    };
     let compared = same("facts", &record.facts, &facts.to_bytes()?)?;
     let proof = Proven {
         policy: inputs.policy,
         evidence: inputs.evidence,
+        basis,
     };
     let made = decide(
         &inputs.application,
@@ -109,6 +144,36 @@ pub fn again(record: &Record, bundle: &[u8], under: &Again<'_>) -> Result<u64, U
     Ok(compared
         + same("inputs", &record.inputs, &made.inputs)?
         + same("decision", &kept?, &again?)?)
+}
+
+/// Judges the papers again, as of the decision.
+fn look(
+    named: &Basis,
+    papers: Option<&[u8]>,
+    bundle: &[u8],
+    evidence: &VerifiedEvidence,
+    supplier: &Slug,
+    at: Instant,
+    under: &Again<'_>,
+) -> Result<(Basis, Vec<Counted>), Unproven> {
+    let papers = papers.ok_or(Unproven::Papers(named.papers))?;
+    if sha256(papers) != named.papers {
+        return Err(Unproven::Hash("papers"));
+    }
+    let weights = Weights::built_in()?;
+    if weights.hash != named.weights.hash {
+        return Err(Unproven::Weights);
+    }
+    let beside = Beside {
+        bundle,
+        evidence,
+        policy: under.policy,
+        supplier,
+        purpose: Purpose::Assess,
+        now: at,
+        weights: &weights,
+    };
+    Ok(Papers::parse(papers)?.look(&beside).said?)
 }
 
 fn check_hashes(record: &Record, inputs: &Inputs, bundle: &[u8]) -> Result<(), Unproven> {

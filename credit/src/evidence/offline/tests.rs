@@ -27,10 +27,12 @@ fn kept(celsius: &[&str], rules: Rules) -> Kept {
     let proof = Proven {
         policy: trusted.hash(),
         evidence: Some(sha256(&bundle)),
+        basis: None,
     };
     let sandbox = Sandbox {
         limits: limits(1, "500000.00", "2000000.00"),
         used: crate::money::Money::zero(crate::money::Currency::CNY),
+        room: None,
     };
     let (application, model) = (application("A-1", "4000.00"), Model::built_in().unwrap());
     let record = decide(
@@ -50,7 +52,7 @@ fn kept(celsius: &[&str], rules: Rules) -> Kept {
 }
 
 fn file(kept: &Kept, rules: Rules) -> ScoreFile {
-    ScoreFile::new(&kept.record, kept.bundle.clone(), rules, None).unwrap()
+    ScoreFile::new(&kept.record, (kept.bundle.clone(), None), rules, None).unwrap()
 }
 
 fn value(kept: &Kept) -> Value {
@@ -125,6 +127,7 @@ fn facts_that_the_evidence_does_not_give_are_refused_though_every_hash_fits() {
     let proof = Proven {
         policy: inputs.policy,
         evidence: inputs.evidence,
+        basis: None,
     };
     let model = Model::built_in().unwrap();
     let record = decide(
@@ -144,10 +147,10 @@ fn facts_that_the_evidence_does_not_give_are_refused_though_every_hash_fits() {
         rules: Rules::default(),
         model: &model,
     };
-    let refused = again(&record, &honest.bundle, &under).unwrap_err();
+    let refused = again(&record, &honest.bundle, None, &under).unwrap_err();
     assert!(refused.differing() > 0);
     assert!(refused.to_string().starts_with("facts: "), "{refused}");
-    assert!(again(&honest.record, &honest.bundle, &under).is_ok());
+    assert!(again(&honest.record, &honest.bundle, None, &under).is_ok());
 }
 
 #[test]
@@ -174,7 +177,7 @@ fn evidence_is_verified_under_the_readers_policy_and_a_tampered_bundle_is_refuse
     let mut record = kept.record.clone();
     record.inputs = serde_json::to_vec(&inputs).unwrap();
     record.decision.inputs = sha256(&record.inputs);
-    let swapped = ScoreFile::new(&record, bundle, Rules::default(), None).unwrap();
+    let swapped = ScoreFile::new(&record, (bundle, None), Rules::default(), None).unwrap();
     let refused = swapped.verify(id, &kept.world.trusted()).unwrap_err();
     assert!(refused.to_string().starts_with("evidence: "), "{refused}");
     assert!(matches!(
@@ -193,7 +196,7 @@ fn a_record_without_evidence_is_not_called_proven() {
         rules: Rules::default(),
         model: &Model::built_in().unwrap(),
     };
-    let refused = again(&record, &world.pack(at(24, 0)), &under);
+    let refused = again(&record, &world.pack(at(24, 0)), None, &under);
     assert!(matches!(refused, Err(Unproven::Unnamed)));
 }
 

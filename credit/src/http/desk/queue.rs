@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::format::{When, exact, money, when};
 use super::queue_filter::{Part, Place, Show, TaskLine, task_lines};
 use crate::desk::deadline::{Waits, Within};
+use crate::evidence::consent::{NO_CONSENT, is_consent_class};
 use crate::http::pages::view::{Gauge, sandbox_gauges};
 use crate::http::pages::words;
 use crate::http::shell::{self, Shell};
@@ -144,6 +145,8 @@ struct Page {
     cut: bool,
     refused: Vec<RefusedRow>,
     gauges: Vec<Gauge>,
+    /// Whether there is a trial with a page of its own.
+    trial: bool,
 }
 
 /// The queue.
@@ -220,6 +223,7 @@ pub(crate) async fn show(
             .map(|one| refused_row(one, shell.t))
             .collect(),
         gauges: sandbox_gauges(&sandbox, words::of(language)),
+        trial: app.desk.credit().office().is_some(),
         asked,
         shell,
     };
@@ -422,6 +426,10 @@ fn refused_row(one: &Refusal, t: Text) -> RefusedRow {
         UNREACHABLE => "refused.unreachable",
         NO_FACTS => "refused.facts",
         "stale" => "refused.stale",
+        NO_CONSENT => "refused.no-consent",
+        "consent-withdrawn" => "refused.consent-withdrawn",
+        "consent-expired" => "refused.consent-expired",
+        class if is_consent_class(class) => "refused.consent",
         _ => "refused.proof",
     };
     RefusedRow {

@@ -20,6 +20,9 @@ use crate::http::{App, internal};
 /// Rows of one page.
 const SHOWN: u32 = 100;
 
+/// Characters of a decision's id; what is about the trial has its name as subject.
+const DECISION_ID: usize = 32;
+
 /// Which part.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -57,7 +60,7 @@ pub(super) fn trail_row(row: &Row, t: Text) -> TrailRow {
             | "add-document"
             | "add-task"
             | "finish-task"
-    );
+    ) && row.subject.len() == DECISION_ID;
     TrailRow {
         seq: row.seq,
         at: exact(row.at),

@@ -307,6 +307,9 @@ pub fn fact_key(name: FactName) -> &'static str {
         FactName::Events => "events",
         FactName::KnownDeliveries => "known-deliveries",
         FactName::LateDeliveryProbability => "late-delivery",
+        FactName::EvidenceWeight => "evidence-weight",
+        FactName::AttestedInvoices => "attested-invoices",
+        FactName::TaxArrears => "tax-arrears",
     }
 }
 
@@ -343,7 +346,11 @@ pub fn leaves_of(name: FactName, facts: &Facts) -> BTreeSet<Hash> {
             let promises = facts.promises.as_ref();
             promises.map_or_else(BTreeSet::new, Promises::leaves)
         }
-        FactName::Gaps => BTreeSet::new(),
+        FactName::EvidenceWeight => {
+            let confirmed = facts.weights.as_ref().map(|one| one.confirmed.clone());
+            confirmed.unwrap_or_default()
+        }
+        FactName::Gaps | FactName::AttestedInvoices | FactName::TaxArrears => BTreeSet::new(),
     }
 }
 
@@ -356,7 +363,9 @@ fn value(points: &Points, facts: &Facts, words: &Words) -> String {
         FactName::OnTimeShare => of(facts.on_time.part, facts.on_time.whole),
         FactName::InspectionPassShare => of(facts.inspection.part, facts.inspection.whole),
         FactName::MeasuredShare => of(facts.measured.part, facts.measured.whole),
-        FactName::LateDeliveryProbability => format!("{} %", hundredfold(value)),
+        FactName::LateDeliveryProbability | FactName::EvidenceWeight => {
+            format!("{} %", hundredfold(value))
+        }
         FactName::LongestExcursionMinutes | FactName::ExcursionMinutes => {
             minutes(value, words.language)
         }

@@ -272,6 +272,9 @@ pub fn fact(name: FactName, language: Language) -> &'static str {
         FactName::Events => ("Own events", "自有事件数"),
         FactName::KnownDeliveries => ("Known deliveries", "已知交付"),
         FactName::LateDeliveryProbability => ("Probability of late delivery", "迟交概率"),
+        FactName::EvidenceWeight => ("Weight of the sources", "来源权重"),
+        FactName::AttestedInvoices => ("Invoiced, as attested", "经证明的开票额"),
+        FactName::TaxArrears => ("Tax arrears, as attested", "经证明的欠税"),
     };
     pick(language, en, zh)
 }
@@ -311,6 +314,9 @@ pub fn bound(bound: Bound, language: Language) -> &'static str {
         Bound::ConfirmedTurnover => ("Share of confirmed turnover", "经确认营业额的成数"),
         Bound::SandboxPerLoan => ("Sandbox, one loan", "沙盒单笔限额"),
         Bound::SandboxFree => ("Sandbox, still free", "沙盒剩余额度"),
+        Bound::SandboxBorrower => ("Sandbox, left for this borrower", "沙盒内该借款人剩余额度"),
+        Bound::SandboxBuyer => ("Sandbox, left for this buyer", "沙盒内该买方剩余额度"),
+        Bound::SandboxDay => ("Sandbox, left for today", "沙盒当日剩余额度"),
     };
     pick(language, en, zh)
 }

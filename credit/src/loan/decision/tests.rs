@@ -10,6 +10,7 @@ fn sandbox(per_loan: &str, outstanding: &str, used: &str) -> Sandbox {
     Sandbox {
         limits: limits(1, per_loan, outstanding),
         used,
+        room: None,
     }
 }
 

@@ -356,6 +356,12 @@ impl Deed {
         }
     }
 
+    /// Whether two people can do it, and of the bank's people only two.
+    #[must_use]
+    pub fn is_of_two(&self) -> bool {
+        self.by().contains(&ActorKind::Two) && !self.by().contains(&ActorKind::One)
+    }
+
     /// The amount in it.
     #[must_use]
     pub const fn amount(&self) -> Option<Money> {

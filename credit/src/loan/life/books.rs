@@ -123,6 +123,12 @@ impl Books {
         }
     }
 
+    /// Balances as they were kept, in the order of [`Class::ALL`].
+    pub(super) fn of_fen(currency: Currency, fen: &[i64]) -> Option<Self> {
+        let fen = fen.try_into().ok()?;
+        Some(Self { currency, fen })
+    }
+
     /// Fen on an account, debits above zero and credits below.
     #[must_use]
     pub const fn fen(&self, class: Class) -> i64 {

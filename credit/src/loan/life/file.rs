@@ -112,6 +112,12 @@ impl File {
         &self.acts
     }
 
+    /// When its last act was booked.
+    #[must_use]
+    pub const fn last_booked(&self) -> Instant {
+        self.last_booked
+    }
+
     /// Why it is frozen; empty if it is not.
     #[must_use]
     pub const fn frozen(&self) -> &BTreeSet<FreezeCause> {

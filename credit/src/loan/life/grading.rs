@@ -103,7 +103,8 @@ impl GradingRules {
 }
 
 /// A time without arrears, and how many instalments were paid in time in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Clean {
     /// From.
     pub since: NaiveDate,
@@ -122,7 +123,8 @@ impl Clean {
 
 /// The watch over a restructured loan. It counts from the first due date of the new schedule, and
 /// anew from a due date that was missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Watch {
     /// The clean time that ends it.
     pub clean: Clean,
@@ -133,7 +135,8 @@ pub struct Watch {
 }
 
 /// The class of a loan and what leads out of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grading {
     /// The class of today.
     pub grade: Grade,

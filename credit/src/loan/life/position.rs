@@ -5,6 +5,7 @@
 //! position and the same bookings, however late they were booked. `refold` rests on that.
 
 mod early;
+mod kept;
 mod loss;
 mod money;
 mod run;
@@ -26,6 +27,7 @@ use crate::schedule::{
 };
 
 pub use early::Payoff;
+pub use kept::NotKept;
 pub(super) use run::RunStep;
 
 /// Where a loan that was paid out stands on its business day.

@@ -85,6 +85,9 @@ fn difference(
 ) -> Result<Vec<Entry>, Refused> {
     let number = u32::try_from(file.acts().len()).map_err(|_| Refused::Date)?;
     let (mut before, after) = (named(before), named(after));
+    // What is taken back is what stood before this correction, also where the payment moves to an
+    // earlier day and is booked there first.
+    let stood = file.revised().clone();
     let mut entries = Vec::new();
     let loan = file.id().clone();
     let mut names: Vec<_> = before.keys().chain(after.keys()).cloned().collect();
@@ -96,7 +99,7 @@ fn difference(
             continue;
         }
         let key = (name.1, name.2);
-        let last = file.revised().get(&key).copied().unwrap_or(0);
+        let last = stood.get(&key).copied().unwrap_or(0);
         if let Some(was) = &was {
             entries.push(was.reversal(&loan, last, number)?);
         }

@@ -182,3 +182,46 @@ pub enum Refused {
     #[error("the key is refused: {0}")]
     Key(#[from] NotAKey),
 }
+
+impl Refused {
+    /// A short name of what refused, for machines and lists.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::State { .. } => "state",
+            Self::Opening => "opening",
+            Self::KeyReused(_) => "key-reused",
+            Self::RunKey(_) => "run-key",
+            Self::Actor { .. } => "actor",
+            Self::Borrower => "another-borrower",
+            Self::Officer(_) => "officer-releases",
+            Self::OwnLoan(_) => "own-loan",
+            Self::SamePerson(_) => "same-person",
+            Self::ClockBack { .. } => "clock-back",
+            Self::Future { .. } => "future-day",
+            Self::Past { .. } => "past-day",
+            Self::BeforeDisbursement { .. } => "before-disbursement",
+            Self::RunUnfinished(_) | Self::RunOrder => "daily-run",
+            Self::Conditions { .. } => "conditions",
+            Self::Nothing => "no-amount",
+            Self::Reason => "no-reason",
+            Self::TooMuch { .. } => "too-much",
+            Self::Token(_) => "token",
+            Self::Frozen(_) => "frozen",
+            Self::NotFrozen => "not-frozen",
+            Self::NoPayment(_) => "no-payment",
+            Self::FirstPeriod { .. } => "first-period",
+            Self::Watched(_) => "watched",
+            Self::NoLoss(_) => "no-loss",
+            Self::Unprovided { .. } => "unprovided",
+            Self::Later { .. } => "later-act",
+            Self::CreditLeft(_) => "credit-left",
+            Self::Date => "date",
+            Self::Money(_) => "amount",
+            Self::Schedule(_) => "schedule",
+            Self::Product(_) => "product",
+            Self::Entry(_) | Self::Account(_) => "ledger",
+            Self::Key(_) => "key",
+        }
+    }
+}

@@ -216,10 +216,36 @@ impl Story {
     fn run_to(&mut self, day: NaiveDate) {
         self.today = self.today.max(day);
         let (loan, done) = super::day(self.loan.clone(), day, noon(self.today)).unwrap();
+        self.runs_from_its_copy(day, &loan, &done);
         self.loan = loan;
         for (act, entries) in done {
             self.keep(act, entries);
         }
+    }
+
+    /// The run of a loan of which only the kept position is read does the same.
+    fn runs_from_its_copy(&self, day: NaiveDate, loan: &Loan, done: &[(Act, Vec<Entry>)]) {
+        if run_day(&self.loan).is_none() {
+            assert!(done.is_empty());
+            return;
+        }
+        let running = Running {
+            id: self.loan.file().id().clone(),
+            position: self.copied(),
+            conditions: &self.conditions,
+            last_booked: self.acts.last().unwrap().booked,
+        };
+        let (position, copied) = day_of(running, day, noon(self.today)).unwrap();
+        assert_eq!(Some(&position), loan.position());
+        assert_eq!(copied, done);
+        assert_eq!(run_day_of(&position), run_day(loan));
+    }
+
+    /// The position as it is kept and read again.
+    fn copied(&self) -> Position {
+        let instalments = self.loan.file().opened().instalments;
+        let kept = self.position().keep(&self.conditions, instalments).unwrap();
+        Position::of_kept(&kept, &self.conditions, instalments).unwrap()
     }
 
     fn keep(&mut self, act: Act, entries: Vec<Entry>) {
@@ -312,6 +338,7 @@ impl Story {
         if !position.is_written_off() {
             assert_eq!(self.on(Class::SuspendedInterest), suspended);
         }
+        assert_eq!(self.copied(), *position);
         let id = self.loan.file().id().clone();
         let replayed = Loan::replay(id, self.conditions.clone(), self.acts.clone()).unwrap();
         assert_eq!(replayed, (self.loan.clone(), self.entries.clone()));

@@ -35,6 +35,8 @@ fn offer() -> Offer {
         what: "one pump".into(),
         lending_value: cny(1_000),
         details: None,
+        worth: None,
+        evidence: None,
         claims: Claims::of(&goods).unwrap(),
     }
 }

@@ -141,6 +141,11 @@ impl Table {
         self.lines.shortfall_percent
     }
 
+    /// Its categories, in order.
+    pub fn categories(&self) -> impl Iterator<Item = &Slug> {
+        self.haircuts.keys()
+    }
+
     /// What is not lent on; everything of goods older than the category's last row. `None` for a
     /// category that the table does not have.
     #[must_use]

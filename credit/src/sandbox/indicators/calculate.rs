@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
 use schemas::ids::Slug;
+use schemas::time::Instant;
 
 use super::figure::{Figure, FigureId, Value};
 use super::month::Month;
 use super::row::{Fact, Principal, Row, Rows};
+use crate::law::acceptance::china_day;
 use crate::money::{Currency, Money, MoneyError};
+use crate::sandbox::stop_loss::Readings;
 
 /// A decision within this time of its application was quick.
 const QUICK: Duration = Duration::from_secs(24 * 3600);
@@ -27,6 +30,40 @@ pub fn calculate(month: Month, rows: &Rows) -> Result<Vec<Figure>, MoneyError> {
         .filter(|row| month.knows(row.at))
         .collect();
     figures(month, rows.currency(), &known)
+}
+
+/// What the stop-loss reads at an instant: debts as of that day, complaints and incidents of its month
+/// so far, and what there is to compensate users from.
+///
+/// # Errors
+/// [`MoneyError::Overflow`] if amounts together do not fit.
+pub fn readings(now: Instant, rows: &Rows, compensation: Money) -> Result<Readings, MoneyError> {
+    let today = china_day(now);
+    let known: Vec<&Row> = rows.all().iter().filter(|row| row.at <= now).collect();
+    let view = View {
+        month: Month::of(today),
+        currency: rows.currency(),
+        known: &known,
+        loans: Loan::read(&known),
+    };
+    let amount = |value| match value {
+        Value::Amount(amount) => amount,
+        _ => Money::zero(rows.currency()),
+    };
+    let count = |id| -> Result<u32, MoneyError> {
+        Ok(match view.figure(id)?.0 {
+            Value::Count(count) => u32::try_from(count).unwrap_or(u32::MAX),
+            _ => 0,
+        })
+    };
+    Ok(Readings {
+        outstanding: amount(view.figure(FigureId::Outstanding)?.0),
+        overdue: amount(view.overdue(today)?.0),
+        loss: amount(view.figure(FigureId::Loss)?.0),
+        complaints: count(FigureId::Complaints)?,
+        privacy_incidents: count(FigureId::PrivacyIncidents)?,
+        compensation,
+    })
 }
 
 /// The figures of rows that need not fit together: a figure's own rows give its value again.

@@ -36,7 +36,8 @@ pub enum Value {
 }
 
 /// A figure of a month.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Figure {
     /// Which.
     pub id: FigureId,
@@ -64,6 +65,20 @@ macro_rules! figures {
             #[must_use]
             pub const fn group(self) -> Group {
                 match self { $(Self::$id => Group::$group,)* }
+            }
+
+            /// Its word in addresses and the report, such as `overdue_share`.
+            #[must_use]
+            pub fn word(self) -> String {
+                let word = serde_json::to_value(self).ok();
+                let word = word.as_ref().and_then(serde_json::Value::as_str);
+                word.unwrap_or_default().to_owned()
+            }
+
+            /// The figure of a word.
+            #[must_use]
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|id| id.word() == word)
             }
 
             /// Its name in Chinese.

@@ -7,6 +7,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use super::figure::FigureId;
 use crate::money::{Currency, Money, MoneyError};
 
 /// A row of a table of the service, under an id that stays.
@@ -100,6 +101,53 @@ pub enum Fact {
         /// The row of the incident.
         incident: Slug,
     },
+    /// A person found something wrong with the trial.
+    Problem {
+        /// Who.
+        by: Slug,
+        /// The figure that shows it, if one does.
+        figure: Option<FigureId>,
+        /// What is wrong.
+        words: String,
+    },
+    /// Something was done about a problem.
+    Treatment {
+        /// The row of the problem.
+        problem: Slug,
+        /// Who.
+        by: Slug,
+        /// What.
+        words: String,
+    },
+    /// A problem is over.
+    Closed {
+        /// The row of the problem.
+        problem: Slug,
+        /// Who says so.
+        by: Slug,
+    },
+}
+
+impl Fact {
+    /// Its word in rows and texts.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::Decided { .. } => "decided",
+            Self::Disbursed { .. } => "disbursed",
+            Self::Scheduled { .. } => "scheduled",
+            Self::Repaid { .. } => "repaid",
+            Self::WrittenOff { .. } => "written_off",
+            Self::Complained { .. } => "complained",
+            Self::Answered { .. } => "answered",
+            Self::Incident { .. } => "incident",
+            Self::Treated { .. } => "treated",
+            Self::Problem { .. } => "problem",
+            Self::Treatment { .. } => "treatment",
+            Self::Closed { .. } => "closed",
+        }
+    }
 }
 
 /// Rows that do not fit together.

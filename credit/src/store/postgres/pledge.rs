@@ -1,21 +1,27 @@
 //! Pledges, their claims and their watches. Whoever takes a claim at the same time waits for the
 //! first one's commit and is then judged by the row as that left it.
 
+mod streams;
+
 use async_trait::async_trait;
 use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
 use sqlx::{FromRow, PgConnection};
 
-use super::{Postgres, at, retried};
+use super::{Postgres, at, retried, trail};
+use crate::audit::Entry;
 use crate::pledge::claim::{Claim, Shown};
 use crate::pledge::fingerprint::Fingerprint;
 use crate::pledge::ids::PledgeId;
 use crate::pledge::quantity::{Measure, Quantity};
 use crate::pledge::stage::{Act, State};
 use crate::pledge::step::{Chain, Next, Row, Step};
+use crate::pledge::stream::{Progress, Stream};
 use crate::pledge::watch::Watch;
 use crate::store::StoreError;
-use crate::store::pledge::{Line, LotUse, PLEDGES_MAX, Pledges, Stepped, Taken, Watching, Which};
+use crate::store::pledge::{
+    Followed, Line, LotUse, PLEDGES_MAX, Pledges, Refusal, Stepped, Taken, Watching, Which,
+};
 
 const BROKEN: StoreError = StoreError::Row { what: "pledge" };
 
@@ -140,6 +146,36 @@ impl Pledges for Postgres {
         let alarm: Vec<&Next> = alarm.into_iter().collect();
         retried(|| self.advance_once(&alarm, Some((id, before, watch)))).await
     }
+
+    async fn followed(&self, take: u32) -> Result<Vec<Followed>, StoreError> {
+        streams::followed(&self.pool, take).await
+    }
+
+    async fn followed_of(&self, id: &PledgeId) -> Result<Vec<Followed>, StoreError> {
+        streams::followed_of(&self.pool, id).await
+    }
+
+    async fn keep_progress(
+        &self,
+        id: &PledgeId,
+        before: i64,
+        stream: &Stream,
+        progress: &Progress,
+    ) -> Result<Stepped, StoreError> {
+        streams::keep(&self.pool, id, before, stream, progress).await
+    }
+
+    async fn refuse_pledge(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        streams::refuse(&self.pool, refusal).await
+    }
+
+    async fn pledge_refusals(
+        &self,
+        pledge: Option<&PledgeId>,
+        take: u32,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        streams::refusals(&self.pool, pledge, take).await
+    }
 }
 
 impl Postgres {
@@ -162,6 +198,7 @@ impl Postgres {
                 });
             }
         }
+        trail::append(&mut transaction, &Entry::of_pledge(&next.step)).await?;
         transaction.commit().await?;
         Ok(Taken::Kept)
     }
@@ -182,6 +219,9 @@ impl Postgres {
             if !advance(&mut transaction, next).await? {
                 return Ok(Stepped::Overtaken);
             }
+        }
+        for next in steps {
+            trail::append(&mut transaction, &Entry::of_pledge(&next.step)).await?;
         }
         transaction.commit().await?;
         Ok(Stepped::Kept)

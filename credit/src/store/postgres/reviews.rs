@@ -8,11 +8,12 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use sqlx::{FromRow, PgConnection};
 
-use super::{Postgres, RefusalRow, at, json, retried, trail};
+use super::{Postgres, RefusalRow, at, json, retried, sandbox, trail};
 use crate::audit::{Entry, Row};
 use crate::loan::review::Act;
 use crate::loan::{Decision, RefusalReason, Review};
 use crate::store::reviews::{Reviewed, Reviews, SHELF_MAX, Shelf, Step, releases};
+use crate::store::sandbox::Repayment;
 use crate::store::{PAGE_MAX, Refusal, StoreError};
 
 #[async_trait]
@@ -303,11 +304,38 @@ async fn release(connection: &mut PgConnection, review: &Review) -> Result<(), S
          WHERE sandbox_id = $2 AND currency = $3 AND used_fen >= $1 RETURNING used_fen",
     )
     .bind(amount)
-    .bind(sandbox)
+    .bind(&sandbox)
     .bind(currency)
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    lowered.map(drop).ok_or_else(broken)
+    if lowered.is_some() {
+        return Ok(());
+    }
+    release_of_trial(connection, review, &sandbox).await
+}
+
+/// Gives back what the offer reserved under a trial.
+async fn release_of_trial(
+    connection: &mut PgConnection,
+    review: &Review,
+    trial: &str,
+) -> Result<(), StoreError> {
+    let broken = || StoreError::Row {
+        what: "reservation",
+    };
+    let trial: Slug = trial.parse().map_err(|_| broken())?;
+    let id: Slug = review.decision_id.parse().map_err(|_| broken())?;
+    let kept = sandbox::read_reservation(connection, &trial, &id).await?;
+    let kept = kept.ok_or_else(broken)?;
+    let whole = Repayment {
+        id: id.clone(),
+        reservation: id,
+        amount: kept.request.amount,
+    };
+    sandbox::insert_release(connection, &trial, &whole, review.at).await?;
+    let fen = whole.amount.fen();
+    let left = sandbox::subtract(connection, &trial, &kept, fen).await?;
+    left.map_or(Ok(()), |_| Err(broken()))
 }
 
 async fn insert_reason(

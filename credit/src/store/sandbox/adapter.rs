@@ -9,6 +9,7 @@ use schemas::time::Instant;
 use super::record::{Kind, Record};
 use super::recount::Recount;
 use super::refusal::TrialRefusal;
+use crate::loan;
 use crate::money::Money;
 use crate::sandbox::limits::{Charge, CounterKey, Request, Reservation};
 use crate::store::StoreError;
@@ -127,6 +128,31 @@ pub enum Released {
     TooMuch(i64),
 }
 
+/// What became of an offer whose room is counted with its decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// Of its room. Only [`Counted::New`] has kept anything: decision and reservation, both.
+    Room(Box<Counted>),
+    /// The application was decided before; this is that decision. Nothing was changed.
+    Decided(Box<loan::Record>),
+}
+
+/// An offer that was made before the trial was declared and that nobody has given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Its decision.
+    pub decision: Slug,
+    /// Who borrows.
+    pub supplier: Slug,
+    /// How much was offered.
+    pub amount: Money,
+    /// When.
+    pub decided_at: Instant,
+}
+
+/// The reservation of an offer that is carried over.
+pub type Carry<'a> = &'a (dyn Fn(&Carried) -> Reservation + Sync);
+
 /// Kind and name of a counter as its row has them.
 #[must_use]
 pub fn counter_name(key: &CounterKey) -> (&'static str, String) {
@@ -183,6 +209,34 @@ pub trait TrialStore: Send + Sync {
         at: Instant,
     ) -> Result<Released, StoreError>;
 
+    /// Keeps the decision of an offer and counts its room, both or neither. The reservation is named
+    /// as the decision.
+    async fn keep_offer(
+        &self,
+        trial: &Slug,
+        plan: &Plan,
+        record: &loan::Record,
+    ) -> Result<Offered, StoreError>;
+
+    /// Counts room that was given back for a payment that was none: the debt is there, so no cap is
+    /// asked. Done once by the name of the repayment.
+    async fn take_again(
+        &self,
+        trial: &Slug,
+        reservation: &Reservation,
+        repayment: &Repayment,
+        at: Instant,
+    ) -> Result<Released, StoreError>;
+
+    /// Closes the limits that were configured before the trial was declared, and counts what is
+    /// offered under them in the trial; how many offers that were. The same again changes nothing.
+    async fn carry_over(
+        &self,
+        trial: &Slug,
+        carry: Carry<'_>,
+        at: Instant,
+    ) -> Result<u32, StoreError>;
+
     /// A reservation.
     async fn reservation(&self, trial: &Slug, id: &Slug)
     -> Result<Option<Reservation>, StoreError>;
@@ -192,6 +246,9 @@ pub trait TrialStore: Send + Sync {
 
     /// Refusals of an id, oldest first.
     async fn refusals_of(&self, trial: &Slug, id: &Slug) -> Result<Vec<TrialRefusal>, StoreError>;
+
+    /// What is used of one counter.
+    async fn counter(&self, trial: &Slug, kind: &str, name: &str) -> Result<i64, StoreError>;
 
     /// Every counter by kind and name.
     async fn counters(&self, trial: &Slug) -> Result<BTreeMap<(String, String), i64>, StoreError>;

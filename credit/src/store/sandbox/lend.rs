@@ -1,12 +1,14 @@
 //! Room for loans: taken under everything that stands against it, and given back always.
 
+use chrono::NaiveDate;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
-use super::adapter::{Counted, Plan, Released, Repayment};
+use super::adapter::{Carried, Counted, Offered, Plan, Released, Repayment};
 use super::refusal::{Refused, TrialRefusal};
 use super::trials::{Footing, TRIES, Trials};
 use crate::law::acceptance::china_day;
+use crate::loan::Record;
 use crate::money::{MAX_AMOUNT_FEN, Money, MoneyError};
 use crate::sandbox::limits::{
     Charge, CounterKey, Exceeded, ReleaseError, Request, Reservation, charges,
@@ -45,6 +47,17 @@ pub enum ReturnError {
     Store(#[from] StoreError),
 }
 
+/// What became of an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Decision and room are kept.
+    New,
+    /// The application was decided before; this is that decision.
+    Before(Box<Record>),
+    /// Others took the room or changed the trial meanwhile: decide again on what is there now.
+    Again,
+}
+
 impl Trials {
     /// Takes room for a loan, under the limits, the stage and the stop-loss as they stand when it
     /// commits. The same request again gives the same reservation, whatever stands against it by
@@ -65,7 +78,7 @@ impl Trials {
         }
         for _ in 0..TRIES {
             let footing = self.footing(trial).await?.ok_or_else(no_trial)?;
-            let refused = match plan(&footing, request, clock) {
+            let refused = match footing.plan(request, clock) {
                 Err(refused) => match self.store.reservation(trial, &request.id).await? {
                     Some(kept) => return self.same(trial, kept, request, clock).await,
                     None => refused,
@@ -110,6 +123,87 @@ impl Trials {
         }
     }
 
+    /// Keeps the decision of an offer and takes its room, both or neither, under everything as it
+    /// stands when it commits. The plan's request is named as the decision.
+    ///
+    /// # Errors
+    /// [`LendError`]; nothing is kept then but a refusal.
+    pub async fn offer(
+        &self,
+        trial: &Slug,
+        plan: &Plan,
+        record: &Record,
+    ) -> Result<Offer, LendError> {
+        let counted = match self.store.keep_offer(trial, plan, record).await? {
+            Offered::Decided(before) => return Ok(Offer::Before(before)),
+            Offered::Room(counted) => *counted,
+        };
+        match counted {
+            Counted::New(_) => Ok(Offer::New),
+            // Its decision and its reservation are one transaction: one is not there without the
+            // other, unless somebody reserved under this name by another way.
+            Counted::Before(kept) => {
+                let other = Exceeded::Id(kept.request.id).into();
+                self.refused(trial, &plan.request, other, plan.at).await
+            }
+            Counted::Full { charge, used } if charge.key == CounterKey::Users => {
+                let full = full(&charge, used, plan.request.amount)?.into();
+                self.refused(trial, &plan.request, full, plan.at).await
+            }
+            Counted::Moved | Counted::Full { .. } => Ok(Offer::Again),
+        }
+    }
+
+    /// Takes room again for a payment that was none, whatever stands against it; `id` names what
+    /// was given back before, and the same one again changes nothing.
+    ///
+    /// # Errors
+    /// [`ReturnError`]; nothing is taken then.
+    pub async fn take_again(
+        &self,
+        trial: &Slug,
+        retake: &Repayment,
+        at: Instant,
+    ) -> Result<(), ReturnError> {
+        let id = &retake.reservation;
+        let kept = self.store.reservation(trial, id).await?;
+        let kept = kept.ok_or_else(|| ReleaseError::Unknown(id.clone()))?;
+        retake.amount.common(kept.request.amount).map_err(money)?;
+        match self.store.take_again(trial, &kept, retake, at).await? {
+            Released::Before(before) if before != *retake => Err(ReturnError::Id(before.id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts what was offered under configured limits before the trial was declared, and closes
+    /// those; how many offers that were now. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is carried over then.
+    pub async fn carry_over(
+        &self,
+        trial: &Slug,
+        request: &(dyn Fn(&Carried) -> Request + Sync),
+        at: Instant,
+    ) -> Result<u32, StoreError> {
+        let carry = |offer: &Carried| carried(request(offer));
+        self.store.carry_over(trial, &carry, at).await
+    }
+
+    /// Keeps why there is no offer.
+    ///
+    /// # Errors
+    /// [`LendError`] with the refusal, or if it cannot be kept.
+    pub async fn refuse<T>(
+        &self,
+        trial: &Slug,
+        request: &Request,
+        refused: Refused,
+        clock: Instant,
+    ) -> Result<T, LendError> {
+        self.refused(trial, request, refused, clock).await
+    }
+
     /// The kept reservation, if it is this request's.
     async fn same(
         &self,
@@ -125,13 +219,13 @@ impl Trials {
         self.refused(trial, request, other, clock).await
     }
 
-    async fn refused(
+    async fn refused<T>(
         &self,
         trial: &Slug,
         request: &Request,
         refused: Refused,
         clock: Instant,
-    ) -> Result<Reservation, LendError> {
+    ) -> Result<T, LendError> {
         let refusal = TrialRefusal::new(request, &refused, clock);
         self.store.keep_refusal(trial, &refusal).await?;
         Err(refused.into())
@@ -142,27 +236,41 @@ const fn money(error: MoneyError) -> ReleaseError {
     ReleaseError::Money(error)
 }
 
-/// What a request would count, or what stands against it that no counter tells.
-fn plan(footing: &Footing, request: &Request, clock: Instant) -> Result<Plan, Refused> {
-    let at = footing.now(clock);
-    footing.stop_loss.allows(Operation::Disburse)?;
-    let (day, today) = (request.day, china_day(at));
-    if !footing.trial.stage().lends_on(day) {
-        let stage = footing.trial.stage().word();
-        return Err(Refused::Stage { stage, day });
+impl Footing {
+    /// What a request would count.
+    ///
+    /// # Errors
+    /// [`Refused`]: what stands against it that no counter tells.
+    pub fn plan(&self, request: &Request, clock: Instant) -> Result<Plan, Refused> {
+        let at = self.now(clock);
+        self.lends(request.day, clock)?;
+        let (limits, until) = self.limits_at(at);
+        let limits = limits.ok_or(Refused::NoLimits)?;
+        Ok(Plan {
+            request: request.clone(),
+            charges: charges(&limits.proposal.limits, request)?,
+            guard: self.guard,
+            until,
+            at,
+        })
     }
-    if day < today {
-        return Err(Refused::DayOver { day, today });
+
+    /// Whether anything is lent on a day: the stop-loss, the stage, a day that is not over.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn lends(&self, day: NaiveDate, clock: Instant) -> Result<(), Refused> {
+        let today = china_day(self.now(clock));
+        self.stop_loss.allows(Operation::Disburse)?;
+        if !self.trial.stage().lends_on(day) {
+            let stage = self.trial.stage().word();
+            return Err(Refused::Stage { stage, day });
+        }
+        if day < today {
+            return Err(Refused::DayOver { day, today });
+        }
+        Ok(())
     }
-    let (limits, until) = footing.limits_at(at);
-    let limits = limits.ok_or(Refused::NoLimits)?;
-    Ok(Plan {
-        request: request.clone(),
-        charges: charges(&limits.proposal.limits, request)?,
-        guard: footing.guard,
-        until,
-        at,
-    })
 }
 
 /// The limit that a charge goes beyond, as the model says it.
@@ -184,4 +292,19 @@ fn full(charge: &Charge, used: i64, asked: Money) -> Result<Exceeded, Refused> {
         used: fen(used)?,
         asked,
     })
+}
+
+/// The reservation of what was offered before there were limits to hold it against: its charges have
+/// their own size as cap.
+fn carried(request: Request) -> Reservation {
+    let fen = request.amount.fen();
+    let charge = |key, add| Charge { key, add, cap: add };
+    let charges = vec![
+        charge(CounterKey::Users, 1),
+        charge(CounterKey::Borrower(request.borrower.clone()), fen),
+        charge(CounterKey::Buyer(request.buyer.clone()), fen),
+        charge(CounterKey::Day(request.day), fen),
+        charge(CounterKey::Outstanding, fen),
+    ];
+    Reservation { request, charges }
 }

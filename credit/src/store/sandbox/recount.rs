@@ -40,7 +40,7 @@ impl Recount {
         *self.summed.entry(loan).or_default() += i128::from(request.amount.fen());
     }
 
-    /// Takes off what was given back of a reservation, in fen.
+    /// Takes off what was given back of a reservation, in fen; less than nothing was taken again.
     pub fn take(&mut self, reservation: &Reservation, fen: i64) {
         let charged = reservation.charges.iter();
         for charge in charged.filter(|charge| charge.key.is_returned()) {

@@ -5,6 +5,7 @@ use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::limits::Proposal;
+use crate::sandbox::stage::{Act, Capacity, Step};
 use crate::sandbox::stop_loss::Rule;
 
 /// Something that needs two people.
@@ -17,6 +18,8 @@ pub enum Motion {
     Rule(RuleProposal),
     /// The release of a stop-loss that is tripped.
     Lift(LiftProposal),
+    /// A step of the trial.
+    Step(StepProposal),
 }
 
 impl Motion {
@@ -27,6 +30,7 @@ impl Motion {
             Self::Limits(proposal) => &proposal.proposer,
             Self::Rule(proposal) => &proposal.proposer,
             Self::Lift(proposal) => &proposal.proposer,
+            Self::Step(proposal) => &proposal.proposer,
         }
     }
 }
@@ -53,6 +57,17 @@ pub struct LiftProposal {
     pub proposer: Slug,
     /// Why it may lend again.
     pub reason: String,
+}
+
+/// A step that somebody wants, and in what capacity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepProposal {
+    /// What is to be done.
+    pub act: Act,
+    /// As what.
+    pub capacity: Capacity,
+    /// Who wants it.
+    pub proposer: Slug,
 }
 
 /// A rule that two people answer for. Only an approval makes one.
@@ -93,5 +108,19 @@ impl RuleVersion {
     #[must_use]
     pub const fn approved(&self) -> (&Slug, Instant) {
         (&self.approver, self.approved_at)
+    }
+}
+
+impl StepProposal {
+    /// A second person agrees: the step of both.
+    #[must_use]
+    pub fn agreed(self, second: Slug, at: Instant) -> Step {
+        Step {
+            act: self.act,
+            by: self.proposer,
+            capacity: self.capacity,
+            second: Some(second),
+            at,
+        }
     }
 }

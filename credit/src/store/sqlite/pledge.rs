@@ -1,21 +1,27 @@
 //! Pledges, their claims and their watches.
 
+mod streams;
+
 use async_trait::async_trait;
 use schemas::hash::Hash;
 use schemas::time::Instant;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::Sqlite;
+use super::{Sqlite, trail};
+use crate::audit::Entry;
 use crate::pledge::claim::{Claim, Shown};
 use crate::pledge::fingerprint::Fingerprint;
 use crate::pledge::ids::PledgeId;
 use crate::pledge::quantity::{Measure, Quantity};
 use crate::pledge::stage::{Act, State};
 use crate::pledge::step::{Chain, Next, Row, Step};
+use crate::pledge::stream::{Progress, Stream};
 use crate::pledge::watch::Watch;
 use crate::store::StoreError;
-use crate::store::pledge::{Line, LotUse, PLEDGES_MAX, Pledges, Stepped, Taken, Watching, Which};
+use crate::store::pledge::{
+    Followed, Line, LotUse, PLEDGES_MAX, Pledges, Refusal, Stepped, Taken, Watching, Which,
+};
 
 const BROKEN: StoreError = StoreError::Row { what: "pledge" };
 
@@ -40,6 +46,7 @@ impl Pledges for Sqlite {
                 });
             }
         }
+        trail::append(&mut transaction, &Entry::of_pledge(&next.step)).await?;
         transaction.commit().await?;
         Ok(Taken::Kept)
     }
@@ -49,6 +56,7 @@ impl Pledges for Sqlite {
         if !advance(&mut transaction, next).await? {
             return Ok(Stepped::Overtaken);
         }
+        trail::append(&mut transaction, &Entry::of_pledge(&next.step)).await?;
         transaction.commit().await?;
         Ok(Stepped::Kept)
     }
@@ -59,6 +67,9 @@ impl Pledges for Sqlite {
             if !advance(&mut transaction, next).await? {
                 return Ok(Stepped::Overtaken);
             }
+        }
+        for next in [cover, release] {
+            trail::append(&mut transaction, &Entry::of_pledge(&next.step)).await?;
         }
         transaction.commit().await?;
         Ok(Stepped::Kept)
@@ -170,13 +181,44 @@ impl Pledges for Sqlite {
         if !put_watch(&mut transaction, id, before, watch).await? {
             return Ok(Stepped::Overtaken);
         }
-        if let Some(alarm) = alarm
-            && !advance(&mut transaction, alarm).await?
-        {
-            return Ok(Stepped::Overtaken);
+        if let Some(alarm) = alarm {
+            if !advance(&mut transaction, alarm).await? {
+                return Ok(Stepped::Overtaken);
+            }
+            trail::append(&mut transaction, &Entry::of_pledge(&alarm.step)).await?;
         }
         transaction.commit().await?;
         Ok(Stepped::Kept)
+    }
+
+    async fn followed(&self, take: u32) -> Result<Vec<Followed>, StoreError> {
+        streams::followed(&self.pool, take).await
+    }
+
+    async fn followed_of(&self, id: &PledgeId) -> Result<Vec<Followed>, StoreError> {
+        streams::followed_of(&self.pool, id).await
+    }
+
+    async fn keep_progress(
+        &self,
+        id: &PledgeId,
+        before: i64,
+        stream: &Stream,
+        progress: &Progress,
+    ) -> Result<Stepped, StoreError> {
+        streams::keep(&self.pool, id, before, stream, progress).await
+    }
+
+    async fn refuse_pledge(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        streams::refuse(&self.pool, refusal).await
+    }
+
+    async fn pledge_refusals(
+        &self,
+        pledge: Option<&PledgeId>,
+        take: u32,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        streams::refusals(&self.pool, pledge, take).await
     }
 }
 

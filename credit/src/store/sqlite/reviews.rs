@@ -7,11 +7,12 @@ use schemas::time::Instant;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::{Sqlite, json, trail};
+use super::{Sqlite, json, sandbox, trail};
 use crate::audit::{Entry, Row};
 use crate::loan::review::Act;
 use crate::loan::{Decision, RefusalReason, Review};
 use crate::store::reviews::{Reviewed, Reviews, SHELF_MAX, Shelf, Step, releases};
+use crate::store::sandbox::Repayment;
 use crate::store::{PAGE_MAX, Refusal, StoreError};
 
 #[async_trait]
@@ -215,9 +216,6 @@ async fn has_step(connection: &mut SqliteConnection, review: &Review) -> Result<
 
 /// Gives back exactly what the offer reserved, once.
 async fn release(connection: &mut SqliteConnection, review: &Review) -> Result<(), StoreError> {
-    let broken = StoreError::Row {
-        what: "reservation",
-    };
     let row = sqlx::query(
         "INSERT INTO releases (decision_id, sandbox_id, currency, amount_fen, released_at)
          SELECT decision_id, sandbox_id, currency, amount_fen, $2 FROM reservations
@@ -231,16 +229,46 @@ async fn release(connection: &mut SqliteConnection, review: &Review) -> Result<(
     .ok_or(StoreError::Row {
         what: "reservation",
     })?;
+    let amount: i64 = row.try_get("amount_fen")?;
+    let (sandbox, currency): (String, String) =
+        (row.try_get("sandbox_id")?, row.try_get("currency")?);
     let lowered = sqlx::query(
         "UPDATE sandbox_use SET used_fen = used_fen - $1
          WHERE sandbox_id = $2 AND currency = $3 AND used_fen >= $1 RETURNING used_fen",
     )
-    .bind(row.try_get::<i64, _>("amount_fen")?)
-    .bind(row.try_get::<String, _>("sandbox_id")?)
-    .bind(row.try_get::<String, _>("currency")?)
-    .fetch_optional(connection)
+    .bind(amount)
+    .bind(&sandbox)
+    .bind(&currency)
+    .fetch_optional(&mut *connection)
     .await?;
-    lowered.map(drop).ok_or(broken)
+    if lowered.is_some() {
+        return Ok(());
+    }
+    release_of_trial(connection, review, &sandbox).await
+}
+
+/// Gives back what the offer reserved under a trial.
+async fn release_of_trial(
+    connection: &mut SqliteConnection,
+    review: &Review,
+    trial: &str,
+) -> Result<(), StoreError> {
+    let broken = || StoreError::Row {
+        what: "reservation",
+    };
+    let trial: Slug = trial.parse().map_err(|_| broken())?;
+    let id: Slug = review.decision_id.parse().map_err(|_| broken())?;
+    let kept = sandbox::read_reservation(connection, &trial, &id).await?;
+    let kept = kept.ok_or_else(broken)?;
+    let whole = Repayment {
+        id: id.clone(),
+        reservation: id,
+        amount: kept.request.amount,
+    };
+    sandbox::insert_release(connection, &trial, &whole, review.at).await?;
+    let fen = whole.amount.fen();
+    let left = sandbox::subtract(connection, &trial, &kept, fen).await?;
+    left.map_or(Ok(()), |_| Err(broken()))
 }
 
 async fn insert_reason(

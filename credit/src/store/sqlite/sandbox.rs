@@ -1,7 +1,9 @@
 //! Trials: records, guards, counters. Every write has the one lock from its first statement on; the
 //! statements are guarded all the same, as on PostgreSQL.
 
+mod carried;
 mod counters;
+mod releases;
 
 use std::collections::BTreeMap;
 
@@ -11,14 +13,18 @@ use schemas::time::Instant;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
-use crate::sandbox::limits::Reservation;
+use crate::loan;
+use crate::sandbox::limits::{Charge, CounterKey, Reservation};
 use crate::store::StoreError;
-use crate::store::sandbox::rows::{GuardRow, RecordRow, RefusalRow, ReleaseRow, body, reservation};
+use crate::store::sandbox::rows::{GuardRow, RecordRow, RefusalRow, body};
 use crate::store::sandbox::{
-    Added, Counted, Guard, Kind, PAGE, Plan, Record, Recount, Released, Repayment, TrialRefusal,
-    TrialStore,
+    Added, Carry, Counted, Guard, Kind, Offered, PAGE, Plan, Record, Recount, Released, Repayment,
+    TrialRefusal, TrialStore,
 };
-use counters::{add_charges, first_full, new_borrower, read_counters, subtract};
+pub(super) use counters::subtract;
+use counters::{add_charges, first_full, new_borrower, read_counters};
+pub(super) use releases::{insert_release, read_reservation};
+use releases::{insert_retake, read_release, read_retake};
 
 #[async_trait]
 impl TrialStore for Sqlite {
@@ -111,6 +117,42 @@ impl TrialStore for Sqlite {
         Ok(Released::New)
     }
 
+    async fn keep_offer(
+        &self,
+        trial: &Slug,
+        plan: &Plan,
+        record: &loan::Record,
+    ) -> Result<Offered, StoreError> {
+        self.keep_offer_once(trial, plan, record).await
+    }
+
+    async fn take_again(
+        &self,
+        trial: &Slug,
+        reservation: &Reservation,
+        repayment: &Repayment,
+        now: Instant,
+    ) -> Result<Released, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !insert_retake(&mut transaction, trial, repayment, now).await? {
+            let before = read_retake(&mut transaction, trial, &repayment.id).await?;
+            return Ok(Released::Before(before));
+        }
+        let fen = repayment.amount.fen();
+        carried::raise(&mut transaction, trial, reservation, fen).await?;
+        transaction.commit().await?;
+        Ok(Released::New)
+    }
+
+    async fn carry_over(
+        &self,
+        trial: &Slug,
+        carry: Carry<'_>,
+        now: Instant,
+    ) -> Result<u32, StoreError> {
+        self.carry_over_once(trial, carry, now).await
+    }
+
     async fn reservation(
         &self,
         trial: &Slug,
@@ -154,6 +196,11 @@ impl TrialStore for Sqlite {
         rows.into_iter().map(RefusalRow::refusal).collect()
     }
 
+    async fn counter(&self, trial: &Slug, kind: &str, name: &str) -> Result<i64, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        counters::used(&mut connection, trial, kind, name).await
+    }
+
     async fn counters(&self, trial: &Slug) -> Result<BTreeMap<(String, String), i64>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         read_counters(&mut connection, trial).await
@@ -169,35 +216,96 @@ impl TrialStore for Sqlite {
 impl Sqlite {
     async fn take_room_once(&self, trial: &Slug, plan: &Plan) -> Result<Counted, StoreError> {
         let mut transaction = self.begin().await?;
-        let new = new_borrower(&mut transaction, trial, &plan.request).await?;
-        let reservation = plan.reservation(new);
-        let version = plan.guard.limits;
-        if !insert_reservation(&mut transaction, trial, &reservation, version, plan.at).await? {
-            let id = &plan.request.id;
-            let before = read_reservation(&mut transaction, trial, id).await?;
-            transaction.rollback().await?;
-            let what = "reservation";
-            return Ok(Counted::Before(before.ok_or(StoreError::Row { what })?));
+        let counted = count(&mut transaction, trial, plan).await?;
+        match counted {
+            Counted::New(_) => transaction.commit().await?,
+            _ => transaction.rollback().await?,
         }
-        let left = add_charges(&mut transaction, trial, &reservation).await?;
-        if !left.is_empty() {
-            let now = read_guard(&mut transaction, trial).await?;
-            let (charge, used) = first_full(&mut transaction, trial, left).await?;
-            transaction.rollback().await?;
-            let stands = now.is_some_and(|now| plan.stands(&now));
-            return Ok(if stands {
-                Counted::Full { charge, used }
-            } else {
-                Counted::Moved
-            });
+        Ok(counted)
+    }
+
+    async fn keep_offer_once(
+        &self,
+        trial: &Slug,
+        plan: &Plan,
+        record: &loan::Record,
+    ) -> Result<Offered, StoreError> {
+        let mut transaction = self.begin().await?;
+        let decision = &record.decision;
+        if !super::insert_decision(&mut transaction, record).await? {
+            let id = &decision.application.application_id;
+            let before = super::read_application(&mut transaction, id).await?;
+            let before = before.ok_or(StoreError::Row { what: "decision" })?;
+            return Ok(Offered::Decided(Box::new(before)));
         }
-        if !hold_guard(&mut transaction, trial, plan).await? {
-            transaction.rollback().await?;
-            return Ok(Counted::Moved);
+        let amount = plan.request.amount;
+        super::insert_reservation(&mut transaction, trial, decision, amount).await?;
+        let counted = count(&mut transaction, trial, plan).await?;
+        match counted {
+            Counted::New(_) => transaction.commit().await?,
+            _ => transaction.rollback().await?,
+        }
+        Ok(Offered::Room(Box::new(counted)))
+    }
+
+    async fn carry_over_once(
+        &self,
+        trial: &Slug,
+        carry: Carry<'_>,
+        now: Instant,
+    ) -> Result<u32, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !carried::close(&mut transaction, trial).await? {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for offer in carried::open(&mut transaction, trial).await? {
+            let mut reservation = carry(&offer);
+            let request = &reservation.request;
+            if !new_borrower(&mut transaction, trial, request).await? {
+                let known = |charge: &Charge| charge.key != CounterKey::Users;
+                reservation.charges.retain(known);
+            }
+            if insert_reservation(&mut transaction, trial, &reservation, 0, now).await? {
+                carried::count(&mut transaction, trial, &reservation).await?;
+                count += 1;
+            }
         }
         transaction.commit().await?;
-        Ok(Counted::New(reservation))
+        Ok(count)
     }
+}
+
+/// Counts a plan. Only with [`Counted::New`] may the transaction commit.
+async fn count(
+    transaction: &mut SqliteConnection,
+    trial: &Slug,
+    plan: &Plan,
+) -> Result<Counted, StoreError> {
+    let new = new_borrower(transaction, trial, &plan.request).await?;
+    let reservation = plan.reservation(new);
+    let version = plan.guard.limits;
+    if !insert_reservation(transaction, trial, &reservation, version, plan.at).await? {
+        let id = &plan.request.id;
+        let before = read_reservation(transaction, trial, id).await?;
+        let what = "reservation";
+        return Ok(Counted::Before(before.ok_or(StoreError::Row { what })?));
+    }
+    let left = add_charges(transaction, trial, &reservation).await?;
+    if !left.is_empty() {
+        let now = read_guard(transaction, trial).await?;
+        let (charge, used) = first_full(transaction, trial, left).await?;
+        let stands = now.is_some_and(|now| plan.stands(&now));
+        return Ok(if stands {
+            Counted::Full { charge, used }
+        } else {
+            Counted::Moved
+        });
+    }
+    if !hold_guard(transaction, trial, plan).await? {
+        return Ok(Counted::Moved);
+    }
+    Ok(Counted::New(reservation))
 }
 
 async fn read_guard(
@@ -362,58 +470,4 @@ async fn insert_reservation(
     .fetch_optional(connection)
     .await?;
     Ok(row.is_some())
-}
-
-async fn read_reservation(
-    connection: &mut SqliteConnection,
-    trial: &Slug,
-    id: &Slug,
-) -> Result<Option<Reservation>, StoreError> {
-    let row: Option<(Vec<u8>,)> =
-        sqlx::query_as("SELECT body FROM trial_reservations WHERE trial = $1 AND reservation = $2")
-            .bind(trial.as_str())
-            .bind(id.as_str())
-            .fetch_optional(connection)
-            .await?;
-    row.map(|(body,)| reservation(&body)).transpose()
-}
-
-/// False if the id is taken.
-async fn insert_release(
-    connection: &mut SqliteConnection,
-    trial: &Slug,
-    repayment: &Repayment,
-    now: Instant,
-) -> Result<bool, StoreError> {
-    let row: Option<(String,)> = sqlx::query_as(
-        "INSERT INTO trial_releases
-         (trial, release, reservation, currency, amount_fen, released_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (trial, release) DO NOTHING RETURNING release",
-    )
-    .bind(trial.as_str())
-    .bind(repayment.id.as_str())
-    .bind(repayment.reservation.as_str())
-    .bind(repayment.amount.currency().as_str())
-    .bind(repayment.amount.fen())
-    .bind(now.to_rfc3339())
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.is_some())
-}
-
-async fn read_release(
-    connection: &mut SqliteConnection,
-    trial: &Slug,
-    id: &Slug,
-) -> Result<Repayment, StoreError> {
-    let row: Option<ReleaseRow> = sqlx::query_as(
-        "SELECT release, reservation, currency, amount_fen FROM trial_releases
-         WHERE trial = $1 AND release = $2",
-    )
-    .bind(trial.as_str())
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await?;
-    row.ok_or(StoreError::Row { what: "release" })?.repayment()
 }

@@ -78,6 +78,14 @@ impl ErasureStore for PostgresStore {
         )
         .fetch_all(&self.pool)
         .await?;
+        let consents: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT c.hash, 1::bigint FROM consents c
+             WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
+                               WHERE l.kind = 'consent' AND l.hash = c.hash)
+             ORDER BY c.received, c.supplier, c.bank, c.number",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let archives: Vec<(Vec<u8>, i64)> = sqlx::query_as(
             "SELECT a.hash, 1::bigint FROM archives a
              WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
@@ -94,8 +102,10 @@ impl ErasureStore for PostgresStore {
         };
         let lists = lists.into_iter().map(of(TOMBSTONES));
         let documents = documents.into_iter().map(of(schemas::disclosure::KIND));
+        let consents = consents.into_iter().map(of(schemas::consent::KIND));
         let archives = archives.into_iter().map(of(crate::archive::KIND));
-        lists.chain(documents).chain(archives).collect()
+        let signed = documents.chain(consents);
+        lists.chain(signed).chain(archives).collect()
     }
 
     async fn tombstone_list(&self, hash: &Hash) -> Stored<Option<Vec<u8>>> {

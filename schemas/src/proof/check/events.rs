@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::form::{Bundle, EventRow, MemberRow};
 use super::super::{Class, Refusal, VerifiedEvent, VerifiedMember, VerifiedStatement};
 use super::headers::CheckedHeader;
-use super::{Checked, class, refuse, require};
+use super::{Checked, class, halves, refuse, require};
 use crate::epcis::rule;
 use crate::event::{self, CORE_MEMBERS, EVENT_MAX, Salt, Source};
 use crate::hash::Hash;
@@ -24,7 +24,11 @@ pub(super) fn check(
         let batch = &headers[bundle.statements[row.statement].header];
         check_event(row, statement, batch)
     };
-    bundle.events.iter().map(check).collect()
+    let all = |rows: &[EventRow]| rows.iter().map(check).collect::<Checked<Vec<_>>>();
+    let (front, back) = halves::check(&bundle.events, all);
+    let mut events = front?;
+    events.extend(back?);
+    Ok(events)
 }
 
 fn check_event(

@@ -6,7 +6,7 @@ use super::headers::CheckedHeader;
 use super::keys::CheckedKey;
 use super::marks::Known;
 use super::policies::Policies;
-use super::{Checked, begins, class, require};
+use super::{Checked, begins, class, halves, require};
 use crate::hash::Hash;
 use crate::merkle;
 use crate::note::Checkpoint;
@@ -25,28 +25,73 @@ pub(super) struct Reader<'a> {
     pub(super) known: &'a BTreeMap<Hash, Known>,
 }
 
+const TWICE: &str = "a statement stands twice";
+
+/// What came of checking rows in their order, up to the first that fails.
+#[derive(Default)]
+struct Part {
+    verified: Vec<VerifiedStatement>,
+    ids: BTreeSet<Hash>,
+    admitted: BTreeSet<(usize, usize, Option<usize>)>,
+    /// The first failure, with the statement's id where it has one.
+    failed: Option<(Option<Hash>, Refusal)>,
+}
+
+impl Part {
+    fn fail(self, id: Option<Hash>, refusal: Refusal) -> Self {
+        let failed = Some((id, refusal));
+        Self { failed, ..self }
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn check(&self, rows: &[StatementRow]) -> Checked<Vec<VerifiedStatement>> {
-        let (mut ids, mut admitted) = (BTreeSet::new(), BTreeSet::new());
-        let mut verified = Vec::with_capacity(rows.len());
-        for row in rows {
-            verified.push(self.check_row(row, &mut ids, &mut admitted)?);
+        let (front, back) = halves::check(rows, |rows| self.check_part(rows));
+        if let Some((_, refusal)) = front.failed {
+            return Err(refusal);
         }
+        for one in &back.verified {
+            require(!front.ids.contains(&one.id), Class::Statement, TWICE)?;
+        }
+        if let Some((id, refusal)) = back.failed {
+            // That a statement stands twice is looked at before everything else about it.
+            let twice = id.is_some_and(|id| front.ids.contains(&id));
+            require(!twice, Class::Statement, TWICE)?;
+            return Err(refusal);
+        }
+        let mut verified = front.verified;
+        verified.extend(back.verified);
         Ok(verified)
+    }
+
+    fn check_part(&self, rows: &[StatementRow]) -> Part {
+        let mut part = Part::default();
+        for row in rows {
+            let parsed = Statement::parse(row.statement.0.clone());
+            let statement = match parsed.map_err(class(Class::Statement)) {
+                Ok(statement) => statement,
+                Err(refusal) => return part.fail(None, refusal),
+            };
+            let id = statement.id();
+            if !part.ids.insert(id) {
+                return part.fail(Some(id), Refusal::new(Class::Statement, TWICE));
+            }
+            match self.check_row(row, statement, id, &mut part.admitted) {
+                Ok(one) => part.verified.push(one),
+                Err(refusal) => return part.fail(Some(id), refusal),
+            }
+        }
+        part
     }
 
     /// `admitted`: who was found to be admitted by whom under which policy already.
     fn check_row(
         &self,
         row: &StatementRow,
-        ids: &mut BTreeSet<Hash>,
+        statement: Statement,
+        id: Hash,
         admitted: &mut BTreeSet<(usize, usize, Option<usize>)>,
     ) -> Checked<VerifiedStatement> {
-        let statement =
-            Statement::parse(row.statement.0.clone()).map_err(class(Class::Statement))?;
-        let id = statement.id();
-        let new = ids.insert(id);
-        require(new, Class::Statement, "a statement stands twice")?;
         self.check_belongs(&statement, row)?;
         let header = &self.headers[row.header];
         let device = &self.keys[row.device].signed;

@@ -8,8 +8,9 @@ use super::super::adapter::{Added, Guard};
 use super::super::record::{Kind, Record, numbered};
 use super::super::trials::{TRIES, Trials};
 use super::super::two::{LiftProposal, Motion, RuleProposal, RuleVersion};
-use super::{OfficeError, same};
+use super::{OfficeError, StepError, same};
 use crate::sandbox::limits::{LimitsVersion, Proposal};
+use crate::sandbox::stage::Stage;
 use crate::sandbox::stop_loss::{Release, StopLoss, Trip};
 use crate::store::StoreError;
 
@@ -146,6 +147,25 @@ impl Trials {
         Err(OfficeError::Contended)
     }
 
+    /// Another person agrees to a step: it is taken, if its guards let it. The core refuses the same
+    /// person, with everything else that is missing.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub async fn approve_step(
+        &self,
+        trial: &Slug,
+        motion: Hash,
+        approver: &Slug,
+        clock: Instant,
+    ) -> Result<Stage, StepError> {
+        let Motion::Step(proposal) = self.motion(trial, motion).await? else {
+            return Err(OfficeError::NoMotion(motion).into());
+        };
+        let step = proposal.agreed(approver.clone(), clock);
+        self.take_step(trial, &step).await
+    }
+
     /// The rule of the stop-loss in force: the newest.
     ///
     /// # Errors
@@ -166,7 +186,11 @@ impl Trials {
         Ok(i64::from(last) + 1)
     }
 
-    async fn motion(&self, trial: &Slug, hash: Hash) -> Result<Motion, OfficeError> {
+    /// What somebody wants, by its hash.
+    ///
+    /// # Errors
+    /// [`OfficeError::NoMotion`], [`OfficeError::Store`].
+    pub async fn motion(&self, trial: &Slug, hash: Hash) -> Result<Motion, OfficeError> {
         let records = self.all(trial, Kind::Motion).await?;
         let record = records.into_iter().find(|record| record.hash == hash);
         let record = record.ok_or(OfficeError::NoMotion(hash))?;

@@ -117,7 +117,7 @@ pub(super) async fn used(
 
 /// Takes an amount off the loan and then off every counter that it is returned to, in their order;
 /// what is left of the loan if that is less.
-pub(super) async fn subtract(
+pub(in crate::store::sqlite) async fn subtract(
     connection: &mut SqliteConnection,
     trial: &Slug,
     reservation: &Reservation,
@@ -193,11 +193,20 @@ pub(super) async fn recount(
     let rows: Vec<(String, i64)> =
         sqlx::query_as("SELECT reservation, amount_fen FROM trial_releases WHERE trial = $1")
             .bind(trial.as_str())
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
     for (id, fen) in rows {
         let reservation = kept.get(&id).ok_or(StoreError::Row { what: "release" })?;
         recount.take(reservation, fen);
+    }
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT reservation, amount_fen FROM trial_retakes WHERE trial = $1")
+            .bind(trial.as_str())
+            .fetch_all(connection)
+            .await?;
+    for (id, fen) in rows {
+        let reservation = kept.get(&id).ok_or(StoreError::Row { what: "retake" })?;
+        recount.take(reservation, -fen);
     }
     Ok(recount)
 }

@@ -2,6 +2,8 @@
 //!
 //! It runs where the organisation's key is, never where the operator is.
 
+mod consent;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -115,8 +117,8 @@ enum Command {
         /// Which device.
         device: Slug,
         /// What was anchored after this instant is marked (RFC 3339).
-        #[arg(long)]
-        compromised_since: Option<String>,
+        #[arg(long, value_parser = instant)]
+        compromised_since: Option<Instant>,
     },
     /// A device's key has ended in order.
     Retire {
@@ -125,6 +127,11 @@ enum Command {
         /// Its last statement, as the device names it: EPOCH:SEQ:ID.
         #[arg(long)]
         last: String,
+    },
+    /// Let a bank read this organisation's evidence, or end that.
+    Consent {
+        #[command(subcommand)]
+        what: consent::ConsentCommand,
     },
     /// List own keys: as kept here, or as the platform's registry has them.
     List {
@@ -220,11 +227,6 @@ async fn execute(arguments: Arguments) -> Result<()> {
             device,
             compromised_since,
         } => {
-            let instant = |text: String| {
-                let parsed = Instant::parse_rfc3339(&text);
-                parsed.with_context(|| format!("`{text}` is no instant (RFC 3339)"))
-            };
-            let compromised_since = compromised_since.map(instant).transpose()?;
             let revoke = Change::Revoke { compromised_since };
             change(&open()?, &device, revoke).await
         }
@@ -232,6 +234,7 @@ async fn execute(arguments: Arguments) -> Result<()> {
             let last = statement(&last)?;
             change(&open()?, &device, Change::Retire { last }).await
         }
+        Command::Consent { what } => consent::consent(&open()?, what).await,
         Command::List { token } => list(&open()?, token.as_deref()).await,
     }
 }
@@ -330,8 +333,7 @@ async fn list(office: &Office, token: Option<&Path>) -> Result<()> {
     let records = match token {
         None => office.records()?,
         Some(file) => {
-            let token = String::from_utf8(read(file)?).context("the token is no text")?;
-            let (version, records) = office.registered(token.trim()).await?;
+            let (version, records) = office.registered(&self::token(file)?).await?;
             println!("registry version {version}, checked");
             records
         }
@@ -347,6 +349,15 @@ async fn list(office: &Office, token: Option<&Path>) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn instant(text: &str) -> Result<Instant, String> {
+    Instant::parse_rfc3339(text).ok_or_else(|| format!("`{text}` is no instant (RFC 3339)"))
+}
+
+fn token(file: &Path) -> Result<String> {
+    let token = String::from_utf8(read(file)?).context("the token is no text")?;
+    Ok(token.trim().to_owned())
 }
 
 fn statement(text: &str) -> Result<(Position, Hash)> {

@@ -1,0 +1,76 @@
+//! What the service does about its trial by itself, every minute of the injected clock: the stop-loss
+//! is held against its rule, and the report of a month that is over is made.
+//!
+//! Whether a minute is over is asked once a second of real time, so that a replay whose clock runs
+//! through years is not held up at each of its minutes: it is looked at as often as a second allows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::causes::causes;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{ActError, Office};
+use crate::sandbox::stop_loss::StopLoss;
+
+/// Between two looks, by the injected clock.
+pub const EVERY: Duration = Duration::from_secs(60);
+/// Between two questions whether that time is over.
+const ASKED: Duration = Duration::from_secs(1);
+
+impl Office {
+    /// Holds the rule against the rows as they are now, and trips the stop-loss if anything does.
+    /// Rows that do not fit together trip nothing, and the error says so.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn hold_rule(&self) -> Result<StopLoss, ActError> {
+        let trips = self.trips().await?;
+        let now = self.clock.now();
+        Ok(self.trials.trip(self.trial(), trips, now).await?)
+    }
+
+    /// One look: the stop-loss, then reports that are due.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn look(&self) -> Result<(), ActError> {
+        let held = self.hold_rule().await;
+        if let Ok(StopLoss::Tripped(tripped)) = &held {
+            tracing::warn!(since = %tripped.at, "the stop-loss is tripped: nothing is lent");
+        }
+        self.keep_due().await?;
+        held.map(drop)
+    }
+}
+
+/// Looks until the token is cancelled.
+#[must_use]
+pub fn spawn(office: Office, shutdown: CancellationToken) -> JoinHandle<()> {
+    let clock = Arc::clone(&office.clock);
+    tokio::spawn(async move {
+        let mut next = clock.now();
+        let mut ticks = tokio::time::interval(ASKED);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let now = clock.now();
+            // A clock that was put back stops no looks.
+            if now < next && next.since(now) <= EVERY {
+                continue;
+            }
+            next = now + EVERY;
+            if let Err(error) = office.look().await {
+                tracing::error!(
+                    error = causes(&error),
+                    "the trial could not be looked after"
+                );
+            }
+        }
+    })
+}
