@@ -28,7 +28,7 @@ pub struct NewToken {
     pub loan: LoanId,
     /// SHA-256 of its secret, which the borrower alone has ([`Lending::new_secret`]).
     pub token: Hash,
-    /// The account that it pays, at most [`ACCOUNT_MAX`] characters.
+    /// The account that it pays, at most 64 characters.
     pub account: String,
     /// The most that it draws.
     pub amount: Money,

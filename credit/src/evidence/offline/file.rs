@@ -71,7 +71,7 @@ const fn format(has_papers: bool) -> &'static str {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreFile {
-    /// [`SCORE_FILE`] or [`SCORE_FILE_2`].
+    /// [`SCORE_FILE`], or version 2 with papers.
     pub tracebond: String,
     decision: Decision,
     inputs: Inputs,
