@@ -32,8 +32,6 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 /// Of it, how long receipts are waited for while there is a connection.
 const RECEIPTS_MAX: Duration = Duration::from_secs(3);
 
-/// Stack of a thread that waits for files: a tenth of it is used.
-const STACK_BYTES: usize = 512 * 1_024;
 /// Exit code where the words on the command line ask for nothing that there is.
 const WRONG_WORDS: u8 = 2;
 
@@ -63,12 +61,9 @@ fn print(text: &str) -> ExitCode {
     written.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-/// One thread for all tasks: each waits nearly always, and the database has threads of its own. Others
-/// beside it would have heaps and stacks of their own too (`platform/docs/decisions/0027`).
 fn runtime() -> Result<Runtime> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().thread_stack_size(STACK_BYTES);
-    builder.build().context("no runtime")
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().context("no runtime")
 }
 
 async fn execute(command: Command) -> Result<ExitCode> {

@@ -250,9 +250,12 @@ place = \"{PLACE}\"
         let agent = self.start(Uplink::Platform)?;
         let mut peek = Peek::open(&self.state()).await?;
         self.read(&mut peek).await?;
+        // Everything may have been read before: a program that has not begun cannot end well.
+        agent.connected().await?;
         agent.stop().await?;
         let agent = self.start(Uplink::Platform)?;
         self.receipted(&mut peek).await?;
+        agent.connected().await?;
         // What its sensors say until the last moment is in no hurry.
         agent.stop().await?;
         let waits = peek.counts().await?.events;
