@@ -1,6 +1,6 @@
 //! The words of the command line. What there is stands in one table, of which both the reading and
 //! the help are made. A library for this would be a fifteenth of the program
-//! (`platform/docs/decisions/0027`).
+//! (`platform/docs/decisions/0026`).
 
 mod form;
 mod help;
