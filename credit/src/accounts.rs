@@ -20,6 +20,9 @@ use crate::store::{StoreError, Tables};
 /// Name of the session cookie.
 const COOKIE: &str = "tracebond-credit";
 
+/// Role of people of a supplier. It is none of the desk's [`Role`]s: no page of the bank opens to it.
+pub const BORROWER: &str = "borrower";
+
 /// Accounts over credit's tables. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
@@ -41,6 +44,17 @@ pub enum AccountsError {
     /// A client of machines.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The name was bound to another supplier before.
+    #[error("the account `{name}` is of `{supplier}`: one account is of one supplier")]
+    OtherSupplier {
+        /// The account.
+        name: Slug,
+        /// The supplier that it is of.
+        supplier: Slug,
+    },
+    /// The account is none of a borrower.
+    #[error("there is no borrower's account `{0}`")]
+    NoBorrower(Slug),
     /// The trail cannot be written.
     #[error(transparent)]
     Trail(#[from] StoreError),
@@ -108,6 +122,52 @@ impl Accounts {
         self.note(by, Action::AddAccount, name, role.word()).await
     }
 
+    /// Makes an account for a person of a supplier. A supplier may have several.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; [`AccountsError::OtherSupplier`] for a name that was of another one.
+    pub async fn add_borrower(
+        &self,
+        by: &str,
+        name: &Slug,
+        supplier: &Slug,
+        password: &str,
+    ) -> Result<(), AccountsError> {
+        let taken = || AccountError::Taken(name.clone());
+        let organisation = &self.people.settings().organisation;
+        let before = self.store.account(organisation, name).await;
+        if before.map_err(AccountError::from)?.is_some() {
+            return Err(taken().into());
+        }
+        // The supplier comes first: there is never an account of a borrower without one.
+        let now = self.clock.now();
+        let bound = self.store.bind_borrower(organisation, name, supplier, now);
+        let bound = bound.await?;
+        if bound != *supplier {
+            let (name, supplier) = (name.clone(), bound);
+            return Err(AccountsError::OtherSupplier { name, supplier });
+        }
+        let word = BORROWER.parse().map_err(|_| taken())?;
+        self.people.add(name, &word, password).await?;
+        let detail = format!("{BORROWER} {supplier}");
+        self.note(by, Action::AddAccount, name, &detail).await
+    }
+
+    /// The supplier of a borrower's account.
+    ///
+    /// # Errors
+    /// [`AccountsError::NoBorrower`] for an account of the bank's people, and for none.
+    pub async fn supplier_of(&self, name: &Slug) -> Result<Slug, AccountsError> {
+        let organisation = &self.people.settings().organisation;
+        let account = self.store.account(organisation, name).await;
+        let account = account.map_err(AccountError::from)?;
+        let supplier = self.store.supplier_of(organisation, name).await?;
+        account
+            .filter(|account| account.role.as_str() == BORROWER)
+            .and(supplier)
+            .ok_or_else(|| AccountsError::NoBorrower(name.clone()))
+    }
+
     /// Gives an account another password; its sessions end.
     ///
     /// # Errors
@@ -147,6 +207,10 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError::Factor`].
     pub async fn reset_factor(&self, by: &Slug, name: &Slug) -> Result<(), AccountsError> {
+        if self.supplier_of(by).await.is_ok() {
+            // A borrower vouches for nobody.
+            return Err(FactorError::NoAccount(by.clone()).into());
+        }
         Ok(self.people.reset_factor(by, name).await?)
     }
 

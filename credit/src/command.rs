@@ -2,6 +2,7 @@
 
 mod access;
 mod books;
+mod borrower;
 mod daily;
 mod score;
 
@@ -22,6 +23,7 @@ use schemas::ids::Slug;
 
 pub use access::{Client, client};
 pub use books::{Ledger, ledger};
+pub use borrower::{Borrower, borrower};
 pub use daily::{Daily, daily};
 pub use score::{Score, score};
 

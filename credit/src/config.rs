@@ -114,6 +114,10 @@ pub enum LoadError {
     Content(#[from] ConfigError),
 }
 
+fn is_role(role: &Slug) -> bool {
+    role.as_str() == crate::accounts::BORROWER || desk::Role::of_word(role.as_str()).is_some()
+}
+
 impl Config {
     /// Reads a file; relative paths in it are relative to its folder.
     ///
@@ -186,7 +190,7 @@ impl Config {
             .read(sandbox.outstanding.currency(), raw.listen, &raw.machines);
         let mut desk = desk.map_err(|(field, problem)| at(field, problem))?;
         if let Some(section) = &raw.log_in {
-            let checked = section.check(|role| desk::Role::of_word(role.as_str()).is_some());
+            let checked = section.check(is_role);
             checked.map_err(|(field, problem)| at(field, problem))?;
             desk.log_in = Some(section.clone());
         }

@@ -22,6 +22,7 @@
 //! | `POST /v1/pledges`, `GET /v1/pledges?state=`, `GET /v1/pledges/{id}` | machines; both | offers a pledge, which a person has to accept; reads them |
 //! | `GET /login` and below it | everybody | log-in, second factor, provider |
 //! | `POST /oauth2/token` | clients | a short-lived token ([`kit::people::client`]) |
+//! | `GET /my`, `GET /my/loans/{id}` and below | borrowers | their own applications, offers, loans and tokens, see `http/my.rs` |
 //! | `GET /trial`, `/regulator` and below | people | the trial of the sandbox, see `http/trials.rs` |
 //! | `GET /health/live`, `GET /health/ready` | everybody | whether it lives, whether its store answers |
 //!
@@ -37,6 +38,7 @@ mod export;
 mod health;
 mod late_delivery;
 mod loans;
+mod my;
 pub mod pages;
 mod pledges;
 mod problem_page;
@@ -71,6 +73,7 @@ const REQUEST_MAX: usize = 16 * 1024;
 pub(crate) struct App {
     desk: Arc<Desk>,
     office: Arc<Office>,
+    accounts: Accounts,
     event_page: Option<Arc<str>>,
     lending: Option<Arc<Lending>>,
 }
@@ -127,6 +130,7 @@ pub fn routes(
     let app = App {
         desk: Arc::clone(desk),
         office: Arc::clone(office),
+        accounts: accounts.clone(),
         event_page: config.event_page.clone().map(Arc::from),
         lending: lending.cloned(),
     };
@@ -147,6 +151,7 @@ pub fn routes(
         // An answer without an end has no tag.
         .route("/live", get(desk::live::watch))
         .route_layer(from_fn(regulator::only))
+        .route_layer(from_fn(my::only))
         .fallback(missing)
         .with_state(app);
     let people = accounts.people();
@@ -207,6 +212,7 @@ fn inside() -> Routes<App> {
         .route("/v1/decisions/{id}", get(decisions::lookup))
         .route("/v1/sandbox", get(sandbox::show))
         .merge(pledges::routes())
+        .merge(my::routes())
         .route("/models/late-delivery", get(late_delivery::page))
         .route("/v1/models/late-delivery", get(late_delivery::json))
 }

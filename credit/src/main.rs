@@ -87,6 +87,11 @@ enum Command {
         #[command(subcommand)]
         what: command::User,
     },
+    /// Accounts of people of a supplier, who see their own loans.
+    Borrower {
+        #[command(subcommand)]
+        what: command::Borrower,
+    },
     /// Machines that fetch their own tokens.
     Client {
         #[command(subcommand)]
@@ -131,6 +136,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Ledger { what } => command::ledger(what).await,
         Command::Daily(what) => command::daily(what).await,
         Command::User { what } => command::user(what).await,
+        Command::Borrower { what } => command::borrower(what).await,
         Command::Client { what } => command::client(what).await,
         Command::ExportKey { config } => command::export_key(&config),
         Command::Audit { config, head } => command::audit(&config, head).await,

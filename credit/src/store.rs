@@ -5,6 +5,7 @@
 //! No method updates or deletes a decision, a reservation, a declared limit or a refusal. The
 //! sandbox's limits are enforced in [`Store::record`] and nowhere else.
 
+pub mod borrowers;
 pub mod desk;
 pub mod ledger;
 pub mod lending;
@@ -26,6 +27,7 @@ use crate::loan::application::ApplicationId;
 use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
+pub use borrowers::Borrowers;
 pub use desk::DeskStore;
 pub use ledger::{Checked, Kept, Ledger, Posted, Refused};
 pub use lending::Loans;

@@ -198,8 +198,20 @@ fn of_pledges(asks: &mut Asks, pledge: &str) {
         .keyed();
 }
 
+/// What is asked of the borrower's pages.
+fn of_borrowers(asks: &mut Asks, offer: &str) {
+    asks.plain(&["/my"]);
+    asks.get_at("GET /my/loans/{id}", &format!("/my/loans/{offer}"));
+    for deed in ["accept", "limit", "revoke"] {
+        let path = format!("/my/loans/{offer}/{deed}");
+        let route = format!("POST /my/loans/{{id}}/{deed}");
+        asks.add(&route, &path, Body::Form(Vec::new()));
+    }
+}
+
 fn requests(offer: &str, leaf: &str) -> Asks {
     let mut asks = Asks::default();
+    of_borrowers(&mut asks, offer);
     let word = |text: &str| text.to_owned();
     asks.plain(&["/", "/reasons", "/audit", "/models/late-delivery"]);
     asks.plain(&["/v1/decisions", "/v1/sandbox", "/v1/models/late-delivery"]);

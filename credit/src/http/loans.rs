@@ -53,7 +53,7 @@ fn name(id: &str) -> Result<LoanId, Problem> {
 }
 
 /// One place where errors of lending become problem documents.
-fn problem(error: &LendingError) -> Problem {
+pub(super) fn problem(error: &LendingError) -> Problem {
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     match error {
         LendingError::Unknown(_) => Problem::not_found("There is no loan with this id."),

@@ -82,8 +82,8 @@ pub struct Shell {
 pub struct Who {
     /// The account's name.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
+    /// What it may do at the desk; nothing for a borrower.
+    pub role: Option<Role>,
     /// The role in words.
     pub role_words: String,
     /// The token of its forms.
@@ -105,7 +105,7 @@ impl Shell {
         let t = text(language);
         let who = Who {
             name: actor.name.to_string(),
-            role: actor.role,
+            role: Some(actor.role),
             role_words: t.get(role_key(actor.role)).to_owned(),
             csrf: person.csrf.clone(),
         };
@@ -114,6 +114,37 @@ impl Shell {
             here,
             ..Self::plain(uri, language)
         })
+    }
+
+    /// The shell of a borrower's page.
+    #[must_use]
+    pub fn of_borrower(uri: &Uri, language: Language, person: &Person, supplier: &str) -> Self {
+        let who = Who {
+            name: person.name.to_string(),
+            role: None,
+            role_words: supplier.to_owned(),
+            csrf: person.csrf.clone(),
+        };
+        Self {
+            person: Some(who),
+            here: "my",
+            ..Self::plain(uri, language)
+        }
+    }
+
+    /// Name of what the person is at: the desk, or the own loans.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        let key = if self.here == "my" {
+            "my.title"
+        } else {
+            "shell.title"
+        };
+        self.t.get(key)
+    }
+
+    fn role(&self) -> Option<Role> {
+        self.person.as_ref().and_then(|who| who.role)
     }
 
     /// The shell of a page for whoever comes.
@@ -132,7 +163,7 @@ impl Shell {
     /// What the person's role sees of [`NAVIGATION`], with its words; nothing for a stranger.
     #[must_use]
     pub fn navigation(&self) -> Vec<(&'static Entry, &'static str)> {
-        let Some(role) = self.person.as_ref().map(|who| who.role) else {
+        let Some(role) = self.person.as_ref().and_then(|who| who.role) else {
             return Vec::new();
         };
         let seen = NAVIGATION.iter().filter(|one| (one.seen_by)(role));
@@ -154,29 +185,25 @@ impl Shell {
     /// True if the person's role decides on offers.
     #[must_use]
     pub fn decides(&self) -> bool {
-        self.person.as_ref().is_some_and(|who| who.role.decides())
+        self.role().is_some_and(Role::decides)
     }
 
     /// True if the person's role works beside decisions.
     #[must_use]
     pub fn works(&self) -> bool {
-        self.person.as_ref().is_some_and(|who| who.role.works())
+        self.role().is_some_and(Role::works)
     }
 
     /// True if the person's role keeps the list of reasons.
     #[must_use]
     pub fn keeps_reasons(&self) -> bool {
-        self.person
-            .as_ref()
-            .is_some_and(|who| who.role.keeps_reasons())
+        self.role().is_some_and(Role::keeps_reasons)
     }
 
     /// True if the person's role reads the whole trail.
     #[must_use]
     pub fn reads_trail(&self) -> bool {
-        self.person
-            .as_ref()
-            .is_some_and(|who| who.role.reads_trail())
+        self.role().is_some_and(Role::reads_trail)
     }
 }
 

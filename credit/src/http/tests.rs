@@ -1,5 +1,6 @@
 mod desk;
 mod desk_work;
+mod my;
 mod pledges;
 mod samples;
 mod trial;

@@ -2,6 +2,7 @@
 //! the room of a sandbox by one UPDATE that checks and counts, the trail by the key of its rows.
 //! Every transaction can be tried again as a whole.
 
+mod borrowers;
 mod desk;
 mod ledger;
 mod lending;

@@ -109,7 +109,16 @@ pub trait Reviews: Send + Sync {
 
 /// Everything that credit keeps: what one database offers.
 pub trait Tables:
-    Store + Reviews + AccessStore + Ledger + TrialStore + Pledges + DeskStore + PaperStore + Loans
+    Store
+    + Reviews
+    + AccessStore
+    + Ledger
+    + TrialStore
+    + Pledges
+    + DeskStore
+    + PaperStore
+    + Loans
+    + super::Borrowers
 {
 }
 
@@ -123,6 +132,7 @@ impl<T> Tables for T where
         + DeskStore
         + PaperStore
         + Loans
+        + super::Borrowers
 {
 }
 

@@ -1,5 +1,6 @@
 //! SQLite: one file, WAL, every write in its own immediate transaction.
 
+mod borrowers;
 mod desk;
 mod ledger;
 mod lending;

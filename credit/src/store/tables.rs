@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 28] = [
+pub const APPEND_ONLY: [&str; 29] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -24,6 +24,7 @@ pub const APPEND_ONLY: [&str; 28] = [
     "trial_retakes",
     "trial_refusals",
     "pledge_steps",
+    "borrower_accounts",
     "desk_items",
     "desk_files",
     "attestations",

@@ -14,6 +14,9 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
     let pages = [
         include_str!("../../../web/templates/base.html"),
         include_str!("../../../web/templates/event.html"),
+        include_str!("../../../web/templates/my.html"),
+        include_str!("../../../web/templates/my_loan.html"),
+        include_str!("../my/view.rs"),
         include_str!("../../../web/templates/login.html"),
         include_str!("../../../web/templates/offer.html"),
         include_str!("../../../web/templates/pieces.html"),

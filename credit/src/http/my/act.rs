@@ -1,0 +1,217 @@
+//! What a borrower does: accepts an offer, lowers a token, takes it back.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use kit::people::{Checked, Form, Person};
+use kit::problem::Problem;
+use schemas::hash::{Hash, sha256_parts};
+use schemas::ids::Slug;
+use serde::Deserialize;
+
+use super::{lending, loan, nothing, own, supplier, view};
+use crate::audit::{Action, Entry};
+use crate::http::loans::problem;
+use crate::http::{App, internal, refused};
+use crate::ledger::LoanId;
+use crate::lending::{Acceptance, Done, Loaded};
+use crate::loan::life::{Actor, Key, Loan};
+use crate::money::Money;
+
+/// Longest amount that is read, in characters.
+const AMOUNT_MAX: usize = 32;
+
+/// The form of an acceptance: exactly what was shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accept {
+    #[serde(default)]
+    csrf: String,
+    version: String,
+    instalments: u32,
+}
+
+/// The form of a lower limit.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limit {
+    #[serde(default)]
+    csrf: String,
+    token: String,
+    amount: String,
+}
+
+/// The form that takes a token back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Revoke {
+    #[serde(default)]
+    csrf: String,
+    token: String,
+}
+
+impl Form for Accept {
+    fn csrf(&self) -> &str {
+        &self.csrf
+    }
+}
+
+impl Form for Limit {
+    fn csrf(&self) -> &str {
+        &self.csrf
+    }
+}
+
+impl Form for Revoke {
+    fn csrf(&self) -> &str {
+        &self.csrf
+    }
+}
+
+/// Accepts an offer; the same form again changes nothing.
+pub(crate) async fn accept(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    Checked(form): Checked<Accept>,
+) -> Result<Response, Problem> {
+    let supplier = supplier(&app, &person).await?;
+    let record = own(&app, &supplier, &id).await?;
+    let lending = lending(&app)?;
+    let stage = app.desk.stage(&record).await;
+    let stage = stage.map_err(|_| nothing())?;
+    if loan(&app, &id).await?.is_none() {
+        let shown = view::version(lending, &record, &stage, form.instalments);
+        if shown.is_none_or(|shown| shown.to_string() != form.version) {
+            return Err(stale());
+        }
+    }
+    let acceptance = Acceptance {
+        decision_id: id.clone(),
+        supplier: supplier.clone(),
+        instalments: Some(form.instalments),
+    };
+    let done = lending.accept(&acceptance).await;
+    let done = done.map_err(|error| problem(&error))?;
+    note(&app, &person, &supplier, &id, "opened", &done).await?;
+    Ok(back(&id))
+}
+
+/// Lowers what the open token draws.
+pub(crate) async fn limit(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    Checked(form): Checked<Limit>,
+) -> Result<Response, Problem> {
+    let supplier = supplier(&app, &person).await?;
+    own(&app, &supplier, &id).await?;
+    let (loaded, loan) = loan(&app, &id).await?.ok_or_else(nothing)?;
+    let amount = amount(&form.amount, &loaded)?;
+    let key = key("limit", &form.token, &amount.to_string())?;
+    check_token(&loaded, &form.token, &key)?;
+    let done = lending(&app)?
+        .limit(&loan, key, supplier.clone(), amount)
+        .await;
+    let done = done.map_err(|error| problem(&error))?;
+    note(&app, &person, &supplier, &id, "token_limited", &done).await?;
+    Ok(back(&id))
+}
+
+/// Takes the open token back.
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    Checked(form): Checked<Revoke>,
+) -> Result<Response, Problem> {
+    let supplier = supplier(&app, &person).await?;
+    own(&app, &supplier, &id).await?;
+    let (loaded, loan): (Loaded, LoanId) = loan(&app, &id).await?.ok_or_else(nothing)?;
+    let key = key("revoke", &form.token, "")?;
+    check_token(&loaded, &form.token, &key)?;
+    let by = Actor::Borrower {
+        supplier: supplier.clone(),
+    };
+    let done = lending(&app)?.revoke(&loan, key, by).await;
+    let done = done.map_err(|error| problem(&error))?;
+    note(&app, &person, &supplier, &id, "token_revoked", &done).await?;
+    Ok(back(&id))
+}
+
+/// The form is about the token that is open now, or it was sent before.
+fn check_token(loaded: &Loaded, token: &str, key: &Key) -> Result<(), Problem> {
+    let again = loaded.acts.iter().any(|act| act.key == *key);
+    let open = match &loaded.loan {
+        Loan::Drawable(drawable) => drawable.token().secret().to_string() == token,
+        _ => false,
+    };
+    if again || open { Ok(()) } else { Err(stale()) }
+}
+
+/// One key for one wish about one token: a form that is sent twice acts once.
+fn key(what: &str, token: &str, amount: &str) -> Result<Key, Problem> {
+    let token: Hash = token.parse().map_err(|_| stale())?;
+    let hash = sha256_parts(&[
+        b"my token\n",
+        what.as_bytes(),
+        b"\n",
+        token.as_bytes(),
+        amount.as_bytes(),
+    ]);
+    let digits: String = hash.to_string().chars().take(30).collect();
+    format!("m/{digits}").parse().map_err(|_| stale())
+}
+
+fn amount(text: &str, loaded: &Loaded) -> Result<Money, Problem> {
+    let wrong = |why: String| {
+        refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "amount-refused",
+            "The amount is refused",
+            format!("amount: {why}"),
+        )
+        .with("field", "amount")
+    };
+    if text.chars().count() > AMOUNT_MAX {
+        return Err(wrong(format!("at most {AMOUNT_MAX} characters")));
+    }
+    let currency = loaded.loan.file().opened().approved.currency();
+    Money::parse(text.trim(), currency).map_err(|error| wrong(error.to_string()))
+}
+
+fn stale() -> Problem {
+    refused(
+        StatusCode::PRECONDITION_FAILED,
+        "offer-changed",
+        "What you saw has changed; nothing was stored",
+        "open the page as it is now",
+    )
+}
+
+/// Which of the supplier's people it was; the act itself names the supplier.
+async fn note(
+    app: &App,
+    person: &Person,
+    supplier: &Slug,
+    id: &str,
+    deed: &str,
+    done: &Done,
+) -> Result<(), Problem> {
+    if !done.is_new {
+        return Ok(());
+    }
+    let entry = Entry {
+        at: app.desk.clock().now(),
+        actor: person.name.to_string(),
+        action: Action::LoanAct,
+        subject: id.to_owned(),
+        detail: format!("{deed} for {supplier}"),
+    };
+    let noted = app.desk.credit().store().note(&entry).await;
+    noted.map_err(|error| internal(&error))
+}
+
+fn back(id: &str) -> Response {
+    Redirect::to(&format!("/my/loans/{id}")).into_response()
+}
