@@ -126,7 +126,8 @@ impl Ground {
     /// A form without its token, with another's, from another origin: all 403.
     async fn forged(&self, route: &str, ask: &Ask, caller: &Caller) -> Vec<String> {
         let mut wrong = Vec::new();
-        let (Body::Form(_), Shows::Session { .. }) = (&ask.body, &caller.shows) else {
+        let (Body::Form(_) | Body::Signed(_), Shows::Session { .. }) = (&ask.body, &caller.shows)
+        else {
             return wrong;
         };
         for (what, forgery) in [

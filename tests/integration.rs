@@ -39,6 +39,7 @@ mod search;
 mod succession;
 mod sumdb;
 mod threats;
+mod trials;
 mod upgrade;
 mod witnesses;
 mod world;

@@ -92,7 +92,7 @@ pub const PAY: &str = "pay";
 pub const SCOPES: [&str; 4] = [APPLY, READ, BORROW, PAY];
 
 /// What clients reach, with the scope that each route needs.
-const OPEN: [(Method, &str, &str); 19] = [
+const OPEN: [(Method, &str, &str); 22] = [
     (Method::POST, "/v1/applications", APPLY),
     (Method::GET, "/v1/decisions", READ),
     (Method::GET, "/v1/decisions/{id}", READ),
@@ -101,6 +101,9 @@ const OPEN: [(Method, &str, &str); 19] = [
     (Method::GET, "/v1/pledges", READ),
     (Method::GET, "/v1/pledges/{id}", READ),
     (Method::GET, "/v1/models/late-delivery", READ),
+    (Method::GET, "/v1/trial", READ),
+    (Method::GET, "/v1/trial/log", READ),
+    (Method::GET, "/v1/trial/reports/{month}", READ),
     (Method::GET, "/v1/loans", READ),
     (Method::GET, "/v1/loans/{id}", READ),
     (Method::GET, "/v1/loans/{id}/acts", READ),

@@ -11,6 +11,8 @@ pub enum Body {
     None,
     /// JSON.
     Json(Value),
+    /// JSON of a person: with the token of the asker's session as a field.
+    Signed(Value),
     /// Bytes of this media type.
     Bytes(&'static str, Vec<u8>),
     /// A form of a page behind log-in: with the token of the asker's session.

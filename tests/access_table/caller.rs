@@ -166,7 +166,9 @@ impl Caller {
         };
         let is_browser = matches!(self.shows, Shows::Nothing | Shows::Session { .. });
         let request = match &ask.body {
-            Body::Json(_) | Body::Bytes(..) if is_browser => request.header("origin", origin),
+            Body::Json(_) | Body::Signed(_) | Body::Bytes(..) if is_browser => {
+                request.header("origin", origin)
+            }
             _ => request,
         };
         match &ask.body {
@@ -174,6 +176,15 @@ impl Caller {
             Body::Json(value) => request
                 .header("content-type", "application/json")
                 .body(value.to_string()),
+            Body::Signed(value) => {
+                let mut value = value.clone();
+                if let Shows::Session { csrf, .. } = &self.shows {
+                    value["csrf"] = csrf.as_str().into();
+                }
+                request
+                    .header("content-type", "application/json")
+                    .body(value.to_string())
+            }
             Body::Bytes(kind, bytes) => request.header("content-type", *kind).body(bytes.clone()),
             Body::Open(fields) => form(request, fields, None),
             Body::Form(fields) => {

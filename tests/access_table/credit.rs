@@ -1,4 +1,8 @@
-//! The bank: an offer, its people, machines and clients, and a second bank in the same tables.
+//! The bank: an offer that became a loan, a trial with a report, its people, machines and clients, and
+//! a second bank in the same tables.
+
+mod loans;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,20 +44,22 @@ policy = "policy.json"
 [consent]
 waived = "a test without signed consents"
 
-[sandbox]
-id = "trial-1"
-version = 1
-currency = "CNY"
-per_loan = "50000.00"
-outstanding = "90000.00"
-
 [[products]]
-id = "receivable-90"
+id = "receivable-confirming"
 currency = "CNY"
-minimum = "100.00"
+minimum = "1000.00"
 cap = "300000.00"
 turnover_multiple = "2"
 "#;
+
+/// By what is lent. No core of a bank is named: nothing is ever paid here.
+fn lending() -> String {
+    let products = concat!(env!("CARGO_MANIFEST_DIR"), "/../credit/products");
+    format!(
+        "[lending]\nproducts = [\"{products}/receivable-confirming.toml\"]\n\
+         calendars = [\"{products}/calendars/cn.toml\"]\n"
+    )
+}
 
 /// A running bank.
 pub struct Bank {
@@ -88,7 +94,9 @@ impl Bank {
             })
         });
         let file = folder.join(format!("{name}.toml"));
-        let text = format!("{CONFIG}\n[desk]\norganisation = \"{name}\"\n{more}");
+        let (trial, lending) = (crate::trials::SECTIONS, lending());
+        let text =
+            format!("{CONFIG}\n{trial}\n{lending}\n[desk]\norganisation = \"{name}\"\n{more}");
         std::fs::write(&file, text).unwrap();
         let config = credit::Config::load(&file).unwrap();
         let shutdown = CancellationToken::new();
@@ -112,6 +120,11 @@ impl Bank {
         caller::log_in(&self.url(), name, PASSWORD, "/").await
     }
 
+    /// The regulator's first page is their own.
+    async fn regulator(&self, name: &str) -> Shows {
+        caller::log_in(&self.url(), name, PASSWORD, "/regulator").await
+    }
+
     async fn client(&self, name: &str, scopes: &[&str]) -> Shows {
         let scopes = scopes.iter().map(|scope| slug(scope)).collect();
         let (accounts, slug) = (&self.handle.accounts, slug(name));
@@ -129,7 +142,7 @@ async fn offer(bank: &Bank) -> String {
     let application = Application {
         application_id: "A-1".parse().unwrap(),
         supplier: slug("qinghe"),
-        product: slug("receivable-90"),
+        product: slug("receivable-confirming"),
         requested: Money::parse("20000.00", "CNY".parse().unwrap()).unwrap(),
     };
     let record = bank.handle.credit.apply(application).await.unwrap();
@@ -359,19 +372,20 @@ fn bearer(shows: &Shows) -> Shows {
     }
 }
 
-/// A folder with the policy that a bank trusts.
-pub fn folder(world: &World) -> tempfile::TempDir {
+/// A folder with the policy that a bank trusts, and a trial that has begun.
+pub async fn folder(world: &World) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let policy = PolicyFile::new(world.policy_entry());
     let policy = serde_json::to_vec(&policy).unwrap();
     std::fs::write(folder.path().join("policy.json"), policy).unwrap();
+    crate::trials::begun(folder.path(), "credit.sqlite", world.clock.now()).await;
     folder
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_table_of_credit() {
     let world = supplier().await;
-    let folder = folder(&world);
+    let folder = folder(&world).await;
     let provider = super::platform::provider().await;
     let log_in = format!(
         "[log_in]\n[log_in.provider]\nissuer = \"{provider}\"\nclient_id = \"desk\"\n\
@@ -384,6 +398,7 @@ async fn access_table_of_credit() {
         ("li-wei", Role::Officer),
         ("zhao-min", Role::Supervisor),
         ("sun-li", Role::Auditor),
+        ("jin-guan", Role::Regulator),
     ] {
         bank.hire(name, role).await;
         other.hire(name, role).await;
@@ -396,6 +411,8 @@ async fn access_table_of_credit() {
     let desk = &bank.handle.desk;
     let document = desk.add_document(&officer, &offer, "a.txt", DOCUMENT);
     document.await.unwrap();
+    loans::opened(&bank, &offer).await;
+    let trial = trial::made(&bank).await;
     let suppliers = [slug("qinghe")];
     let evaluated = bank.handle.credit.evaluate_late_deliveries(&suppliers);
     evaluated.await.unwrap();
@@ -411,11 +428,15 @@ async fn access_table_of_credit() {
         ("officer", Caller::new(officer)),
         ("supervisor", Caller::new(bank.session("zhao-min").await)),
         ("auditor", Caller::new(bank.session("sun-li").await)),
+        ("regulator", Caller::new(bank.regulator("jin-guan").await)),
         ("foreign", Caller::new(other.session("li-wei").await)),
         ("machine", Caller::new(Shows::Bearer(TOKEN.to_owned()))),
         (
             "client",
-            Caller::new(bank.client("shop", &["read", "apply"]).await),
+            Caller::new(
+                bank.client("shop", &["read", "apply", "borrow", "pay"])
+                    .await,
+            ),
         ),
         (
             "client without scope",
@@ -424,6 +445,8 @@ async fn access_table_of_credit() {
     ]);
     let mut asks = requests(&offer, &leaf);
     of_pledges(&mut asks, &pledge(&bank).await);
+    loans::requests(&mut asks, &offer);
+    trial::requests(&mut asks, &trial);
     asks::of_kit(&mut asks, &super::platform::verifier());
     let ground = Ground {
         url: bank.url(),

@@ -137,7 +137,7 @@ async fn log_in_pages_of_credit() -> Result<()> {
         return Ok(());
     };
     let world = supplier().await;
-    let folder = bank::folder(&world);
+    let folder = bank::folder(&world).await;
     let more = format!(
         "[log_in]\nsecond_factor = [\"auditor\"]\n[log_in.provider]\nissuer = \"{}\"\n\
          client_id = \"desk\"\n",

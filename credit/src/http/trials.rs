@@ -9,7 +9,8 @@
 //! | `POST /trial/notes` | officers, supervisors | complaints, incidents, problems |
 //! | `GET /trial/reports/{month}` | everybody | a report; `/report.json`, `/sheet.xlsx`, `/{figure}` |
 //!
-//! `GET /v1/trial/log` names the hashes that the log must hold.
+//! `GET /v1/trial/log` names the hashes that the log must hold. What is read below `/v1` machines
+//! read too; the pages and their files are for people.
 //!
 //! Each `POST` is below `/v1` too, with the same fields as JSON; the session's token is a field of
 //! either. The same person is refused by both.
@@ -33,7 +34,7 @@ pub(super) fn routes() -> Routes<App> {
         .route("/v1/trial", get(page::json))
         .route("/v1/trial/log", get(page::log))
         .route("/trial/reports/{month}", get(reports::page))
-        .route("/trial/reports/{month}/report.json", get(reports::bytes))
+        .route("/trial/reports/{month}/report.json", get(reports::file))
         .route("/v1/trial/reports/{month}", get(reports::bytes))
         .route("/trial/reports/{month}/sheet.xlsx", get(reports::workbook))
         .route("/trial/reports/{month}/{figure}", get(reports::figure));

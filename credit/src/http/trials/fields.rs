@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::problem::{of, office};
 use super::sent::Sent;
+use crate::desk::Actor;
 use crate::http::{App, shell};
 use crate::money::{Currency, Money};
 use crate::sandbox::indicators::FigureId;
@@ -165,6 +166,15 @@ impl LimitsFields {
     }
 }
 
+/// Who may not propose learns nothing of what is wrong with the fields.
+fn keeps(actor: &Actor) -> Result<(), ActError> {
+    if actor.role.keeps_trial() {
+        Ok(())
+    } else {
+        Err(ActError::NotAllowed)
+    }
+}
+
 /// Proposes limits.
 pub(super) async fn limits(
     State(app): State<App>,
@@ -174,6 +184,7 @@ pub(super) async fn limits(
     let (office, actor) = (office(&app)?, shell::actor(&person)?);
     let fields = &sent.fields;
     let act = async || {
+        keeps(&actor)?;
         let kept = office.state().await?.footing.limits.last().cloned();
         let version = kept.map_or(0, |kept| kept.proposal.version) + 1;
         let proposal = Proposal {
@@ -198,6 +209,7 @@ pub(super) async fn rule(
     let (office, actor) = (office(&app)?, shell::actor(&person)?);
     let (fields, currency) = (&sent.fields, office.terms().currency);
     let act = async || {
+        keeps(&actor)?;
         let kept = office.state().await?.rule;
         let version = kept.map_or(0, |kept| kept.proposal().version) + 1;
         let incidents = &fields.privacy_incidents_max;
@@ -228,6 +240,7 @@ pub(super) async fn lift(
 ) -> Result<Response, Problem> {
     let (office, actor) = (office(&app)?, shell::actor(&person)?);
     let act = async || {
+        keeps(&actor)?;
         let trips = office.state().await?.footing.guard.trips;
         let proposal = LiftProposal {
             trip: u32::try_from(trips).unwrap_or(u32::MAX),
@@ -280,7 +293,12 @@ pub(super) async fn note(
     sent: Sent<NoteFields>,
 ) -> Result<Response, Problem> {
     let (office, actor) = (office(&app)?, shell::actor(&person)?);
-    let act = async || office.write(&actor, sent.fields.note()?).await;
+    let act = async || {
+        if !actor.role.writes_trial() {
+            return Err(ActError::NotAllowed);
+        }
+        office.write(&actor, sent.fields.note()?).await
+    };
     act().await.map_err(|error| of(&error))?;
     Ok(sent.answer(&Done::Done, "/trial#problems"))
 }

@@ -157,10 +157,20 @@ pub(super) async fn bytes(
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
+/// The same beside the page, for people.
+pub(super) async fn file(
+    app: State<App>,
+    month: Path<String>,
+    _: Person,
+) -> Result<Response, Problem> {
+    bytes(app, month).await
+}
+
 /// The workbook, made from the kept report.
 pub(super) async fn workbook(
     State(app): State<App>,
     Path(month): Path<String>,
+    _: Person,
     language: Language,
 ) -> Result<Response, Problem> {
     let (month, report, bytes) = kept(&app, &month).await?;
