@@ -1,6 +1,8 @@
 //! A loan from its application to its last payment, over a real core system of a bank that loses
 //! answers, with the service stopped between the steps.
 
+mod stopped;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

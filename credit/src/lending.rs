@@ -22,7 +22,9 @@ mod draw;
 mod error;
 mod motion;
 pub mod ports;
+pub(crate) mod rows;
 pub mod settings;
+mod told;
 pub mod view;
 
 use std::sync::Arc;

@@ -31,7 +31,7 @@ use crate::score::{Model, ModelError};
 use crate::service::{Asked, Consenting, Credit, IssuerList, Terms};
 use crate::store::sandbox::{TrialStore, Trials};
 use crate::store::{self, StoreError, Tables};
-use crate::trials::{self, NoLoans, StartTrialError};
+use crate::trials::{self, LentLoans, StartTrialError};
 use crate::watching::Watcher;
 
 /// A running service.
@@ -118,6 +118,9 @@ pub enum StartError {
     /// The key of exports (`desk.export_key`); `credit export-key` makes one.
     #[error("the key of exports cannot be used")]
     ExportKey(#[from] sealed::KeyFileError),
+    /// Loans of before cannot be read.
+    #[error("loans that were made before cannot be counted")]
+    Lending(#[from] lending::LendingError),
     /// The files that are lent by.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -293,6 +296,10 @@ pub async fn lending(
         bank: bank(settings)?,
     };
     let made = Lending::new(store, catalogue, rules, ports, clock);
+    let told = made.tell_old().await?;
+    if told > 0 {
+        tracing::info!(loans = told, "loans have told what they came to");
+    }
     Ok(Some(Arc::new(made)))
 }
 
@@ -335,7 +342,9 @@ async fn trial(
     trials::start(&trials, terms, clock.now()).await?;
     let (store, clock) = (Arc::clone(store), Arc::clone(clock));
     let terms = Arc::new(terms.clone());
-    let loans = Arc::new(NoLoans);
+    let book = terms.trial.clone();
+    let loans = LentLoans::new(Arc::clone(&store), book, terms.currency);
+    let loans = Arc::new(loans);
     Ok(Some(trials::Office::new(
         trials, store, loans, clock, terms,
     )))

@@ -30,7 +30,7 @@ use crate::sandbox::{Limits, Sandbox};
 pub use borrowers::Borrowers;
 pub use desk::DeskStore;
 pub use ledger::{Checked, Kept, Ledger, Posted, Refused};
-pub use lending::Loans;
+pub use lending::{Loans, Told};
 pub use open::{Database, migrate, open};
 pub use postgres::Postgres;
 pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};

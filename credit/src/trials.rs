@@ -35,7 +35,7 @@ use schemas::ids::Slug;
 pub use act::ActError;
 pub use lender::Lender;
 pub use office::Office;
-pub use rows::{Loans, NoLoans};
+pub use rows::{LentLoans, Loans};
 pub use start::{StartTrialError, start};
 pub use state::{Gauge, Proposed, State};
 

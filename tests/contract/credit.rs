@@ -147,7 +147,9 @@ contract! { Bank:
         run_that_was_stopped_goes_on
         rows_of_the_run_are_what_the_acts_give
         two_runs_at_once_do_no_harm
-        day_that_has_not_begun_is_refused;
+        day_that_has_not_begun_is_refused
+        rows_are_told_with_their_acts
+        loans_of_before_tell_once;
     sandbox:
         declarations_are_kept_once_in_their_order
         limits_need_two_people

@@ -71,6 +71,7 @@ impl Lending {
             head: row_of(&loan, 1)?,
             acts: vec![act],
             room: Vec::new(),
+            rows: Vec::new(),
             payee: None,
             ends: None,
         };

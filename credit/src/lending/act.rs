@@ -2,13 +2,16 @@
 
 use chrono::NaiveDate;
 use schemas::hash::Hash;
+use schemas::ids::Slug;
 use schemas::time::Instant;
 
+use super::rows::Named;
 use super::{Lending, LendingError, Loaded, TRIES};
 use crate::audit::{self, Action};
 use crate::law::acceptance::china_day;
 use crate::ledger::{Class, Entry, LoanId};
-use crate::loan::life::{self, Act, Actor, Deed, Key, Loan, Refused};
+use crate::loan::life::{self, Act, Actor, Deed, Key, Loan};
+use crate::sandbox::indicators::Row;
 use crate::store::StoreError;
 use crate::store::lending::{ACTS_MAX, Change, Denial, Ended, Head, Write, Wrote};
 
@@ -39,35 +42,66 @@ pub struct Done {
 /// What is written with an act beside what follows from it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beside {
+    /// Who pays in the end, where the act says that money went out.
+    pub(super) buyer: Option<Slug>,
     pub(super) payee: Option<(Hash, String)>,
     pub(super) ends: Option<Ended>,
 }
 
 /// A loan on its way through several acts of one transaction.
-struct Moving {
+struct Moving<'l> {
+    named: &'l Named,
+    /// How many acts it had.
+    before: u32,
     loan: Loan,
     acts: Vec<Act>,
     entries: Vec<Entry>,
+    rows: Vec<Row>,
 }
 
-impl Moving {
+impl<'l> Moving<'l> {
+    fn begin(named: &'l Named, loaded: &Loaded) -> Self {
+        Self {
+            named,
+            before: loaded.head.acts,
+            loan: loaded.loan.clone(),
+            acts: Vec::new(),
+            entries: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
     /// Brings the loan to a day.
-    fn run(self, day: NaiveDate, now: Instant) -> Result<Self, Refused> {
-        let Self {
-            loan,
-            mut acts,
-            mut entries,
-        } = self;
-        let (loan, done) = life::day(loan, day, now)?;
+    fn run(self, day: NaiveDate, now: Instant) -> Result<Self, LendingError> {
+        let (loan, done) = life::day(self.loan.clone(), day, now)?;
+        let (mut acts, mut entries) = (Vec::new(), Vec::new());
         for (act, booked) in done {
             acts.push(act);
             entries.extend(booked);
         }
-        Ok(Self {
-            loan,
-            acts,
-            entries,
-        })
+        self.on(loan, acts, entries, now)
+    }
+
+    /// Goes on to the loan after these acts; what lies between is told.
+    fn on(
+        mut self,
+        loan: Loan,
+        acts: Vec<Act>,
+        entries: Vec<Entry>,
+        now: Instant,
+    ) -> Result<Self, LendingError> {
+        if acts.is_empty() {
+            return Ok(self);
+        }
+        self.acts.extend(acts);
+        self.entries.extend(entries);
+        let added = u32::try_from(self.acts.len()).unwrap_or(u32::MAX);
+        let number = self.before.saturating_add(added);
+        let named = self.named.clone().with_file(&loan);
+        let between = (self.loan.position(), loan.position());
+        self.rows.extend(named.rows(between, number, now)?);
+        self.loan = loan;
+        Ok(self)
     }
 }
 
@@ -137,7 +171,11 @@ impl Lending {
         request: Request,
         beside: Beside,
     ) -> Result<Done, LendingError> {
-        let done = self.tried(&request, &beside).await;
+        let done = self.with_buyer(&request, beside).await;
+        let done = match done {
+            Ok(beside) => self.tried(&request, &beside).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = &done {
             self.keep_denial(&request, error).await?;
         }
@@ -146,6 +184,23 @@ impl Lending {
             self.tell_room().await?;
         }
         Ok(done)
+    }
+
+    /// Money went out: who pays for it in the end is asked for.
+    async fn with_buyer(
+        &self,
+        request: &Request,
+        mut beside: Beside,
+    ) -> Result<Beside, LendingError> {
+        if !matches!(request.deed, Deed::Disbursed { .. }) {
+            return Ok(beside);
+        }
+        if let Some(head) = self.store.head(&request.loan).await? {
+            let asked = self.ports.room.buyer(&head.loan, &head.supplier).await;
+            let asked = asked.map_err(|error| LendingError::Unavailable("the trial", error.into()));
+            beside.buyer = Some(asked?);
+        }
+        Ok(beside)
     }
 
     async fn tried(&self, request: &Request, beside: &Beside) -> Result<Done, LendingError> {
@@ -186,21 +241,17 @@ impl Lending {
             by: request.by.clone(),
             deed: request.deed.clone(),
         };
-        let mut moving = Moving {
-            loan: loaded.loan.clone(),
-            acts: Vec::new(),
-            entries: Vec::new(),
-        };
+        let borrower = &loaded.head.supplier;
+        let named = Named::of(&loaded.head.loan, borrower, beside.buyer.as_ref())?;
+        let mut moving = Moving::begin(&named, loaded);
         if kept.is_none() {
             moving = moving.run(today, now)?;
         }
-        let applied = moving.loan.apply(act.clone())?;
+        let applied = moving.loan.clone().apply(act.clone())?;
         if !applied.is_new {
             return Ok(None);
         }
-        moving.acts.push(act);
-        moving.entries.extend(applied.entries);
-        moving.loan = applied.loan;
+        let moving = moving.on(applied.loan, vec![act], applied.entries, now)?;
         // The fee of the disbursement is due on its day, and the bank may have paid yesterday.
         let moving = moving.run(today, now)?;
         let change = change(loaded, &moving, beside)?;
@@ -262,7 +313,7 @@ impl Lending {
 }
 
 /// What the acts of one loan write.
-fn change(loaded: &Loaded, moving: &Moving, beside: &Beside) -> Result<Change, LendingError> {
+fn change(loaded: &Loaded, moving: &Moving<'_>, beside: &Beside) -> Result<Change, LendingError> {
     let before = loaded.head.acts;
     let added = u32::try_from(moving.acts.len()).unwrap_or(u32::MAX);
     let acts = before.saturating_add(added);
@@ -278,6 +329,7 @@ fn change(loaded: &Loaded, moving: &Moving, beside: &Beside) -> Result<Change, L
             .filter(|(_, fen)| *fen != 0)
             .into_iter()
             .collect(),
+        rows: moving.rows.clone(),
         payee: beside.payee.clone(),
         ends: beside.ends.clone(),
     })

@@ -15,6 +15,7 @@ use schemas::time::Instant;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::rows::Named;
 use super::{Lending, LendingError, TRIES};
 use crate::audit::{self, Action};
 use crate::law::acceptance::china_day;
@@ -86,6 +87,8 @@ enum NotRun {
     Refused(#[from] Refused),
     #[error(transparent)]
     NotKept(#[from] NotKept),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("its row is not whole")]
     Row,
 }
@@ -294,6 +297,7 @@ fn run(
     let until = from + Days::new(DAYS_AT_ONCE);
     let position = Position::of_kept(kept, conditions, head.instalments)?;
     let was = position.books().fen(Class::Principal);
+    let before = position.clone();
     let running = Running {
         id: head.loan.clone(),
         position,
@@ -312,9 +316,11 @@ fn run(
     let added = u32::try_from(acts.len()).map_err(|_| NotRun::Row)?;
     let number = head.acts.saturating_add(added);
     let given = was.saturating_sub(position.books().fen(Class::Principal));
+    let named = Named::of(&head.loan, &head.supplier, None)?;
     let change = Change {
         before: head.acts,
         acts,
+        rows: named.rows((Some(&before), Some(&position)), number, now)?,
         room: Some((number, given))
             .filter(|(_, fen)| *fen != 0)
             .into_iter()

@@ -110,7 +110,7 @@ impl Lending {
         }
         let beside = Beside {
             payee: Some((payee, token.account.clone())),
-            ends: None,
+            ..Beside::default()
         };
         self.act_with(request, beside).await
     }

@@ -145,8 +145,8 @@ impl Lending {
             at,
         };
         let beside = Beside {
-            payee: None,
             ends: Some(end),
+            ..Beside::default()
         };
         let by = Actor::Two { people };
         self.act_with(Request { by, ..request }, beside).await

@@ -23,6 +23,7 @@ use crate::ledger::LoanId;
 use crate::money::Money;
 use crate::product::Kind;
 use crate::product::kind::KindName;
+use crate::trials::UNNAMED;
 
 /// Money that is about to go out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +147,15 @@ pub trait Room: Send + Sync {
     /// # Errors
     /// [`PortError::Refused`], for example after a stop-loss.
     async fn draw(&self, draw: &Draw) -> Result<(), PortError>;
+
+    /// Who pays for a loan in the end, as its room was counted: rows of indicators keep it.
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`].
+    async fn buyer(&self, _loan: &LoanId, borrower: &Slug) -> Result<Slug, PortError> {
+        // A constant that is a name; the borrower is the next best thing to count by.
+        Ok(UNNAMED.parse().unwrap_or_else(|_| borrower.clone()))
+    }
 
     /// Takes a change in. Goes on whatever has stopped lending. Changes of one loan are told in the
     /// order of their acts, none before the one before it was taken in.

@@ -10,11 +10,13 @@ mod calculate;
 pub mod figure;
 pub mod month;
 mod row;
+mod tally;
 
 pub use calculate::{calculate, readings};
 pub use figure::{Figure, FigureId, Group, Value};
 pub use month::{Month, MonthError};
 pub use row::{Fact, Principal, Row, Rows, RowsError};
+pub use tally::{Debts, Tally};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -35,7 +35,7 @@ pub struct Readings {
     pub outstanding: Money,
     /// What of it is overdue.
     pub overdue: Money,
-    /// What was written off since the beginning.
+    /// What was written off since the beginning and has not come back.
     pub loss: Money,
     /// Complaints of the month so far.
     pub complaints: u32,

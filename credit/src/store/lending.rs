@@ -8,9 +8,13 @@
 //! A **head** is one row a loan: where it stands, for lists and for the daily run. It is a copy; its
 //! position can be folded from the acts at any time.
 //!
+//! **Rows** of the indicators are written with the acts that they are read off, behind the place that
+//! the write has in the trail ([`Told`]).
+//!
 //! No method updates or deletes an act, a payee, a motion or a refusal.
 
 pub(super) mod rows;
+mod told;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -18,11 +22,14 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
+pub use told::{Place, Placed, ROWS_MAX, Told};
+
 use super::StoreError;
 use crate::audit;
 use crate::ledger::{Entry, LoanId};
 use crate::loan::life::Act;
 use crate::money::Money;
+use crate::sandbox::indicators::Row;
 
 /// Most loans that one list hands out.
 pub const LOANS_MAX: u32 = 1_000;
@@ -80,6 +87,8 @@ pub struct Change {
     /// By which of them the trial's room changed: number of the act, and fen given back (above zero)
     /// or taken again (below).
     pub room: Vec<(u32, i64)>,
+    /// What its acts tell the indicators.
+    pub rows: Vec<Row>,
     /// A payee's account and its name in acts.
     pub payee: Option<(Hash, String)>,
     /// The motion that ends with it.
@@ -97,6 +106,17 @@ pub struct Write {
     pub entries: Vec<Entry>,
     /// The row of the trail; its instant is that of everything here.
     pub note: audit::Entry,
+}
+
+impl Write {
+    /// Rows of the indicators with their loans, in the order of loans and acts.
+    pub(super) fn told(&self) -> Vec<(&LoanId, &Row)> {
+        let mut rows = Vec::new();
+        for change in &self.changes {
+            rows.extend(change.rows.iter().map(|row| (&change.head.loan, row)));
+        }
+        rows
+    }
 }
 
 /// What became of a write.

@@ -11,6 +11,7 @@ mod people;
 mod pledge;
 mod reviews;
 mod sandbox;
+mod told;
 mod trail;
 
 use async_trait::async_trait;

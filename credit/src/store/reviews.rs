@@ -9,7 +9,7 @@ use schemas::ids::Slug;
 
 use super::desk::DeskStore;
 use super::ledger::Ledger;
-use super::lending::Loans;
+use super::lending::{Loans, Told};
 use super::papers::PaperStore;
 use super::pledge::Pledges;
 use super::sandbox::TrialStore;
@@ -118,6 +118,7 @@ pub trait Tables:
     + DeskStore
     + PaperStore
     + Loans
+    + Told
     + super::Borrowers
 {
 }
@@ -132,6 +133,7 @@ impl<T> Tables for T where
         + DeskStore
         + PaperStore
         + Loans
+        + Told
         + super::Borrowers
 {
 }

@@ -9,6 +9,7 @@ mod people;
 mod pledge;
 mod reviews;
 mod sandbox;
+mod told;
 mod trail;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 29] = [
+pub const APPEND_ONLY: [&str; 31] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -34,6 +34,8 @@ pub const APPEND_ONLY: [&str; 29] = [
     "loan_denials",
     "loan_motions",
     "loan_motion_ends",
+    "loan_rows",
+    "loan_rows_told",
     "pledge_refusals",
 ];
 

@@ -18,7 +18,7 @@ use crate::store::sandbox::{Footing, LendError, Offer, Refused, Trials};
 #[derive(Clone, Debug)]
 pub struct Lender {
     trials: Trials,
-    terms: Arc<Terms>,
+    pub(super) terms: Arc<Terms>,
 }
 
 impl Lender {

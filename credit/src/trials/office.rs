@@ -15,7 +15,7 @@ use super::state::State;
 use super::{ActError, Lender, Terms};
 use crate::audit::{Action, Entry};
 use crate::desk::{Actor, Role};
-use crate::sandbox::indicators::{Fact, FigureId, Row, Rows, readings};
+use crate::sandbox::indicators::{Fact, FigureId, Row, Rows};
 use crate::sandbox::stage::{Act, Capacity, Step};
 use crate::sandbox::stop_loss::Trip;
 use crate::store::sandbox::{Motion, OfficeError, StepProposal, Trials};
@@ -155,6 +155,14 @@ impl Office {
         self.source.all().await
     }
 
+    /// Rows that people wrote: complaints, incidents, problems. Reads no loan and no decision.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn written(&self) -> Result<Rows, ActError> {
+        self.source.written().await
+    }
+
     /// Keeps what one person wants: limits, a rule, the lifting of a stop-loss.
     ///
     /// # Errors
@@ -275,9 +283,8 @@ impl Office {
         let Some(rule) = self.trials.rule(self.trial()).await? else {
             return Ok(Vec::new());
         };
-        let rows = self.source.of_risk().await?;
-        let readings = readings(self.clock.now(), &rows, self.compensation().await?);
-        let readings = readings.map_err(crate::sandbox::report::ReportError::from)?;
+        let compensation = self.compensation().await?;
+        let readings = self.source.readings(self.clock.now(), compensation).await?;
         let trips = rule.rule().trips(&readings);
         Ok(trips.map_err(crate::sandbox::report::ReportError::from)?)
     }
@@ -303,7 +310,7 @@ impl Office {
         if !by.role.writes_trial() {
             return Err(ActError::NotAllowed);
         }
-        let rows = self.source.of_risk().await?;
+        let rows = self.source.written().await?;
         let at = self.clock.now();
         let row = row(&by.name, note, at, &rows)?;
         self.trials.keep_row(self.trial(), &row, &by.name).await?;

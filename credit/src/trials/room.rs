@@ -6,6 +6,7 @@ use schemas::hash::sha256;
 use schemas::ids::Slug;
 
 use super::Lender;
+use crate::ledger::LoanId;
 use crate::lending::ports::{Change, Draw, Moved, PortError, Room};
 use crate::store::StoreError;
 use crate::store::sandbox::{LendError, Refused, Repayment, ReturnError};
@@ -20,6 +21,17 @@ impl Room for Lender {
             }
             Err(other) => Err(PortError::unavailable(other)),
         }
+    }
+
+    async fn buyer(&self, loan: &LoanId, borrower: &Slug) -> Result<Slug, PortError> {
+        let usual = || self.terms.buyer(borrower);
+        let Ok(id) = loan.as_str().parse() else {
+            return Ok(usual());
+        };
+        let store = self.trials().store();
+        let kept = store.reservation(self.trial(), &id).await;
+        let kept = kept.map_err(PortError::unavailable)?;
+        Ok(kept.map_or_else(usual, |kept| kept.request.buyer))
     }
 
     async fn moved(&self, moved: &Moved) -> Result<(), PortError> {

@@ -3,17 +3,24 @@
 //! the rows of a month that is over are the same on every run.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use schemas::ids::Slug;
 use schemas::time::Instant;
+use tokio::sync::Mutex;
 
 use super::{ActError, Terms};
+use crate::law::acceptance::china_day;
 use crate::loan::decision::decision_id;
 use crate::loan::{Decision, Outcome};
-use crate::sandbox::indicators::{Fact, Row, Rows};
-use crate::sandbox::report::{Problem, Treatment};
+use crate::money::{Currency, Money, MoneyError};
+use crate::sandbox::indicators::{Debts, Fact, Row, Rows, Tally, readings};
+use crate::sandbox::report::{Problem, ReportError, Treatment};
+use crate::sandbox::stop_loss::Readings;
+use crate::store::lending::{Place, ROWS_MAX};
 use crate::store::sandbox::Trials;
 use crate::store::{PAGE_MAX, StoreError, Tables};
 
@@ -25,16 +32,71 @@ pub trait Loans: Send + Sync {
     /// # Errors
     /// [`StoreError`]; whoever asks lends nothing on what is unknown.
     async fn rows(&self) -> Result<Vec<Row>, StoreError>;
+
+    /// What these rows come to as of a day. Cheap however many there are: asked each minute.
+    ///
+    /// # Errors
+    /// [`ActError`] for rows that do not fit together, or a store that failed.
+    async fn debts(&self, day: NaiveDate) -> Result<Debts, ActError>;
 }
 
-/// No loans: nothing was paid out by this service.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoLoans;
+/// Loans as they have told their rows ([`Told`](crate::store::lending::Told)).
+pub struct LentLoans {
+    store: Arc<dyn Tables>,
+    book: Slug,
+    currency: Currency,
+    /// How far was read, and what it came to: each look reads what is new behind it.
+    read: Mutex<(Place, Tally)>,
+}
+
+impl LentLoans {
+    /// Of this book, in this currency.
+    #[must_use]
+    pub fn new(store: Arc<dyn Tables>, book: Slug, currency: Currency) -> Self {
+        let read = Mutex::new((Place::default(), Tally::new(currency)));
+        Self {
+            store,
+            book,
+            currency,
+            read,
+        }
+    }
+}
 
 #[async_trait]
-impl Loans for NoLoans {
+impl Loans for LentLoans {
     async fn rows(&self) -> Result<Vec<Row>, StoreError> {
-        Ok(Vec::new())
+        let (mut rows, mut after) = (Vec::new(), Place::default());
+        loop {
+            let page = self.store.told(&self.book, after, ROWS_MAX).await?;
+            let Some(last) = page.last() else {
+                return Ok(rows);
+            };
+            after = last.place;
+            rows.extend(page.into_iter().map(|one| one.row));
+        }
+    }
+
+    async fn debts(&self, day: NaiveDate) -> Result<Debts, ActError> {
+        let mut read = self.read.lock().await;
+        loop {
+            let page = self.store.told(&self.book, read.0, ROWS_MAX).await?;
+            if page.is_empty() {
+                break;
+            }
+            for one in page {
+                read.1.add(&one.row)?;
+                read.0 = one.place;
+            }
+        }
+        Ok(read.1.debts(day).map_err(ReportError::from)?)
+    }
+}
+
+impl fmt::Debug for LentLoans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (book, currency) = (&self.book, self.currency);
+        write!(f, "LentLoans({book}, {currency})")
     }
 }
 
@@ -64,14 +126,30 @@ impl Source {
         }
     }
 
-    /// What the stop-loss is counted from: loans, and what people wrote down.
+    /// What people wrote down.
     ///
     /// # Errors
     /// [`ActError`] for rows that do not fit together.
-    pub async fn of_risk(&self) -> Result<Rows, ActError> {
-        let mut rows = self.trials.rows(&self.terms.trial).await?;
-        rows.extend(self.loans.rows().await?);
+    pub async fn written(&self) -> Result<Rows, ActError> {
+        let rows = self.trials.rows(&self.terms.trial).await?;
         Ok(Rows::read(self.terms.currency, rows)?)
+    }
+
+    /// What the stop-loss reads: debts of loans, and what people wrote down.
+    ///
+    /// # Errors
+    /// [`ActError`] for rows that do not fit together.
+    pub async fn readings(&self, now: Instant, compensation: Money) -> Result<Readings, ActError> {
+        let written = self.written().await?;
+        let debts = self.loans.debts(china_day(now)).await?;
+        let read = || {
+            let mut read = readings(now, &written, compensation)?;
+            read.outstanding = read.outstanding.plus(debts.outstanding)?;
+            read.overdue = read.overdue.plus(debts.overdue)?;
+            read.loss = read.loss.plus(debts.loss)?;
+            Ok::<_, MoneyError>(read)
+        };
+        Ok(read().map_err(ReportError::from)?)
     }
 
     /// Every row. Reads every decision.

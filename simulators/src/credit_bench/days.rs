@@ -296,6 +296,7 @@ fn made(
         head: row_of(&loan, u32::try_from(acts.len())?)?,
         acts,
         room: Vec::new(),
+        rows: Vec::new(),
         payee: None,
         ends: None,
     };

@@ -4,6 +4,7 @@
 mod asked;
 mod office;
 mod run;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -32,6 +33,7 @@ use schemas::time::{Clock, Instant, Sleep};
 pub use asked::*;
 pub use office::*;
 pub use run::*;
+pub use told::*;
 
 use super::Bank;
 use super::made::{at, cny, entry, limits, offer, step, trial};

@@ -135,7 +135,7 @@ async fn show(
 ) -> Result<Response, Problem> {
     let (office, actor) = (office(&app)?, shell::actor(&person)?);
     let state = office.state().await.map_err(|error| of(&error))?;
-    let rows = office.rows().await.map_err(|error| of(&error))?;
+    let rows = office.written().await.map_err(|error| of(&error))?;
     let months = office.months().await.map_err(|error| of(&error))?;
     let shell = Shell::new(&uri, language, &person, here)?;
     let mut page = made(shell, language, (office, &state, &rows), &actor);

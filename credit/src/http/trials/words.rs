@@ -2,6 +2,7 @@
 
 use kit::negotiate::Language;
 use kit::text::Text;
+use schemas::ids::Slug;
 
 use crate::http::desk::format::{exact, money};
 use crate::sandbox::indicators::{Fact, Row, Value};
@@ -190,6 +191,11 @@ pub(super) fn value(value: Value, t: Text, language: Language) -> String {
     }
 }
 
+/// Where a loan is shown: people read it as machines do.
+fn of_loan(loan: &Slug) -> String {
+    format!("/v1/loans/{loan}")
+}
+
 /// What a row says, and where its subject is shown.
 pub(super) fn fact(row: &Row, t: Text, language: Language) -> (String, String, Option<String>) {
     let kind = word(t, "fact", row.fact.word());
@@ -214,11 +220,23 @@ pub(super) fn fact(row: &Row, t: Text, language: Language) -> (String, String, O
             amount,
         } => {
             let amount = money(*amount, language);
-            (format!("{loan} · {borrower} → {buyer} · {amount}"), None)
+            let detail = format!("{loan} · {borrower} → {buyer} · {amount}");
+            (detail, Some(of_loan(loan)))
         }
-        Fact::Scheduled { loan, due } => (format!("{loan} · {}", due.len()), None),
-        Fact::Repaid { loan, amount } | Fact::WrittenOff { loan, amount } => {
-            (format!("{loan} · {}", money(*amount, language)), None)
+        Fact::Scheduled { loan, due } => {
+            let parts = due.iter();
+            let parts = parts.map(|one| format!("{} {}", one.on, money(one.amount, language)));
+            let parts: Vec<String> = parts.collect();
+            let detail = format!("{loan} · {}", parts.join(", "));
+            (detail, Some(of_loan(loan)))
+        }
+        Fact::Repaid { loan, amount }
+        | Fact::Unpaid { loan, amount }
+        | Fact::WrittenOff { loan, amount }
+        | Fact::Recovered { loan, amount }
+        | Fact::Unrecovered { loan, amount } => {
+            let detail = format!("{loan} · {}", money(*amount, language));
+            (detail, Some(of_loan(loan)))
         }
         Fact::Complained { privacy, .. } | Fact::Incident { privacy } => {
             let word = if *privacy {

@@ -106,6 +106,12 @@ impl File {
         &self.conditions
     }
 
+    /// The same, to fold the loan anew with.
+    #[must_use]
+    pub fn shared_conditions(&self) -> Arc<Conditions> {
+        Arc::clone(&self.conditions)
+    }
+
     /// All acts but those of the daily run, in the order of booking.
     #[must_use]
     pub fn acts(&self) -> &[Act] {

@@ -8,6 +8,7 @@ mod properties;
 mod refused;
 mod run;
 mod token;
+mod told;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ use schemas::time::Instant;
 use super::figure::{Figure, FigureId, Value};
 use super::month::Month;
 use super::row::{Fact, Principal, Row, Rows};
+use super::tally::net;
 use crate::law::acceptance::china_day;
 use crate::money::{Currency, Money, MoneyError};
 use crate::sandbox::stop_loss::Readings;
@@ -99,6 +100,10 @@ struct Loan<'a> {
     lent: i64,
     settled: i64,
     due: &'a [Principal],
+    written_off: i64,
+    recovered: i64,
+    /// Rows of what was given up and of what came back of it.
+    losing: BTreeSet<Slug>,
     /// Rows of what was lent and settled.
     moved: BTreeSet<Slug>,
     settling: BTreeSet<Slug>,
@@ -121,11 +126,29 @@ impl<'a> Loan<'a> {
                     one.lent = one.lent.saturating_add(amount.fen());
                     one.moved.insert(row.id.clone());
                 }
-                Fact::Repaid { loan, amount } | Fact::WrittenOff { loan, amount } => {
+                Fact::Repaid { loan, amount } => {
                     let one = loans.entry(loan).or_default();
-                    one.settled = one.settled.saturating_add(amount.fen());
-                    one.moved.insert(row.id.clone());
-                    one.settling.insert(row.id.clone());
+                    one.settle(amount.fen(), row);
+                }
+                Fact::Unpaid { loan, amount } => {
+                    let one = loans.entry(loan).or_default();
+                    one.settle(-amount.fen(), row);
+                }
+                Fact::WrittenOff { loan, amount } => {
+                    let one = loans.entry(loan).or_default();
+                    one.settle(amount.fen(), row);
+                    one.written_off = one.written_off.saturating_add(amount.fen());
+                    one.losing.insert(row.id.clone());
+                }
+                Fact::Recovered { loan, amount } => {
+                    let one = loans.entry(loan).or_default();
+                    one.recovered = one.recovered.saturating_add(amount.fen());
+                    one.losing.insert(row.id.clone());
+                }
+                Fact::Unrecovered { loan, amount } => {
+                    let one = loans.entry(loan).or_default();
+                    one.recovered = one.recovered.saturating_sub(amount.fen());
+                    one.losing.insert(row.id.clone());
                 }
                 // Rows come by time: the last one stays.
                 Fact::Scheduled { loan, due } => {
@@ -136,6 +159,12 @@ impl<'a> Loan<'a> {
             }
         }
         loans
+    }
+
+    fn settle(&mut self, fen: i64, row: &Row) {
+        self.settled = self.settled.saturating_add(fen);
+        self.moved.insert(row.id.clone());
+        self.settling.insert(row.id.clone());
     }
 
     const fn owed(&self) -> i64 {
@@ -169,16 +198,16 @@ impl View<'_> {
                 self.count(|fact| matches!(fact, Fact::Complained { privacy: true, .. }))
             }
             F::Loans => self.count(|fact| matches!(fact, Fact::Disbursed { .. })),
-            F::Lent => return self.sum(true, lent),
+            F::Lent => return self.sum(lent),
             F::Borrowers => self.borrowers(),
-            F::Repaid => return self.sum(true, repaid),
+            F::Repaid => return self.repaid(),
             F::Outstanding => return self.outstanding(),
             F::Overdue => return self.overdue(last),
             F::OverdueAbove90 => return self.overdue(days_before(last, BAD_DAYS)),
             F::OverdueShare => return self.overdue_share(),
             F::LargestBuyer => return self.largest_buyer(),
-            F::WrittenOff => return self.sum(true, written_off),
-            F::Loss => return self.sum(false, written_off),
+            F::WrittenOff => return self.sum(written_off),
+            F::Loss => return self.loss(),
             F::Applications => self.count(|fact| matches!(fact, Fact::Applied { .. })),
             F::Decisions => self.count(|fact| matches!(fact, Fact::Decided { .. })),
             F::Offers => self.count(|fact| matches!(fact, Fact::Decided { offered: true, .. })),
@@ -201,15 +230,38 @@ impl View<'_> {
         counted(rows.map(|row| row.id.clone()).collect())
     }
 
-    /// The sum of what rows name, of the month or since the beginning.
-    fn sum(&self, of_month: bool, amount: fn(&Fact) -> Option<Money>) -> Result<Made, MoneyError> {
+    /// The sum of what rows of the month name.
+    fn sum(&self, amount: fn(&Fact) -> Option<Money>) -> Result<Made, MoneyError> {
         let (mut sum, mut ids) = (Money::zero(self.currency), BTreeSet::new());
-        for row in self.known {
-            let counts = !of_month || self.month.holds(row.at);
-            if let Some(amount) = amount(&row.fact).filter(|_| counts) {
+        for row in self.of_month() {
+            if let Some(amount) = amount(&row.fact) {
                 sum = sum.plus(amount)?;
                 ids.insert(row.id.clone());
             }
+        }
+        Ok((Value::Amount(sum), ids))
+    }
+
+    /// What came back in the month less what in it turned out not to have come: never less than
+    /// nothing, as where payments of earlier months were none.
+    fn repaid(&self) -> Result<Made, MoneyError> {
+        let (back, mut ids) = self.sum(repaid)?;
+        let (none, more) = self.sum(unpaid)?;
+        ids.extend(more);
+        let (Value::Amount(back), Value::Amount(none)) = (back, none) else {
+            return Ok((Value::Nothing, ids));
+        };
+        let left = back.fen().saturating_sub(none.fen()).max(0);
+        Ok((Value::Amount(Money::from_fen(left, self.currency)?), ids))
+    }
+
+    /// What was given up of each loan less what came back of it.
+    fn loss(&self) -> Result<Made, MoneyError> {
+        let (mut sum, mut ids) = (Money::zero(self.currency), BTreeSet::new());
+        for loan in self.loans.values() {
+            let lost = net(loan.written_off, loan.recovered);
+            sum = sum.plus(Money::from_fen(lost, self.currency)?)?;
+            ids.extend(loan.losing.iter().cloned());
         }
         Ok((Value::Amount(sum), ids))
     }
@@ -334,6 +386,13 @@ fn lent(fact: &Fact) -> Option<Money> {
 fn repaid(fact: &Fact) -> Option<Money> {
     match fact {
         Fact::Repaid { amount, .. } => Some(*amount),
+        _ => None,
+    }
+}
+
+fn unpaid(fact: &Fact) -> Option<Money> {
+    match fact {
+        Fact::Unpaid { amount, .. } => Some(*amount),
         _ => None,
     }
 }

@@ -107,7 +107,7 @@ figures! {
     Lent, Risk, "本月放款金额", "Amount paid out";
     /// Borrowers that ever had a loan, at the end.
     Borrowers, Risk, "累计借款户数", "Borrowers so far";
-    /// What came back in the month.
+    /// What came back in the month, less payments that turned out to be none in it.
     Repaid, Risk, "本月收回本金", "Principal repaid";
     /// What is owed at the end.
     Outstanding, Risk, "月末贷款余额", "Outstanding at the end";
@@ -121,7 +121,7 @@ figures! {
     LargestBuyer, Risk, "最大单一买方占比", "Largest share of one buyer";
     /// What was given up in the month.
     WrittenOff, Risk, "本月核销金额", "Written off";
-    /// What was given up since the beginning.
+    /// What was given up since the beginning and has not come back.
     Loss, Risk, "累计损失", "Loss so far";
     /// Applications in the month.
     Applications, Ease, "本月申请笔数", "Applications";

@@ -8,6 +8,7 @@ use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::figure::FigureId;
+use super::tally::Tally;
 use crate::money::{Currency, Money, MoneyError};
 
 /// A row of a table of the service, under an id that stays.
@@ -72,8 +73,29 @@ pub enum Fact {
         /// How much.
         amount: Money,
     },
+    /// A payment was none: principal that had counted as repaid is owed again.
+    Unpaid {
+        /// Of which loan.
+        loan: Slug,
+        /// How much.
+        amount: Money,
+    },
     /// Principal was given up.
     WrittenOff {
+        /// Of which loan.
+        loan: Slug,
+        /// How much.
+        amount: Money,
+    },
+    /// Money came for a loan that was given up.
+    Recovered {
+        /// Of which loan.
+        loan: Slug,
+        /// How much.
+        amount: Money,
+    },
+    /// That money was none.
+    Unrecovered {
         /// Of which loan.
         loan: Slug,
         /// How much.
@@ -138,7 +160,10 @@ impl Fact {
             Self::Disbursed { .. } => "disbursed",
             Self::Scheduled { .. } => "scheduled",
             Self::Repaid { .. } => "repaid",
+            Self::Unpaid { .. } => "unpaid",
             Self::WrittenOff { .. } => "written_off",
+            Self::Recovered { .. } => "recovered",
+            Self::Unrecovered { .. } => "unrecovered",
             Self::Complained { .. } => "complained",
             Self::Answered { .. } => "answered",
             Self::Incident { .. } => "incident",
@@ -175,6 +200,17 @@ pub enum RowsError {
     /// More came back or was given up than was lent.
     #[error("of the loan `{0}` more is settled than was paid out")]
     Settled(Slug),
+    /// More is owed again than had come back.
+    #[error("of the loan `{0}` more is unpaid than was repaid")]
+    Unpaid(Slug),
+    /// Money for a loss that there never was.
+    #[error("row `{row}`: the loan `{loan}` was never written off")]
+    NoLoss {
+        /// The row.
+        row: Slug,
+        /// The loan.
+        loan: Slug,
+    },
     /// Amounts that cannot be calculated together.
     #[error("the amounts are refused")]
     Money(#[from] MoneyError),
@@ -223,40 +259,15 @@ impl Rows {
     }
 }
 
+/// Rows of loans as they come, each loan's in the order of their instants.
 fn check(currency: Currency, rows: &[Row]) -> Result<(), RowsError> {
-    let zero = Money::zero(currency);
-    let mut left: BTreeMap<&Slug, Money> = BTreeMap::new();
-    for row in rows {
-        if let Fact::Disbursed { loan, amount, .. } = &row.fact {
-            amount.common(zero)?;
-            if left.insert(loan, *amount).is_some() {
-                let (row, loan) = (row.id.clone(), loan.clone());
-                return Err(RowsError::Twice { row, loan });
-            }
-        }
-    }
-    for row in rows {
-        let (loan, amounts) = match &row.fact {
-            Fact::Repaid { loan, amount } | Fact::WrittenOff { loan, amount } => {
-                (loan, vec![*amount])
-            }
-            Fact::Scheduled { loan, due } => {
-                for principal in due {
-                    principal.amount.common(zero)?;
-                }
-                (loan, Vec::new())
-            }
-            _ => continue,
-        };
-        let Some(left) = left.get_mut(loan) else {
-            let (row, loan) = (row.id.clone(), loan.clone());
-            return Err(RowsError::Loan { row, loan });
-        };
-        for amount in amounts {
-            amount.common(zero)?;
-            let settled = |_| RowsError::Settled(loan.clone());
-            *left = left.minus(amount).map_err(settled)?;
-        }
-    }
-    Ok(())
+    let mut tally = Tally::new(currency);
+    // A schedule may stand before its loan where both are of one instant.
+    let (first, rest): (Vec<&Row>, Vec<&Row>) = rows
+        .iter()
+        .partition(|row| matches!(row.fact, Fact::Disbursed { .. }));
+    first
+        .into_iter()
+        .chain(rest)
+        .try_for_each(|row| tally.add(row))
 }

@@ -6,10 +6,11 @@ use chrono::NaiveDate;
 use schemas::hash::{Hash, sha256_parts};
 use schemas::time::Instant;
 
-use super::{Denial, Ended, Head, Motion, Numbered};
+use super::{Denial, Ended, Head, Motion, Numbered, Place, Placed};
 use crate::ledger::LoanId;
 use crate::loan::life::Act;
 use crate::money::Money;
+use crate::sandbox::indicators::Row;
 use crate::store::StoreError;
 
 pub(crate) fn wrong(what: &'static str) -> StoreError {
@@ -147,6 +148,26 @@ pub(crate) fn motion(
         body,
         ended,
     })
+}
+
+/// What a row of the indicators says, as JSON.
+pub(crate) fn told_body(row: &Row) -> Result<String, StoreError> {
+    serde_json::to_string(&row.fact).map_err(|_| wrong("row"))
+}
+
+/// A row of the indicators at its place.
+pub(crate) fn told(
+    place: Place,
+    name: &str,
+    at: Instant,
+    body: &str,
+) -> Result<Placed, StoreError> {
+    let row = Row {
+        id: read(name)?,
+        at,
+        fact: serde_json::from_str(body).map_err(|_| wrong("row"))?,
+    };
+    Ok(Placed { place, row })
 }
 
 pub(crate) fn loan(text: &str) -> Result<LoanId, StoreError> {

@@ -8,7 +8,7 @@ use schemas::time::Instant;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow as _, PgConnection, Row as _};
 
-use super::{Postgres, at, ledger, retried, trail};
+use super::{Postgres, at, ledger, retried, told, trail};
 use crate::audit;
 use crate::ledger::LoanId;
 use crate::store::StoreError;
@@ -186,7 +186,8 @@ impl Postgres {
             }
         }
         ledger::append(&mut transaction, &write.book, &write.entries, now).await?;
-        trail::append(&mut transaction, &write.note).await?;
+        let place = trail::append(&mut transaction, &write.note).await?;
+        told::add(&mut transaction, (&write.book, place), &write.told()).await?;
         transaction.commit().await?;
         Ok(Wrote::Kept)
     }

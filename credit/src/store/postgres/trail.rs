@@ -11,8 +11,12 @@ use crate::store::reviews::TRAIL_MAX;
 
 /// Adds a row behind the last one. Whoever adds at the same time takes the same number: the second
 /// waits on the key until the first has committed or not, and then looks again. Last in each
-/// transaction, so that nobody waits for a lock while holding the end of the trail.
-pub(super) async fn append(connection: &mut PgConnection, entry: &Entry) -> Result<(), StoreError> {
+/// transaction, so that nobody waits for a lock while holding the end of the trail: what follows it
+/// may only add rows that nobody else adds. Gives the number, and numbers are in the order of commits.
+pub(super) async fn append(
+    connection: &mut PgConnection,
+    entry: &Entry,
+) -> Result<i64, StoreError> {
     let entry = Entry {
         actor: text(&entry.actor).into_owned(),
         subject: text(&entry.subject).into_owned(),
@@ -27,8 +31,9 @@ pub(super) async fn append(connection: &mut PgConnection, entry: &Entry) -> Resu
         .fetch_optional(&mut *connection)
         .await?;
         let last = last.map(AuditRow::row).transpose()?;
-        if insert(&mut *connection, &Row::after(last.as_ref(), &entry)).await? {
-            return Ok(());
+        let row = Row::after(last.as_ref(), &entry);
+        if insert(&mut *connection, &row).await? {
+            return Ok(row.seq);
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{FromRow as _, Row as _};
 
-use super::{Sqlite, ledger, trail};
+use super::{Sqlite, ledger, told, trail};
 use crate::audit;
 use crate::ledger::LoanId;
 use crate::store::StoreError;
@@ -212,7 +212,8 @@ impl Loans for Sqlite {
             }
         }
         ledger::append(&mut transaction, &write.book, &write.entries, at).await?;
-        trail::append(&mut transaction, &write.note).await?;
+        let place = trail::append(&mut transaction, &write.note).await?;
+        told::add(&mut transaction, (&write.book, place), &write.told()).await?;
         transaction.commit().await?;
         Ok(Wrote::Kept)
     }

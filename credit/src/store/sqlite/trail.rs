@@ -9,11 +9,11 @@ use crate::audit::{Entry, Row};
 use crate::store::StoreError;
 use crate::store::reviews::TRAIL_MAX;
 
-/// Adds a row behind the last one, inside a transaction that has the write lock.
+/// Adds a row behind the last one, inside a transaction that has the write lock; its number.
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     entry: &Entry,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let last = sqlx::query(
         "SELECT seq, at, actor, action, subject, detail, prev FROM audit ORDER BY seq DESC LIMIT 1",
     )
@@ -34,7 +34,7 @@ pub(super) async fn append(
     .bind(row.prev.as_bytes().as_slice())
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(row.seq)
 }
 
 pub(super) async fn behind(

@@ -10,7 +10,7 @@ use credit::store::Tables;
 use credit::store::sandbox::{LiftProposal, Motion, Repayment, Trials};
 use credit::trials::office::Note;
 use credit::trials::sheet::sheet;
-use credit::trials::{NoLoans, Office, Place, Terms};
+use credit::trials::{LentLoans, Office, Place, Terms};
 use kit::negotiate::Language;
 use schemas::hash::sha256;
 use schemas::time::{Clock, Instant, Sleep};
@@ -56,8 +56,10 @@ fn terms() -> Terms {
 fn office(store: Arc<dyn Tables>, at: Instant) -> (Office, Arc<Put>) {
     let clock = Arc::new(Put(Mutex::new(at)));
     let trials = Trials::new(store.clone());
-    let loans = Arc::new(NoLoans);
-    let office = Office::new(trials, store, loans, clock.clone(), Arc::new(terms()));
+    let terms = terms();
+    let loans = LentLoans::new(store.clone(), terms.trial.clone(), terms.currency);
+    let loans = Arc::new(loans);
+    let office = Office::new(trials, store, loans, clock.clone(), Arc::new(terms));
     (office, clock)
 }
 

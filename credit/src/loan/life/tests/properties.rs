@@ -8,7 +8,7 @@ use crate::ledger::Side;
 
 /// Something that is tried; what is refused changes nothing.
 #[derive(Clone, Debug)]
-enum Try {
+pub(super) enum Try {
     Days(u32),
     Pay(i64),
     PayDue,
@@ -24,7 +24,7 @@ enum Try {
     Graded(Grade),
 }
 
-fn any_try() -> impl Strategy<Value = Try> {
+pub(super) fn any_try() -> impl Strategy<Value = Try> {
     let fen = 1i64..400_000;
     prop_oneof![
         4 => (1u32..45).prop_map(Try::Days),
@@ -56,7 +56,7 @@ fn payment(story: &Story, number: usize) -> Option<Key> {
 }
 
 /// What was tried, or why not.
-fn attempt(story: &mut Story, try_: &Try) -> Result<(), Refused> {
+pub(super) fn attempt(story: &mut Story, try_: &Try) -> Result<(), Refused> {
     let ago = |story: &Story, days: u32| story.today - chrono::Days::new(days.into());
     let reason = reason();
     match try_ {
@@ -201,7 +201,7 @@ fn principal_is_conserved(story: &Story) {
 }
 
 /// Products that differ in whatever a loan's life depends on.
-fn products() -> [String; 4] {
+pub(super) fn products() -> [String; 4] {
     let by_days = PLAIN
         .replace("equal-principal", "equal-instalments")
         .replace("30/360", "act/365")
