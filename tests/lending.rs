@@ -242,6 +242,7 @@ async fn loan_lives_from_application_to_its_last_payment() {
         supplier: "qinghe".parse().unwrap(),
         product: "receivable-confirming".parse().unwrap(),
         requested: Money::parse("6000.00", "CNY".parse().unwrap()).unwrap(),
+        declared: credit::loan::Declared::default(),
     };
     let decision = service
         .handle

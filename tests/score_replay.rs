@@ -63,18 +63,18 @@ async fn consents(world: &mut World) -> Vec<Shown> {
     }]
 }
 
-/// Decisions that rest on no signed consent, inputs version 2, and those that do, version 3.
+/// Decisions that rest on no signed consent, and those that do.
 #[tokio::test(flavor = "multi_thread")]
 async fn score_replay_identical() {
     let mut world = supplier().await;
     let bank = Bank::open(&world).await.unwrap();
-    come_out_again(&bank, "decision-inputs/v2").await;
+    come_out_again(&bank, "decision-inputs/v4").await;
     let shown = consents(&mut world).await;
     let waived = "waived = \"a test without signed consents\"";
     let config = CONFIG.replace(waived, "bank = \"first-bank\"");
     assert_ne!(config, CONFIG);
     let bank = Bank::open_with(&world, &config, shown).await.unwrap();
-    come_out_again(&bank, "decision-inputs/v3").await;
+    come_out_again(&bank, "decision-inputs/v4").await;
 }
 
 async fn come_out_again(bank: &Bank, format: &str) {

@@ -20,6 +20,8 @@ pub enum Action {
     LogOut,
     /// Accepted an offer, which settled it.
     Accept,
+    /// Accepted an offer by rule, without a person; the detail names the rule.
+    Pass,
     /// Accepted an offer that a second officer has to decide.
     Endorse,
     /// Refused an offer.
@@ -167,10 +169,11 @@ impl PledgeAction {
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
+        Self::Pass,
         Self::Endorse,
         Self::Refuse,
         Self::Lapse,
@@ -220,6 +223,7 @@ impl Action {
             Self::LogIn => "log-in",
             Self::LogOut => "log-out",
             Self::Accept => "accept",
+            Self::Pass => "pass",
             Self::Endorse => "endorse",
             Self::Refuse => "refuse",
             Self::Lapse => "lapse",

@@ -115,7 +115,8 @@ pub enum LoadError {
 }
 
 fn is_role(role: &Slug) -> bool {
-    role.as_str() == crate::accounts::BORROWER || desk::Role::of_word(role.as_str()).is_some()
+    role.as_str() == crate::accounts::BORROWER
+        || crate::desk::Role::of_word(role.as_str()).is_some()
 }
 
 impl Config {
@@ -189,6 +190,8 @@ impl Config {
             .desk
             .read(sandbox.outstanding.currency(), raw.listen, &raw.machines);
         let mut desk = desk.map_err(|(field, problem)| at(field, problem))?;
+        let straight = check_straight(products.values(), &desk.review);
+        straight.map_err(|(field, problem)| at(field, problem))?;
         if let Some(section) = &raw.log_in {
             let checked = section.check(is_role);
             checked.map_err(|(field, problem)| at(field, problem))?;
@@ -206,6 +209,19 @@ impl Config {
             ..raw.into_config(sandbox, products, (desk, consent), lending)
         })
     }
+}
+
+/// What goes without a person never goes beyond what one officer may accept.
+fn check_straight<'p>(
+    products: impl IntoIterator<Item = &'p Product>,
+    rules: &ReviewRules,
+) -> Result<(), Wrong> {
+    let mut lines = products.into_iter().filter_map(|one| one.straight_up_to);
+    if lines.any(|line| rules.needs_two(line)) {
+        let problem = "it is above desk.second_officer_above, where two officers are needed";
+        return Err(("products.straight_up_to", problem.to_owned()));
+    }
+    Ok(())
 }
 
 fn is_event_page(page: &str) -> bool {
@@ -393,9 +409,21 @@ struct RawProduct {
     minimum: String,
     cap: String,
     turnover_multiple: Decimal,
+    straight_up_to: Option<String>,
 }
 
 impl RawProduct {
+    /// Without a line nothing goes straight through.
+    fn straight(&self, cap: Money) -> Result<Option<Money>, Wrong> {
+        let field = "straight_up_to";
+        let read = |text: &String| money(field, text, self.currency);
+        let line = self.straight_up_to.as_ref().map(read).transpose()?;
+        match line {
+            Some(line) if line.fen() > cap.fen() => Err((field, "it is above the cap".to_owned())),
+            line => Ok(line),
+        }
+    }
+
     fn read(&self, sandbox: Currency) -> Result<Product, Wrong> {
         if self.currency != sandbox {
             return Err(("currency", format!("the sandbox's currency is {sandbox}")));
@@ -414,6 +442,7 @@ impl RawProduct {
             minimum,
             cap,
             turnover_multiple: multiple,
+            straight_up_to: self.straight(cap)?,
         })
     }
 }

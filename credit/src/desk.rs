@@ -378,7 +378,7 @@ impl Desk {
                 Ok(review) => review,
                 Err(_) => return Err(self.same_person(by, &record).await?),
             },
-            Stage::Settled(_) => return Err(DeskError::Settled),
+            Stage::Settled(_) | Stage::Passed(_) => return Err(DeskError::Settled),
         };
         match self
             .keep(&review, by.name.as_str(), action(&review))
@@ -411,7 +411,7 @@ impl Desk {
             {
                 Err(DeskError::Lapsed)
             }
-            Stage::Settled(_) => Err(DeskError::Settled),
+            Stage::Settled(_) | Stage::Passed(_) => Err(DeskError::Settled),
             _ if stage.version() != wish.version => Err(DeskError::Stale),
             _ => Ok(()),
         }
@@ -499,6 +499,7 @@ fn action(review: &Review) -> Action {
         (Act::Accept, false) => Action::Endorse,
         (Act::Refuse, _) => Action::Refuse,
         (Act::Lapse, _) => Action::Lapse,
+        (Act::Pass, _) => Action::Pass,
     }
 }
 

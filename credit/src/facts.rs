@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod event;
 pub mod goods;
 pub mod sources;
+pub mod trade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,6 +33,7 @@ use cold_chain::{ColdChain, Episode};
 use event::Observation;
 use goods::Goods;
 use sources::{Attested, Sources, WeightFacts};
+use trade::Trade;
 
 /// Decimal places of a share; further ones are cut off (rounded towards zero).
 pub const SHARE_PLACES: u32 = 4;
@@ -140,7 +142,8 @@ pub struct Volume {
 /// Everything that is known of a supplier as of an instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Version of this layout: `facts/v2`, or `v1` of facts that were read without [`Sources`].
+    /// Version of this layout: `facts/v3`; `v2` of facts that were read without [`Trade`], `v1` of those
+    /// without [`Sources`] either.
     pub format: String,
     /// Whose facts.
     pub supplier: Slug,
@@ -183,6 +186,18 @@ pub struct Facts {
     /// What issuers attest; absent in `facts/v1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attested: Option<Vec<Attested>>,
+    /// Sales, devices and receipts; absent before `facts/v3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trade: Option<Trade>,
+}
+
+/// What facts are read with beside evidence and rules; with none of it they are `facts/v1`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct With<'a> {
+    /// What sources weigh, and what is attested.
+    pub sources: Option<Sources<'a>>,
+    /// Whether the trade is read.
+    pub trade: bool,
 }
 
 impl Facts {
@@ -196,7 +211,7 @@ impl Facts {
         as_of: Instant,
         rules: Rules,
     ) -> Result<Self, FactsError> {
-        Self::read_all(evidence, supplier, as_of, rules, None)
+        Self::read_all(evidence, supplier, as_of, rules, With::default())
     }
 
     /// The same with these.
@@ -210,16 +225,25 @@ impl Facts {
         rules: Rules,
         sources: Sources<'_>,
     ) -> Result<Self, FactsError> {
-        Self::read_all(evidence, supplier, as_of, rules, Some(sources))
+        let with = With {
+            sources: Some(sources),
+            trade: false,
+        };
+        Self::read_all(evidence, supplier, as_of, rules, with)
     }
 
-    fn read_all(
+    /// The same with as much as is asked for.
+    ///
+    /// # Errors
+    /// [`FactsError`]; there are no facts then, not fewer.
+    pub fn read_all(
         evidence: &VerifiedEvidence,
         supplier: &Slug,
         as_of: Instant,
         rules: Rules,
-        sources: Option<Sources<'_>>,
+        with: With<'_>,
     ) -> Result<Self, FactsError> {
+        let sources = with.sources;
         let observations = event::observe(evidence, as_of, rules.late_after);
         let own: Vec<_> = observations
             .iter()
@@ -233,10 +257,17 @@ impl Facts {
         let volume = delivery::volume(&deliveries, &goods)?;
         let orders = lateness::orders(&observations, supplier);
         let promises = Promises::read(&orders, &Artefact::built_in()?, as_of)?;
+        let trade = with
+            .trade
+            .then(|| Trade::read(evidence, &observations, supplier, &goods, &deliveries));
         if goods.is_too_much() {
             return Err(FactsError::TooMuch);
         }
-        let version = if sources.is_some() { 2 } else { 1 };
+        let version = match (with.trade, sources.is_some()) {
+            (true, _) => 3,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
         Ok(Self {
             format: format!("facts/v{version}"),
             supplier: supplier.clone(),
@@ -260,6 +291,7 @@ impl Facts {
             promises,
             weights: sources.map(|with| sources::weigh(&own, &deliveries, evidence, with)),
             attested: sources.map(sources::attested),
+            trade,
         })
     }
 

@@ -65,7 +65,7 @@ use crate::desk::Desk;
 use crate::lending::Lending;
 use crate::pledge::office::Office;
 
-/// Largest request in bytes: an application has four short fields, a form a few more.
+/// Largest request in bytes: a form has a few short fields. What may be more says so itself.
 const REQUEST_MAX: usize = 16 * 1024;
 
 /// What handlers share.
@@ -210,7 +210,10 @@ fn inside() -> Routes<App> {
         )
         .route("/reasons/{code}/retire", post(desk::reasons::retire))
         .route("/audit", get(desk::trail::show))
-        .route("/v1/applications", post(applications::apply))
+        .route(
+            "/v1/applications",
+            post(applications::apply).layer(DefaultBodyLimit::max(applications::APPLICATION_MAX)),
+        )
         .route("/v1/decisions", get(decisions::list))
         .route("/v1/decisions/{id}", get(decisions::lookup))
         .route("/v1/sandbox", get(sandbox::show))

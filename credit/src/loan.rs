@@ -5,7 +5,10 @@
 //! What people make of an offer is [`review`].
 
 pub mod application;
+pub mod beside;
+pub mod brief;
 pub mod decision;
+pub mod declared;
 pub mod life;
 pub mod limit;
 pub mod reason;
@@ -13,7 +16,10 @@ pub mod review;
 pub mod warning;
 
 pub use application::{Application, ApplicationError, Product};
+pub use beside::Beside;
+pub use brief::{Books, Judgement};
 pub use decision::{Decision, Inputs, Outcome, Proven, Record, decide};
+pub use declared::Declared;
 pub use limit::{Bound, Limit};
 pub use reason::RefusalReason;
 pub use review::{Review, ReviewRules, Stage};

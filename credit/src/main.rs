@@ -158,6 +158,7 @@ fn verify_decision(file: &Path, table: Option<&Path>) -> anyhow::Result<()> {
         decision: kept.decision,
         inputs: serde_json::to_vec(&kept.inputs)?,
         facts: kept.facts.to_bytes()?,
+        beside: credit::loan::Beside::default(),
     };
     let model = match table {
         Some(table) => Model::parse(

@@ -28,7 +28,7 @@ use crate::pledge::cover::Pledged;
 use crate::pledge::office::Office;
 use crate::pledge::value::table::Table;
 use crate::score::{Model, ModelError};
-use crate::service::{Asked, Consenting, Credit, IssuerList, Terms};
+use crate::service::{Asked, Consenting, Credit, IssuerList, Lends, LendsOn, Terms};
 use crate::store::sandbox::{TrialStore, Trials};
 use crate::store::{self, StoreError, Tables};
 use crate::trials::{self, LentLoans, StartTrialError};
@@ -187,6 +187,7 @@ pub async fn run(
         Arc::clone(&clock),
     ));
     let credit = Credit::new(terms, shared, evidence, Arc::clone(&clock));
+    let credit = credit.lending_on(lends(&config)?);
     let credit = Arc::new(match &trial {
         Some(office) => credit.within(office.clone()),
         None => credit,
@@ -301,6 +302,26 @@ pub async fn lending(
         tracing::info!(loans = told, "loans have told what they came to");
     }
     Ok(Some(Arc::new(made)))
+}
+
+/// What the products lend on, as their files say; nothing is known of products without one.
+fn lends(config: &Config) -> Result<Lends, StartError> {
+    let Some(settings) = &config.lending else {
+        return Ok(Lends::default());
+    };
+    let catalogue = settings.catalogue()?;
+    let known = config.products.keys().filter_map(|id| {
+        let product = &catalogue.current(id)?.product;
+        let lends = LendsOn {
+            basis: product.kind.basis(),
+            holidays: product
+                .calendar
+                .as_ref()
+                .map(|_| catalogue.calendar(product)),
+        };
+        Some((id.clone(), lends))
+    });
+    Ok(known.collect())
 }
 
 fn bank(settings: &lending::Settings) -> Result<Arc<dyn lending::ports::Bank>, StartError> {

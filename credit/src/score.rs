@@ -95,6 +95,8 @@ pub enum ReasonCode {
     InsufficientEvidence,
     /// The sandbox's limit leaves no room.
     SandboxLimit,
+    /// A rule before an offer refuses; which one is among the rules that fired.
+    RuleRefuses,
 }
 
 impl fmt::Display for ReasonCode {
@@ -107,6 +109,7 @@ impl fmt::Display for ReasonCode {
             Self::LowVolume => "LOW_VOLUME",
             Self::InsufficientEvidence => "INSUFFICIENT_EVIDENCE",
             Self::SandboxLimit => "SANDBOX_LIMIT",
+            Self::RuleRefuses => "RULE_REFUSES",
         })
     }
 }

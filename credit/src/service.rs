@@ -1,6 +1,7 @@
 //! The use case: an application in, a decision out, everything in between verified.
 
 mod attested;
+mod case;
 mod consented;
 mod late_deliveries;
 
@@ -18,7 +19,7 @@ use crate::evidence::papers::Basis;
 use crate::evidence::verify::{Refused, TrustedPolicy};
 use crate::evidence::{EvidenceError, EvidencePort, VerifiedEvidence};
 use crate::facts::sources::Sources;
-use crate::facts::{Facts, FactsError, Rules};
+use crate::facts::{Facts, FactsError, Rules, With};
 use crate::lateness::Evaluation;
 use crate::loan::decision::{DecideError, decision_id};
 use crate::loan::{Application, ApplicationError, Outcome, Product, Proven, Record, decide};
@@ -29,6 +30,7 @@ use crate::store::{Recorded, Refusal, StoreError, Tables};
 use crate::trials::{Lender, Office};
 
 pub use attested::AttestError;
+pub use case::{Lends, LendsOn};
 pub use consented::{Asked, Consenting, IssuerList};
 pub use late_deliveries::LateDeliveries;
 
@@ -131,6 +133,7 @@ pub struct Credit {
     evaluated: RwLock<Option<Arc<Evaluation>>>,
     lender: Option<Lender>,
     office: Option<Office>,
+    lends: Lends,
 }
 
 impl Credit {
@@ -151,7 +154,14 @@ impl Credit {
             evaluated: RwLock::new(None),
             lender: None,
             office: None,
+            lends: Lends::default(),
         }
+    }
+
+    /// The same service, knowing what its products lend on.
+    #[must_use]
+    pub fn lending_on(self, lends: Lends) -> Self {
+        Self { lends, ..self }
     }
 
     /// The same service, lending within a declared trial and nowhere else.
@@ -361,6 +371,7 @@ impl Credit {
             policy: terms.policy.hash(),
             evidence: Some(read.hash),
             basis: read.basis.clone(),
+            books: None,
         };
         if let Some(lender) = &self.lender {
             let given = (application, product, read, proof);
@@ -368,19 +379,12 @@ impl Credit {
         }
         for _ in 0..TRIES {
             let sandbox = self.sandbox().await?;
-            let record = decide(
-                application,
-                &read.facts,
-                proof.clone(),
-                &terms.model,
-                product,
-                &sandbox,
-                now,
-            )?;
+            let given = (application, product, read, &proof);
+            let record = self.record_of(given, &sandbox, now).await?;
             match self.store.record(&terms.sandbox, &record).await? {
-                Recorded::New => return Ok(record),
+                Recorded::New => return Ok(case::kept(record)),
                 Recorded::Before(before) => return same(*before, application),
-                Recorded::OverLimit => {}
+                Recorded::OverLimit | Recorded::Overtaken => {}
             }
         }
         Err(ApplyError::Busy)
@@ -399,11 +403,13 @@ impl Credit {
             let footing = lender.footing().await?;
             let asked = (id.as_str(), &application.supplier);
             let mut request = lender.request(&footing, asked, application.requested, now)?;
+            // Who pays is the application's word; the configuration's where it names nobody alone.
+            if let Some(payer) = application.declared.payer() {
+                request.buyer = payer.clone();
+            }
             let sandbox = lender.reading(&footing, &request, now).await?;
-            let model = &self.terms.model;
-            let facts = &read.facts;
-            let proof = proof.clone();
-            let record = decide(application, facts, proof, model, product, &sandbox, now)?;
+            let given = (application, product, read, &proof);
+            let record = self.record_of(given, &sandbox, now).await?;
             let kept = match record.decision.outcome {
                 Outcome::Offer { amount } => {
                     request.amount = amount;
@@ -412,7 +418,7 @@ impl Credit {
                 Outcome::Decline => self.keep_decline(&record).await?,
             };
             match kept {
-                Offer::New => return Ok(record),
+                Offer::New => return Ok(case::kept(record)),
                 Offer::Before(before) => return same(*before, application),
                 Offer::Again => {}
             }
@@ -420,12 +426,30 @@ impl Credit {
         Err(ApplyError::Busy)
     }
 
+    /// One try: the books as they are now, and the decision with what stands beside it.
+    async fn record_of(
+        &self,
+        (application, product, read, proof): (&Application, &Product, &Read, &Proven),
+        sandbox: &Sandbox,
+        now: Instant,
+    ) -> Result<Record, ApplyError> {
+        let opened = self.books(application, &read.facts).await?;
+        let (books, uses) = opened.into_parts();
+        let proof = Proven {
+            books: Some(books),
+            ..proof.clone()
+        };
+        let (facts, model) = (&read.facts, &self.terms.model);
+        let record = decide(application, facts, proof, model, product, sandbox, now)?;
+        Ok(case::with_beside(record, uses, product))
+    }
+
     async fn keep_decline(&self, record: &Record) -> Result<Offer, StoreError> {
         let recorded = self.store.record(&self.terms.sandbox, record).await?;
         Ok(match recorded {
             Recorded::New => Offer::New,
             Recorded::Before(before) => Offer::Before(before),
-            Recorded::OverLimit => Offer::Again,
+            Recorded::OverLimit | Recorded::Overtaken => Offer::Again,
         })
     }
 }
@@ -446,16 +470,21 @@ fn facts_of(
     as_of: Instant,
 ) -> Result<Facts, FactsError> {
     let evidence = &readable.evidence;
-    match (&readable.sources, &terms.consenting) {
+    let sources = match (&readable.sources, &terms.consenting) {
         (Some(allowed), Consenting::Asked(asked)) => {
             let sources = Sources {
                 weights: &asked.weights,
                 attested: &allowed.attested,
             };
-            Facts::read_with(evidence, supplier, as_of, terms.rules, sources)
+            Some(sources)
         }
-        _ => Facts::read(evidence, supplier, as_of, terms.rules),
-    }
+        _ => None,
+    };
+    let with = With {
+        sources,
+        trade: true,
+    };
+    Facts::read_all(evidence, supplier, as_of, terms.rules, with)
 }
 
 /// An old checkpoint would hide what happened since.

@@ -6,6 +6,7 @@
 //! sandbox's limits are enforced in [`Store::record`] and nowhere else.
 
 pub mod borrowers;
+pub mod cases;
 pub mod desk;
 pub mod ledger;
 pub mod lending;
@@ -28,6 +29,7 @@ use crate::loan::{Decision, Record};
 use crate::sandbox::{Limits, Sandbox};
 
 pub use borrowers::Borrowers;
+pub use cases::CaseStore;
 pub use desk::DeskStore;
 pub use ledger::{Checked, Kept, Ledger, Posted, Refused};
 pub use lending::{Loans, Told};
@@ -99,6 +101,9 @@ pub enum Recorded {
     Before(Box<Record>),
     /// The offer does not fit under the limits as they stand now. Nothing was changed.
     OverLimit,
+    /// Somebody else has used an invoice or a device meanwhile that this case uses, too: look at the
+    /// books again. Nothing was changed.
+    Overtaken,
 }
 
 /// Evidence that was refused, kept for whoever asks why.
@@ -129,7 +134,8 @@ pub trait Store: Send + Sync {
     /// Limits in force and their use.
     async fn sandbox(&self, id: &Slug) -> Result<Sandbox, StoreError>;
 
-    /// Keeps a decision and reserves its amount, both or neither, under the limits of `sandbox`.
+    /// Keeps a decision with what stands beside it, and reserves its amount, all or nothing, under the
+    /// limits of `sandbox`.
     async fn record(&self, sandbox: &Slug, record: &Record) -> Result<Recorded, StoreError>;
 
     /// The record of a decision.

@@ -144,6 +144,7 @@ async fn offer(bank: &Bank) -> String {
         supplier: slug("qinghe"),
         product: slug("receivable-confirming"),
         requested: Money::parse("20000.00", "CNY".parse().unwrap()).unwrap(),
+        declared: credit::loan::Declared::default(),
     };
     let record = bank.handle.credit.apply(application).await.unwrap();
     record.decision.decision_id

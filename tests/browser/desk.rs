@@ -128,6 +128,7 @@ impl Bank {
             supplier: supplier.parse()?,
             product: "receivable-90".parse()?,
             requested: Money::parse(amount, "CNY".parse()?)?,
+            declared: credit::loan::Declared::default(),
         };
         let decided = self.handle.credit.apply(application).await;
         let id = decided.ok().map(|record| {

@@ -1,5 +1,6 @@
 //! What the bank's store promises, on both engines.
 
+mod cases;
 mod desk;
 mod ledger;
 mod lending;
@@ -74,6 +75,12 @@ contract! { Bank:
         limits_declared_by_many_at_once
         decisions_are_listed_newest_first
         refusals_are_kept_once;
+    cases:
+        place_of_an_invoice_is_taken_once
+        invoice_by_many_at_once_has_one_order
+        said_about_parties_counts_where_they_or_the_applicant_said_it
+        passage_is_kept_with_its_decision_and_nobody_decides_on_it
+        passage_beyond_its_line_is_refused_by_the_table;
     papers:
         attestations_are_held_once_and_found_by_id
         what_was_seen_of_a_consent_never_falls;

@@ -21,6 +21,7 @@ async fn drawable(service: &Service, application: &str) -> (LoanId, Value) {
         supplier: "qinghe".parse().unwrap(),
         product: "receivable-confirming".parse().unwrap(),
         requested: Money::parse("2000.00", "CNY".parse().unwrap()).unwrap(),
+        declared: credit::loan::Declared::default(),
     };
     let record = service.handle.credit.apply(application).await.unwrap();
     let id = record.decision.decision_id.clone();

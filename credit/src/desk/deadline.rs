@@ -59,7 +59,7 @@ impl Waits {
     pub fn of(stage: &Stage, decided_at: Instant, within: &Within) -> Option<Self> {
         let offer = stage.offer();
         let (why, promised) = match stage {
-            Stage::Settled(_) => return None,
+            Stage::Settled(_) | Stage::Passed(_) => return None,
             Stage::Waiting(_) if offer.needs_two => (Why::TwoOfficers, decided_at + within.first),
             Stage::Waiting(_) => (Why::OneOfficer, decided_at + within.first),
             Stage::Endorsed(endorsed) => {

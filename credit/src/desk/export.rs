@@ -308,6 +308,7 @@ fn decided(decision: &Decision, history: &[Review], words: Words<'_>) -> Vec<Cel
         (_, Some(Act::Accept)) => "stage.accepted",
         (_, Some(Act::Refuse)) => "stage.refused",
         (_, Some(Act::Lapse)) => "stage.lapsed",
+        (_, Some(Act::Pass)) => "stage.passed",
         (_, None) if history.is_empty() => "stage.waiting",
         (_, None) => "stage.endorsed",
     };

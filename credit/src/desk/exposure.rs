@@ -108,7 +108,13 @@ async fn of_trial(
         CounterKey::Outstanding,
         limit.outstanding.fen(),
     )?;
-    Ok(Some(vec![borrower, whole]))
+    let mut readings = vec![borrower];
+    if let Some(payer) = decision.application.declared.payer().cloned() {
+        let key = CounterKey::Buyer(payer.clone());
+        readings.push(reading(Whose::Buyer(payer), key, limit.per_buyer_fen())?);
+    }
+    readings.push(whole);
+    Ok(Some(readings))
 }
 
 fn read(limits: &LimitsVersion, whose: Whose, used: i64, cap: i64) -> Result<Reading, StoreError> {

@@ -204,7 +204,10 @@ fn read(
         disposition: bare(text("disposition"), "Disp-", "disp:"),
         action: text("action").to_owned(),
         items: items(&values, "epcList", "quantityList"),
-        parent: values.get("parentID").and_then(Value::as_str).map(item_key),
+        parent: values
+            .get("parentID")
+            .and_then(Value::as_str)
+            .map(canonical),
         children: items(&values, "childEPCs", "childQuantityList"),
         outputs: items(&values, "outputEPCList", "outputQuantityList"),
         withdrawn: false,
@@ -257,7 +260,7 @@ fn items(values: &BTreeMap<String, Value>, single: &str, quantities: &str) -> Ve
     };
     let mut items: Vec<Item> = list(single)
         .iter()
-        .filter_map(|value| Some(item_key(value.as_str()?)))
+        .filter_map(|value| Some(canonical(value.as_str()?)))
         .map(|key| Item {
             key,
             quantity: None,
@@ -268,7 +271,7 @@ fn items(values: &BTreeMap<String, Value>, single: &str, quantities: &str) -> Ve
         let unit = value.get("uom").and_then(Value::as_str).map(str::to_owned);
         let quantity = value.get("quantity").and_then(decimal);
         Some(Item {
-            key: item_key(value.get("epcClass")?.as_str()?),
+            key: canonical(value.get("epcClass")?.as_str()?),
             quantity,
             unit,
         })
@@ -278,7 +281,8 @@ fn items(values: &BTreeMap<String, Value>, single: &str, quantities: &str) -> Ve
 
 /// The canonical GS1 Digital Link URI of a thing, so that a URN and a link meet; the text as it
 /// stands if it is neither.
-fn item_key(text: &str) -> String {
+#[must_use]
+pub fn canonical(text: &str) -> String {
     ItemKey::read(text).map_or_else(|_| text.to_owned(), |key| key.to_string())
 }
 

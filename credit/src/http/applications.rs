@@ -14,12 +14,18 @@ use super::{App, internal, refused};
 use crate::evidence::EvidenceError;
 use crate::evidence::consent::is_consent_class;
 use crate::loan::application::ApplicationId;
-use crate::loan::{Application, ApplicationError};
+use crate::loan::declared::{Contract, DeclaredInvoice};
+use crate::loan::warning::{Identifier, Link};
+use crate::loan::{Application, ApplicationError, Declared};
 use crate::money::{Currency, Money, MoneyError};
 use crate::service::ApplyError;
 use crate::store::sandbox::LendError;
 
-/// What is sent: `{"application_id","supplier","product","amount":"1234.56","currency":"CNY"}`.
+/// Largest application in bytes: all its lists full.
+pub(crate) const APPLICATION_MAX: usize = 128 * 1024;
+
+/// What is sent: `{"application_id","supplier","product","amount":"1234.56","currency":"CNY"}`, and
+/// beside these what [`Declared`] has, every member optional.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Body {
@@ -28,6 +34,11 @@ pub(crate) struct Body {
     product: Slug,
     amount: String,
     currency: String,
+    buyers: Option<Vec<Slug>>,
+    invoices: Option<Vec<DeclaredInvoice>>,
+    identifiers: Option<Vec<Identifier>>,
+    links: Option<Vec<Link>>,
+    contract: Option<Contract>,
 }
 
 impl Body {
@@ -38,6 +49,11 @@ impl Body {
             application_id,
             supplier,
             product,
+            buyers,
+            invoices,
+            identifiers,
+            links,
+            contract,
             ..
         } = self;
         Ok(Application {
@@ -45,6 +61,13 @@ impl Body {
             supplier,
             product,
             requested,
+            declared: Declared {
+                buyers,
+                invoices,
+                identifiers,
+                links,
+                contract,
+            },
         })
     }
 }
@@ -91,7 +114,7 @@ fn malformed(rejection: &JsonRejection) -> Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
             "The application is too large",
-            "An application has at most 16 KiB.",
+            "An application has at most 128 KiB.",
         ),
         _ => Problem::bad_request(rejection.body_text()),
     }
@@ -183,6 +206,13 @@ fn application(error: &ApplicationError) -> Problem {
             "There is no such product",
             error.to_string(),
         ),
+        ApplicationError::Field(field) => refused(
+            status,
+            "application-refused",
+            "The application is refused",
+            error.to_string(),
+        )
+        .with("field", field.path.as_str()),
         ApplicationError::Id | ApplicationError::BelowMinimum(_) => refused(
             status,
             "application-refused",

@@ -1,3 +1,4 @@
+mod case;
 mod desk;
 mod desk_work;
 mod my;
@@ -365,7 +366,7 @@ async fn an_application_becomes_an_offer_that_a_machine_can_look_up() {
     assert_eq!(whole["decision"], decision);
     assert_eq!(whole["facts"]["volume"]["turnover_fen"]["CNY"], 1_200_000);
     assert_eq!(whole["inputs"]["sandbox"]["limits"]["version"], 1);
-    assert_eq!(whole["inputs"]["format"], "decision-inputs/v2");
+    assert_eq!(whole["inputs"]["format"], "decision-inputs/v4");
     follows(&whole);
     assert_eq!(bank.json("/v1/decisions").await, json!([decision]));
     let sandbox = bank.json("/v1/sandbox").await;
@@ -382,6 +383,7 @@ fn follows(kept: &Value) {
         decision: serde_json::from_value(kept["decision"].clone()).unwrap(),
         inputs: serde_json::to_vec(&inputs).unwrap(),
         facts: facts.to_bytes().unwrap(),
+        beside: crate::loan::Beside::default(),
     };
     record.explain(&Model::built_in().unwrap()).unwrap();
 }
@@ -417,7 +419,7 @@ async fn bad_applications_are_problems_that_say_what_is_wrong() {
     let mut extra = body("A-1", "4000.00");
     extra["rate"] = json!(1);
     assert_eq!(ends(&bank.post(&extra).await), refused(400, "bad-request"));
-    let large = json!({ "application_id": "x".repeat(20_000) });
+    let large = json!({ "application_id": "x".repeat(200_000) });
     assert_eq!(ends(&bank.post(&large).await), refused(413, "too-large"));
     bank.post(&body("A-1", "4000.00")).await;
     assert_eq!(

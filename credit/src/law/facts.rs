@@ -1,7 +1,7 @@
 //! What is known about one receivable. Every fact may be missing.
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::acceptance::Receipt;
 use crate::schedule::Rate;
@@ -54,7 +54,7 @@ pub struct Facts {
 }
 
 /// What a loan rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
     /// Goods delivered and not paid.
@@ -66,7 +66,7 @@ pub enum Basis {
 }
 
 /// Kinds of buyers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Buyer {
     /// A large enterprise.
@@ -78,7 +78,7 @@ pub enum Buyer {
 }
 
 /// What a term of payment runs from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Settlement {
     /// From each delivery, or its acceptance.
@@ -90,7 +90,7 @@ pub enum Settlement {
 }
 
 /// What the contract says about inspection before payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Inspection {
     /// Payment does not depend on it.
@@ -102,7 +102,7 @@ pub enum Inspection {
 }
 
 /// What the contract says about when to pay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgreedTerm {
     /// Nothing: the law's own term is in force.
@@ -114,7 +114,7 @@ pub enum AgreedTerm {
 }
 
 /// What is paid by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Instrument {
     /// Money.
@@ -126,7 +126,7 @@ pub enum Instrument {
 }
 
 /// Interest on late payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LateRate {
     /// Nothing is agreed: 0.05 % a day by law.

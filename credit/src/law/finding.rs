@@ -3,12 +3,12 @@
 use std::fmt;
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::schedule::Rate;
 
 /// What the facts say about a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "finding", content = "why", rename_all = "kebab-case")]
 pub enum Finding {
     /// It is kept.
@@ -35,7 +35,7 @@ impl Finding {
 }
 
 /// How a rule is broken. Its `Display` is one English sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Breach {
     /// No event of the buyer's own device, anchored in time, shows it.
@@ -100,8 +100,9 @@ pub enum Breach {
     },
 }
 
-/// A rate that is shown and serialised as its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A rate that is shown with its sign. In JSON it is the percentage as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Percent(pub Rate);
 
 impl fmt::Display for Percent {
@@ -110,14 +111,8 @@ impl fmt::Display for Percent {
     }
 }
 
-impl Serialize for Percent {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 /// Why a rule is not about a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Excluded {
     /// The contract or the certificate is older than the rule.
@@ -141,7 +136,7 @@ pub enum Excluded {
 }
 
 /// Names of facts, as fixtures and forms write them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FactName {
     /// [`super::Facts::basis`].

@@ -25,7 +25,7 @@ pub struct Acceptance {
 }
 
 impl Lending {
-    /// Opens the loan of an offer that the bank's people have accepted, by the borrower's word, while
+    /// Opens the loan of an offer that the bank's people have accepted, or that went straight through, by the borrower's word, while
     /// it is valid. The same word again gives the same loan.
     ///
     /// # Errors
@@ -136,18 +136,9 @@ impl Lending {
         let history = self.store.history(&decision.decision_id).await?;
         let stage = Stage::read(decision, history, &self.rules.review)?;
         let amount = stage.offer().amount;
-        let Stage::Settled(settled) = &stage else {
-            let why = "the bank's people have not accepted the offer yet";
-            return Err(LendingError::denied("offer-open", why));
-        };
-        if settled.last.act != review::Act::Accept {
-            return Err(LendingError::denied(
-                "offer-over",
-                "the offer was refused or ran out",
-            ));
-        }
+        let last = accepted_by_bank(&stage)?;
         let now = self.clock.now();
-        let until = settled.last.at + self.rules.review.offer_valid;
+        let until = last.at + self.rules.review.offer_valid;
         if now >= until && self.store.head(&loan_id(decision)?).await?.is_none() {
             let why = format!("the offer was valid until {until}");
             return Err(LendingError::denied("offer-lapsed", why));
@@ -213,6 +204,23 @@ impl Lending {
     }
 }
 
+/// The step that accepted an offer for the bank: a person's, or the rule's by which it went straight
+/// through.
+fn accepted_by_bank(stage: &Stage) -> Result<&Review, LendingError> {
+    match stage {
+        Stage::Passed(passed) => Ok(&passed.last),
+        Stage::Settled(settled) if settled.last.act == review::Act::Accept => Ok(&settled.last),
+        Stage::Settled(_) => Err(LendingError::denied(
+            "offer-over",
+            "the offer was refused or ran out",
+        )),
+        Stage::Waiting(_) | Stage::Endorsed(_) => {
+            let why = "the bank's people have not accepted the offer yet";
+            Err(LendingError::denied("offer-open", why))
+        }
+    }
+}
+
 fn loan_id(decision: &Decision) -> Result<LoanId, LendingError> {
     let id = decision.decision_id.parse();
     id.map_err(|_| LendingError::NoOffer(decision.decision_id.clone()))
@@ -228,7 +236,7 @@ fn accepted(review: &Review) -> Option<Person> {
     review.person.clone().filter(|_| is_accept).map(Person::new)
 }
 
-/// Who opens for the bank: those who accepted the offer.
+/// Who opens for the bank: those who accepted the offer; nobody where it went straight through.
 fn opener(opened: &Opened) -> Actor {
     match &opened.officers[..] {
         [] => Actor::Machine,

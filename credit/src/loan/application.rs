@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use schemas::ids::Slug;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{BadField, Declared};
 use crate::money::{Money, MoneyError};
 
 /// Longest application id in characters.
@@ -27,6 +28,9 @@ pub enum ApplicationError {
     /// Less than the product's minimum.
     #[error("the product begins at {0}")]
     BelowMinimum(Money),
+    /// Something that it declares.
+    #[error(transparent)]
+    Field(#[from] BadField),
 }
 
 /// The bank's client's name for an application: the same one is the same application.
@@ -85,6 +89,9 @@ pub struct Application {
     pub product: Slug,
     /// How much.
     pub requested: Money,
+    /// What else it says. In JSON its members stand beside these.
+    #[serde(flatten)]
+    pub declared: Declared,
 }
 
 /// A kind of loan.
@@ -98,20 +105,24 @@ pub struct Product {
     pub cap: Money,
     /// How much of the verified confirmed turnover is lent, such as `0.3`.
     pub turnover_multiple: Decimal,
+    /// The most that is asked for without a person of the bank looking at it, where no rule has
+    /// anything to say; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub straight_up_to: Option<Money>,
 }
 
 impl Application {
-    /// Holds the application against its product.
+    /// Holds the application against its product, and what it declares against its limits.
     ///
     /// # Errors
-    /// [`ApplicationError::Amount`] for another currency, [`ApplicationError::BelowMinimum`].
+    /// [`ApplicationError::Amount`] for another currency, [`ApplicationError::BelowMinimum`],
+    /// [`ApplicationError::Field`].
     pub fn fits(&self, product: &Product) -> Result<(), ApplicationError> {
         self.requested.common(product.cap)?;
         let too_little = self.requested.fen() < product.minimum.fen() || self.requested.fen() == 0;
         if too_little {
-            Err(ApplicationError::BelowMinimum(product.minimum))
-        } else {
-            Ok(())
+            return Err(ApplicationError::BelowMinimum(product.minimum));
         }
+        Ok(self.declared.check(&self.supplier, self.requested)?)
     }
 }

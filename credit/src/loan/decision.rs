@@ -5,9 +5,14 @@ use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::application::{Application, ApplicationId, Product};
+use super::beside::Beside;
+use super::brief::{Books, Judgement};
 use super::limit::{Bound, Limit, limit};
+use super::warning::Route;
 use crate::evidence::papers::Basis;
 use crate::facts::Facts;
+use crate::facts::trade::Trade;
+use crate::law::acceptance::china_day;
 use crate::money::Money;
 use crate::money::MoneyError;
 use crate::sandbox::Sandbox;
@@ -35,8 +40,8 @@ pub struct ModelUsed {
 /// space, members in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// Version of this layout: `decision-inputs/v3`; `v2` of records that rest on no signed consent,
-    /// `v1` of those that name no evidence either.
+    /// Version of this layout: `decision-inputs/v4`; `v3` of records without books, `v2` of those that
+    /// rest on no signed consent either, `v1` of those that name no evidence.
     pub format: String,
     /// The application.
     pub application: Application,
@@ -52,6 +57,9 @@ pub struct Inputs {
     /// Consent, attestations, issuers and weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
+    /// What the bank's books said about the case; absent before `v4`, when no rule was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub books: Option<Books>,
     /// Hash of the policy that the evidence was verified under.
     pub policy: Hash,
     /// Size of the log that the evidence was proven against.
@@ -71,6 +79,8 @@ pub struct Proven {
     pub evidence: Option<Hash>,
     /// What it rests on beside the bundle; absent where no signed consent was asked for.
     pub basis: Option<Basis>,
+    /// What the books say; absent where no rule is to be asked.
+    pub books: Option<Books>,
 }
 
 impl From<Hash> for Proven {
@@ -80,6 +90,7 @@ impl From<Hash> for Proven {
             policy,
             evidence: None,
             basis: None,
+            books: None,
         }
     }
 }
@@ -115,6 +126,9 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// Names of the rules that fired.
     pub rules: Vec<String>,
+    /// What the rules before an offer and those of law said; absent where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judgement>,
     /// What the table says.
     pub score: Score,
     /// The limit; absent where a knock-out or the grade had already declined.
@@ -142,6 +156,8 @@ pub struct Record {
     pub inputs: Vec<u8>,
     /// Canonical bytes of its [`Facts`].
     pub facts: Vec<u8>,
+    /// What is kept with it, in its transaction; nothing for one that was read.
+    pub beside: Beside,
 }
 
 /// Why nothing could be decided.
@@ -177,10 +193,11 @@ pub fn decide(
 ) -> Result<Record, DecideError> {
     let fact_bytes = facts.to_bytes()?;
     let proof: Proven = proof.into();
-    let version = match (&proof.evidence, &proof.basis) {
-        (_, Some(_)) => 3,
-        (Some(_), None) => 2,
-        (None, None) => 1,
+    let version = match (&proof.evidence, &proof.basis, &proof.books) {
+        (_, _, Some(_)) => 4,
+        (_, Some(_), None) => 3,
+        (Some(_), None, None) => 2,
+        (None, None, None) => 1,
     };
     let inputs = Inputs {
         format: format!("decision-inputs/v{version}"),
@@ -190,19 +207,22 @@ pub fn decide(
         model: used(model),
         evidence: proof.evidence,
         basis: proof.basis,
+        books: proof.books,
         policy: proof.policy,
         log_size: facts.log_size,
         root: facts.root,
         sandbox: sandbox.clone(),
     };
     let score = score(model, &measures(facts, product.cap.currency()));
-    let verdict = weigh(application, facts, product, sandbox, &score)?;
+    let judged = judged(&inputs, facts, decided_at);
+    let verdict = weigh(&inputs, facts, &score, judged)?;
     let bytes = serde_json::to_vec(&inputs)?;
     let decision = written(inputs, sha256(&bytes), verdict, score, facts, decided_at);
     Ok(Record {
         decision,
         inputs: bytes,
         facts: fact_bytes,
+        beside: Beside::default(),
     })
 }
 
@@ -265,6 +285,7 @@ impl Record {
             policy,
             evidence,
             basis,
+            books,
             sandbox,
             ..
         } = &inputs;
@@ -272,6 +293,7 @@ impl Record {
             policy: *policy,
             evidence: *evidence,
             basis: basis.clone(),
+            books: books.clone(),
         };
         let at = self.decision.decided_at;
         let again = decide(application, &facts, proof, model, product, sandbox, at)?;
@@ -295,49 +317,72 @@ struct Verdict {
     outcome: Outcome,
     reasons: Vec<Reason>,
     rules: Vec<String>,
+    judged: Option<Judgement>,
     limit: Option<Limit>,
 }
 
+/// Asks the rules, where the books were asked. Facts without a trade leave what hangs on it unknown.
+fn judged(inputs: &Inputs, facts: &Facts, decided_at: Instant) -> Option<Judgement> {
+    let books = inputs.books.as_ref()?;
+    let nothing = Trade::default();
+    let trade = facts.trade.as_ref().unwrap_or(&nothing);
+    let (day, most) = (china_day(decided_at), inputs.product.straight_up_to);
+    Some(Judgement::of(&inputs.application, trade, books, day, most))
+}
+
 fn weigh(
-    application: &Application,
+    inputs: &Inputs,
     facts: &Facts,
-    product: &Product,
-    sandbox: &Sandbox,
     score: &Score,
+    judged: Option<Judgement>,
 ) -> Result<Verdict, MoneyError> {
-    let (reasons, mut rules) = (score.reasons.clone(), score.knock_outs.clone());
-    if !score.offerable {
-        if rules.is_empty() {
-            rules.push(RULE_GRADE.to_owned());
-        }
-        return Ok(Verdict {
-            outcome: Outcome::Decline,
-            reasons,
-            rules,
-            limit: None,
-        });
+    let (application, product) = (&inputs.application, &inputs.product);
+    let mut verdict = Verdict {
+        outcome: Outcome::Decline,
+        reasons: score.reasons.clone(),
+        rules: score.knock_outs.clone(),
+        judged,
+        limit: None,
+    };
+    if !score.offerable && verdict.rules.is_empty() {
+        verdict.rules.push(RULE_GRADE.to_owned());
     }
-    let limit = limit(facts, product, sandbox)?;
+    let fired = verdict.judged.as_ref().map(Judgement::fired);
+    verdict.rules.extend(fired.unwrap_or_default());
+    if !score.offerable {
+        return Ok(verdict);
+    }
+    let route = verdict.judged.as_ref().map(|judged| judged.route);
+    if route == Some(Route::Refused) {
+        verdict.reasons = first(ReasonCode::RuleRefuses, verdict.reasons);
+        return Ok(verdict);
+    }
+    let limit = limit(facts, product, &inputs.sandbox)?;
     let amount = application.requested.min(limit.amount)?;
     if amount.fen() < product.minimum.fen().max(1) {
-        rules.push(RULE_LIMIT.to_owned());
-        let reasons = limited(limit.bound, reasons);
-        return Ok(Verdict {
-            outcome: Outcome::Decline,
-            reasons,
-            rules,
-            limit: Some(limit),
-        });
+        verdict.rules.push(RULE_LIMIT.to_owned());
+        verdict.reasons = limited(limit.bound, verdict.reasons);
+        verdict.limit = Some(limit);
+        return Ok(verdict);
     }
     if amount != application.requested {
-        rules.push(RULE_CUT.to_owned());
+        verdict.rules.push(RULE_CUT.to_owned());
     }
-    Ok(Verdict {
-        outcome: Outcome::Offer { amount },
-        reasons,
-        rules,
-        limit: Some(limit),
-    })
+    verdict.outcome = Outcome::Offer { amount };
+    verdict.limit = Some(limit);
+    Ok(verdict)
+}
+
+/// Puts a reason without points in front.
+fn first(code: ReasonCode, mut reasons: Vec<Reason>) -> Vec<Reason> {
+    let reason = Reason {
+        code,
+        fact: None,
+        points: 0,
+    };
+    reasons.insert(0, reason);
+    reasons.truncate(REASONS_MAX);
+    reasons
 }
 
 /// Puts the reason of a limit before those of the score.
@@ -379,6 +424,7 @@ fn written(
         outcome: verdict.outcome,
         reasons: verdict.reasons,
         rules: verdict.rules,
+        judged: verdict.judged,
         score,
         limit: verdict.limit,
         model: inputs.model,

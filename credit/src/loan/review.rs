@@ -5,7 +5,13 @@
 //!    |                               |
 //!    +--accept, above the line--> Endorsed --refuse or accept of another person--> settled
 //!    +--time--> lapsed <--time--------+
+//!    +--no rule has anything to say, a small amount--> Passed
 //! ```
+//!
+//! [`Waiting::pass`] is the way without a person: it takes nothing but an offer whose decision's rules
+//! sent it straight through, and gives a stage of its own, which nobody can decide on any more. It is
+//! kept with the decision, in its transaction: no officer's step can come before it, and none is taken
+//! after it.
 //!
 //! [`Waiting::review`] and [`Endorsed::review`] consume the stage that they were read as, so that a
 //! stage is decided on once; a settled offer has no transition at all. The database says the same
@@ -18,7 +24,9 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use super::brief::STRAIGHT_THROUGH;
 use super::decision::{Decision, Outcome};
+use super::warning::Route;
 use crate::money::Money;
 
 /// Longest note of an officer in characters.
@@ -52,6 +60,8 @@ pub enum Act {
     Refuse,
     /// Nobody decided in time.
     Lapse,
+    /// No rule had anything to say, and the amount is small: nobody of the bank looked at it.
+    Pass,
 }
 
 impl Act {
@@ -62,13 +72,14 @@ impl Act {
             Self::Accept => "accept",
             Self::Refuse => "refuse",
             Self::Lapse => "lapse",
+            Self::Pass => "pass",
         }
     }
 
     /// The act of a word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Accept, Self::Refuse, Self::Lapse]
+        [Self::Accept, Self::Refuse, Self::Lapse, Self::Pass]
             .into_iter()
             .find(|act| act.word() == word)
     }
@@ -83,9 +94,9 @@ pub struct Review {
     pub step: u32,
     /// What was done.
     pub act: Act,
-    /// Who did it; nobody lets an offer lapse.
+    /// Who did it; nobody lets an offer lapse or passes it.
     pub person: Option<Slug>,
-    /// Why it was refused.
+    /// Why it was refused; of one that went straight through the rule by which.
     pub reason: Option<Slug>,
     /// What the officer wrote beside it.
     pub note: String,
@@ -194,6 +205,42 @@ pub struct Settled {
     pub last: Review,
 }
 
+/// Accepted for the bank by rule, without a person.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    offer: Offer,
+    /// The step that says so.
+    pub last: Review,
+}
+
+/// A passage as it is kept with its decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The step.
+    pub review: Review,
+    /// How much was asked for.
+    pub asked: Money,
+    /// The most that goes straight through.
+    pub up_to: Money,
+}
+
+impl Passage {
+    /// The passage of a decision, if its rules send its offer straight through and its product lets so
+    /// much through.
+    #[must_use]
+    pub fn of(decision: &Decision, up_to: Option<Money>) -> Option<Self> {
+        // A passage asks neither for a second officer nor for how long the offer waits.
+        let rules = ReviewRules {
+            second_officer_above: decision.application.requested,
+            offer_valid: Duration::ZERO,
+        };
+        match Stage::read(decision, Vec::new(), &rules).ok()? {
+            Stage::Waiting(waiting) => waiting.pass(decision, up_to),
+            Stage::Endorsed(_) | Stage::Settled(_) | Stage::Passed(_) => None,
+        }
+    }
+}
+
 /// Where an offer stands.
 #[derive(Clone, Debug)]
 pub enum Stage {
@@ -203,6 +250,8 @@ pub enum Stage {
     Endorsed(Endorsed),
     /// It is decided.
     Settled(Settled),
+    /// It went straight through.
+    Passed(Passed),
 }
 
 impl Stage {
@@ -237,7 +286,9 @@ impl Stage {
             model: decision.model.hash,
             history,
         };
+        let passes = offer.history.iter().any(|review| review.act == Act::Pass);
         match last {
+            Some(last) if passes => Passed::read(decision, offer, last).map(Self::Passed),
             None => Ok(Self::Waiting(Waiting(offer))),
             Some(last) if last.settles => Ok(Self::Settled(Settled { offer, last })),
             Some(Review {
@@ -255,6 +306,7 @@ impl Stage {
             Self::Waiting(Waiting(offer)) => offer,
             Self::Endorsed(endorsed) => &endorsed.offer,
             Self::Settled(settled) => &settled.offer,
+            Self::Passed(passed) => &passed.offer,
         }
     }
 
@@ -269,7 +321,7 @@ impl Stage {
     /// True once nothing can be decided any more.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        matches!(self, Self::Settled(_))
+        matches!(self, Self::Settled(_) | Self::Passed(_))
     }
 
     /// The last step, by time, of an offer that nobody settled.
@@ -277,13 +329,31 @@ impl Stage {
     pub fn lapse(self, at: Instant) -> Option<Review> {
         let offer = match self {
             Self::Waiting(Waiting(offer)) | Self::Endorsed(Endorsed { offer, .. }) => offer,
-            Self::Settled(_) => return None,
+            Self::Settled(_) | Self::Passed(_) => return None,
         };
         (at >= offer.lapses_at).then(|| Review {
             act: Act::Lapse,
             settles: true,
             ..offer.step(at)
         })
+    }
+}
+
+/// True if the decision's own rules sent it straight through.
+fn goes_straight(decision: &Decision) -> bool {
+    let judged = decision.judged.as_ref();
+    judged.is_some_and(|judged| judged.route == Route::StraightThrough)
+}
+
+impl Passed {
+    /// A passage is the only step, nobody's, and of a decision whose rules say so.
+    fn read(decision: &Decision, offer: Offer, last: Review) -> Result<Self, NoStage> {
+        let alone = offer.history.len() == 1 && last.settles && last.person.is_none();
+        if alone && goes_straight(decision) {
+            Ok(Self { offer, last })
+        } else {
+            Err(NoStage::Broken)
+        }
     }
 }
 
@@ -336,6 +406,27 @@ impl Waiting {
     pub fn review(self, verdict: Verdict, at: Instant) -> Review {
         let settles = verdict.choice != Choice::Accept || !self.0.needs_two;
         self.0.reviewed(verdict, settles, at)
+    }
+
+    /// The passage of an offer whose decision's rules sent it straight through; `None` for any other,
+    /// and where the product lets nothing through. `up_to` is the product's line.
+    #[must_use]
+    pub fn pass(self, decision: &Decision, up_to: Option<Money>) -> Option<Passage> {
+        let asked = decision.application.requested;
+        let up_to =
+            up_to.filter(|most| asked.common(*most).is_ok() && asked.fen() <= most.fen())?;
+        let same = self.0.decision_id == decision.decision_id && self.0.history.is_empty();
+        let review = Review {
+            act: Act::Pass,
+            reason: STRAIGHT_THROUGH.parse().ok(),
+            settles: true,
+            ..self.0.step(decision.decided_at)
+        };
+        (same && goes_straight(decision)).then_some(Passage {
+            review,
+            asked,
+            up_to,
+        })
     }
 }
 

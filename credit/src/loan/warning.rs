@@ -23,13 +23,14 @@ use super::application::ApplicationId;
 use crate::money::Money;
 
 /// The most rows of one kind that a case has; more are for an officer, not for a longer wait.
-pub const ROWS_MAX: usize = 20_000;
+pub const ROWS_MAX: usize = 5_000;
 
 /// Sales of the same goods within so many days can be a circle.
 pub const CIRCLE_DAYS: u32 = 180;
 
 /// Goods that were sold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sale {
     /// Who sold.
     pub seller: Slug,
@@ -43,6 +44,7 @@ pub struct Sale {
 
 /// An invoice that was handed in with an application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Invoice {
     /// With which application.
     pub application: ApplicationId,
@@ -56,11 +58,22 @@ pub struct Invoice {
     pub amount: Money,
 }
 
+/// An invoice that is pledged already.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pledged {
+    /// Its fingerprint.
+    pub fingerprint: Hash,
+    /// The pledge that has it.
+    pub pledge: String,
+}
+
 /// A device that signed for a supplier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeviceUse {
-    /// Which.
-    pub device: Slug,
+    /// Which: `organisation/device`, or the URI of a sensor.
+    pub device: String,
     /// For whom.
     pub supplier: Slug,
     /// Whose it is, if the register says so.
@@ -83,6 +96,7 @@ pub enum IdentifierKind {
 
 /// Something that a party is known by. Only its hash is compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Identifier {
     /// Whose.
     pub party: Slug,
@@ -94,6 +108,7 @@ pub struct Identifier {
 
 /// A link between two parties that one of them declared, such as a shareholding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Link {
     /// One of them.
     pub one: Slug,
@@ -111,11 +126,13 @@ pub struct Case {
     /// Who wants to borrow.
     pub supplier: Slug,
     /// Who is to pay; nobody for goods in a warehouse.
-    pub buyers: Vec<Slug>,
+    pub buyers: Option<Vec<Slug>>,
     /// Sales of the goods that are lent on, whoever made them.
     pub sales: Option<Vec<Sale>>,
     /// Invoices of this application and of all before it.
     pub invoices: Option<Vec<Invoice>>,
+    /// Which of this application's invoices are pledged.
+    pub pledged: Option<Vec<Pledged>>,
     /// Devices of the evidence, and for whom else they signed.
     pub devices: Option<Vec<DeviceUse>>,
     /// Identifiers of the supplier and the buyers.
@@ -123,6 +140,9 @@ pub struct Case {
     /// Declared links of the supplier and the buyers.
     pub links: Option<Vec<Link>>,
 }
+
+/// Version of the four rules, kept with every finding.
+pub const VERSION: u32 = 1;
 
 /// Names of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -138,14 +158,25 @@ pub enum RuleName {
     RelatedParties,
 }
 
+impl fmt::Display for RuleName {
+    /// As in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// Names of facts, as [`Case`] has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FactName {
+    /// [`Case::buyers`].
+    Buyers,
     /// [`Case::sales`].
     Sales,
     /// [`Case::invoices`].
     Invoices,
+    /// [`Case::pledged`].
+    Pledged,
     /// [`Case::devices`].
     Devices,
     /// [`Case::identifiers`].
@@ -214,11 +245,19 @@ pub enum Saw {
         /// The other application, or this one if it has it twice.
         before: ApplicationId,
     },
+    /// A pledge has it.
+    #[error("invoice {number} is pledged already, in {pledge}")]
+    PledgedInvoice {
+        /// Its number.
+        number: String,
+        /// The pledge.
+        pledge: String,
+    },
     /// A device signs for somebody else, too.
     #[error("{device} signs for {other}, too; its owner: {owner:?}")]
     Device {
         /// Which.
-        device: Slug,
+        device: String,
         /// The other supplier.
         other: Slug,
         /// Whose it is.

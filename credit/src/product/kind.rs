@@ -98,6 +98,19 @@ impl Kind {
         }
     }
 
+    /// What it lends on, as the rules of law know it.
+    #[must_use]
+    pub const fn basis(&self) -> crate::law::Basis {
+        use crate::law::Basis;
+        match self {
+            Self::ReceivableConfirming { .. }
+            | Self::FactoringWithRecourse { .. }
+            | Self::FactoringWithoutRecourse { .. } => Basis::Receivable,
+            Self::PurchaseOrder { .. } => Basis::Order,
+            Self::PledgedStock { .. } => Basis::Stock,
+        }
+    }
+
     /// Who answers if the debtor does not pay; of an order and of stock the borrower is the debtor.
     #[must_use]
     pub const fn recourse(&self) -> Recourse {

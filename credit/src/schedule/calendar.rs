@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, NaiveDate, Weekday};
 use schemas::config::{self, ConfigError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ScheduleError;
 
@@ -28,7 +28,7 @@ pub enum ShiftRule {
 }
 
 /// Days on which a bank is closed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calendar {
     /// Its name.
     pub id: String,
@@ -56,6 +56,15 @@ impl Calendar {
     #[must_use]
     pub fn every_day() -> Self {
         Self::default()
+    }
+
+    /// A calendar of which no day is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            until: Some(NaiveDate::MIN),
+            ..Self::default()
+        }
     }
 
     /// Reads a calendar file: `id`, `weekend` (such as `["Sat", "Sun"]`), `from` and `until`

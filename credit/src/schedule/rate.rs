@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Hundred-millionths in one: six decimal places of a percentage.
 pub(super) const PER_ONE: i64 = 100_000_000;
@@ -71,6 +71,13 @@ impl Rate {
     #[must_use]
     pub const fn complement(self) -> Self {
         Self(PER_ONE - self.0)
+    }
+}
+
+impl Serialize for Rate {
+    /// The percentage as text, exactly, as [`Rate::from_percent`] reads it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Decimal::new(self.0, PERCENT_PLACES).normalize())
     }
 }
 

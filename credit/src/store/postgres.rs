@@ -3,6 +3,7 @@
 //! Every transaction can be tried again as a whole.
 
 mod borrowers;
+mod cases;
 mod desk;
 mod ledger;
 mod lending;
@@ -25,7 +26,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use super::tables::PRIVILEGES;
 use super::{PAGE_MAX, Recorded, Refusal, Store, StoreError};
 use crate::loan::application::ApplicationId;
-use crate::loan::{Decision, Outcome, Record};
+use crate::loan::{Beside, Decision, Outcome, Record};
 use crate::money::{Currency, Money};
 use crate::sandbox::{Limits, Sandbox};
 
@@ -186,6 +187,9 @@ impl Postgres {
                 return Ok(Recorded::OverLimit);
             }
             insert_reservation(&mut transaction, sandbox, decision, amount).await?;
+        }
+        if !cases::keep_beside(&mut transaction, record).await? {
+            return Ok(Recorded::Overtaken);
         }
         transaction.commit().await?;
         Ok(Recorded::New)
@@ -388,6 +392,7 @@ impl RecordRow {
             decision: json(&self.decision)?,
             inputs: self.inputs,
             facts: self.facts,
+            beside: Beside::default(),
         })
     }
 }

@@ -7,6 +7,7 @@ use kit::people::AccessStore;
 use schemas::hash::Hash;
 use schemas::ids::Slug;
 
+use super::cases::CaseStore;
 use super::desk::DeskStore;
 use super::ledger::Ledger;
 use super::lending::{Loans, Told};
@@ -120,6 +121,7 @@ pub trait Tables:
     + Loans
     + Told
     + super::Borrowers
+    + CaseStore
 {
 }
 
@@ -135,11 +137,13 @@ impl<T> Tables for T where
         + Loans
         + Told
         + super::Borrowers
+        + CaseStore
 {
 }
 
 /// True if keeping this step gives room back.
 #[must_use]
 pub fn releases(review: &Review) -> bool {
-    review.settles && review.act != crate::loan::review::Act::Accept
+    use crate::loan::review::Act;
+    review.settles && matches!(review.act, Act::Refuse | Act::Lapse)
 }

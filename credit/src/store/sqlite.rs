@@ -1,6 +1,7 @@
 //! SQLite: one file, WAL, every write in its own immediate transaction.
 
 mod borrowers;
+mod cases;
 mod desk;
 mod ledger;
 mod lending;
@@ -27,7 +28,7 @@ use sqlx::{Row, Sqlite as Engine, Transaction};
 
 use super::{PAGE_MAX, Recorded, Refusal, Store, StoreError};
 use crate::loan::application::ApplicationId;
-use crate::loan::{Decision, Outcome, Record};
+use crate::loan::{Beside, Decision, Outcome, Record};
 use crate::money::{Currency, Money};
 use crate::sandbox::{Limits, Sandbox};
 
@@ -122,6 +123,9 @@ impl Store for Sqlite {
                 return Ok(Recorded::OverLimit);
             }
             insert_reservation(&mut transaction, sandbox, decision, amount).await?;
+        }
+        if !cases::keep_beside(&mut transaction, record).await? {
+            return Ok(Recorded::Overtaken);
         }
         transaction.commit().await?;
         Ok(Recorded::New)
@@ -345,6 +349,7 @@ fn record_of(row: &SqliteRow) -> Result<Record, StoreError> {
         decision: json(&row.try_get::<Vec<u8>, _>("decision")?)?,
         inputs: row.try_get("inputs")?,
         facts: row.try_get("facts")?,
+        beside: Beside::default(),
     })
 }
 

@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 31] = [
+pub const APPEND_ONLY: [&str; 35] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -37,6 +37,10 @@ pub const APPEND_ONLY: [&str; 31] = [
     "loan_rows",
     "loan_rows_told",
     "pledge_refusals",
+    "case_uses",
+    "case_identifiers",
+    "case_links",
+    "passages",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.

@@ -122,6 +122,7 @@ pub fn product() -> crate::loan::Product {
         minimum: cny("100.00"),
         cap: cny("300000.00"),
         turnover_multiple: rust_decimal::Decimal::new(6, 1),
+        straight_up_to: None,
     }
 }
 
@@ -143,6 +144,7 @@ pub fn application(id: &str, amount: &str) -> crate::loan::Application {
         supplier: slug("qinghe"),
         product: slug("receivable-90"),
         requested: crate::money::Money::parse(amount, crate::money::Currency::CNY).unwrap(),
+        declared: crate::loan::Declared::default(),
     }
 }
 

@@ -149,6 +149,7 @@ async fn applications(tour: &Tour<'_>, supplier: &Slug) -> Result<f64> {
             supplier: supplier.clone(),
             product: RECEIVABLES.product.parse()?,
             requested: Money::parse(RECEIVABLES.minimum, currency)?,
+            declared: credit::loan::Declared::default(),
         };
         let began = std::time::Instant::now();
         let record = tour.stack.bank().decide(application).await?;

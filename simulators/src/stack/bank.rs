@@ -167,6 +167,7 @@ impl Bank {
             supplier: supplier.slug.clone(),
             product: lending.product.parse::<Slug>()?,
             requested: Money::parse(lending.requested, currency)?,
+            declared: credit::loan::Declared::default(),
         };
         let record = self.decide(application).await;
         let record = record.with_context(|| format!("application of {}", supplier.slug))?;

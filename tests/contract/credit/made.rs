@@ -71,6 +71,7 @@ pub fn record(id: &str, amount: Option<Money>, version: u32, second: i64) -> Rec
         },
         inputs: format!("inputs of {id}").into_bytes(),
         facts: format!("facts of {id}").into_bytes(),
+        beside: credit::loan::Beside::default(),
     }
 }
 

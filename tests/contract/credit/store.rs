@@ -20,7 +20,7 @@ async fn decide(store: Arc<dyn Tables>, id: String) -> i64 {
         match store.record(&trial(), &record).await.unwrap() {
             Recorded::New => return free,
             Recorded::Before(before) => panic!("{before:?}"),
-            Recorded::OverLimit => {}
+            Recorded::OverLimit | Recorded::Overtaken => {}
         }
     }
 }
@@ -121,7 +121,7 @@ pub async fn application_by_many_at_once_is_decided_once(bank: &Bank) {
             match store.record(&trial(), &record).await.unwrap() {
                 Recorded::New => (true, record),
                 Recorded::Before(before) => (false, *before),
-                Recorded::OverLimit => panic!("there is room"),
+                Recorded::OverLimit | Recorded::Overtaken => panic!("there is room"),
             }
         }
     });

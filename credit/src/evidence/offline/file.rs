@@ -20,7 +20,7 @@ use super::replay::{Again, Unproven, again};
 use crate::evidence::PACK_MAX;
 use crate::evidence::verify::TrustedPolicy;
 use crate::facts::{Facts, Rules};
-use crate::loan::{Decision, Inputs, Record};
+use crate::loan::{Beside, Decision, Inputs, Record};
 use crate::score::Model;
 use crate::score::model::ModelError;
 
@@ -175,6 +175,7 @@ impl ScoreFile {
             decision: self.decision.clone(),
             inputs: serde_json::to_vec(&self.inputs)?,
             facts: self.facts.to_bytes()?,
+            beside: Beside::default(),
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::evidence::papers::{Basis, Beside, Papers};
 use crate::evidence::verify::{Refused, TrustedPolicy, verify};
 use crate::evidence::weight::{Weights, WeightsError};
 use crate::facts::sources::Sources;
-use crate::facts::{Facts, FactsError, Rules};
+use crate::facts::{Facts, FactsError, Rules, With};
 use crate::loan::decision::{DecideError, Proven, decide};
 use crate::loan::{Inputs, Record};
 use crate::score::Model;
@@ -111,8 +111,14 @@ pub fn again(
     }
     let evidence = verify(bundle, under.policy)?;
     let (supplier, at) = (&inputs.application.supplier, record.decision.decided_at);
+    let trade = inputs.books.is_some();
     let (facts, basis) = match &inputs.basis {
-        None => (Facts::read(&evidence, supplier, at, under.rules)?, None),
+        None => {
+            let sources = None;
+            let with = With { sources, trade };
+            let facts = Facts::read_all(&evidence, supplier, at, under.rules, with)?;
+            (facts, None)
+        }
         Some(named) => {
             let (basis, said) = look(named, papers, bundle, &evidence, supplier, at, under)?;
             let weights = Weights::built_in()?;
@@ -120,7 +126,11 @@ pub fn again(
                 weights: &weights,
                 attested: &said,
             };
-            let facts = Facts::read_with(&evidence, supplier, at, under.rules, sources)?;
+            let with = With {
+                sources: Some(sources),
+                trade,
+            };
+            let facts = Facts::read_all(&evidence, supplier, at, under.rules, with)?;
             (facts, Some(basis))
         }
     };
@@ -129,6 +139,7 @@ pub fn again(
         policy: inputs.policy,
         evidence: inputs.evidence,
         basis,
+        books: inputs.books.clone(),
     };
     let made = decide(
         &inputs.application,

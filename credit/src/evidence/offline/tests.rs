@@ -28,6 +28,7 @@ fn kept(celsius: &[&str], rules: Rules) -> Kept {
         policy: trusted.hash(),
         evidence: Some(sha256(&bundle)),
         basis: None,
+        books: None,
     };
     let sandbox = Sandbox {
         limits: limits(1, "500000.00", "2000000.00"),
@@ -128,6 +129,7 @@ fn facts_that_the_evidence_does_not_give_are_refused_though_every_hash_fits() {
         policy: inputs.policy,
         evidence: inputs.evidence,
         basis: None,
+        books: None,
     };
     let model = Model::built_in().unwrap();
     let record = decide(

@@ -333,6 +333,7 @@ impl Parts<'_> {
             (Act::Accept, false) => ("warn", "step.endorse"),
             (Act::Refuse, _) => ("bad", "step.refuse"),
             (Act::Lapse, _) => ("none", "step.lapse"),
+            (Act::Pass, _) => ("ok", "step.pass"),
         };
         let words = |code: &schemas::ids::Slug| {
             let known = self.reasons.iter().find(|reason| reason.code == *code);
@@ -356,6 +357,7 @@ impl Parts<'_> {
         let amount = money(stage.offer().amount, t.language);
         let accept_next = match stage {
             Stage::Settled(_) => return none("move.settled"),
+            Stage::Passed(_) => return none("move.passed"),
             _ if !self.shell.decides() => return none("move.role"),
             Stage::Endorsed(endorsed) if endorsed.first.as_str() == me => return none("move.same"),
             Stage::Waiting(_) if stage.offer().needs_two => t.get("next.endorse").to_owned(),
@@ -373,8 +375,10 @@ fn stage_words(stage: Option<&Stage>, t: Text) -> (&'static str, String) {
         None => ("bad", "stage.declined"),
         Some(Stage::Waiting(_)) => ("info", "stage.waiting"),
         Some(Stage::Endorsed(_)) => ("warn", "stage.endorsed"),
+        Some(Stage::Passed(_)) => ("ok", "stage.passed"),
         Some(Stage::Settled(settled)) => match settled.last.act {
             Act::Accept => ("ok", "stage.accepted"),
+            Act::Pass => ("ok", "stage.passed"),
             Act::Refuse => ("bad", "stage.refused"),
             Act::Lapse => ("none", "stage.lapsed"),
         },

@@ -308,8 +308,10 @@ impl View<'_> {
             None => ("bad", "stage.declined", 5),
             Some(Stage::Waiting(_)) => ("info", "stage.waiting", 0),
             Some(Stage::Endorsed(_)) => ("warn", "stage.endorsed", 1),
+            Some(Stage::Passed(_)) => ("ok", "stage.passed", 2),
             Some(Stage::Settled(settled)) => match settled.last.act {
                 Act::Accept => ("ok", "stage.accepted", 2),
+                Act::Pass => ("ok", "stage.passed", 2),
                 Act::Refuse => ("bad", "stage.refused", 3),
                 Act::Lapse => ("none", "stage.lapsed", 4),
             },

@@ -1,16 +1,18 @@
-//! Rules that warn ([`crate::loan::warning`]) and rules of law ([`crate::law`]), asked with what an
-//! application carries. What they cannot say for want of a fact stands there with that fact: a rule
-//! that was not asked never looks like one that is kept.
+//! Rules that warn ([`crate::loan::warning`]) and rules of law ([`crate::law`]), as they were asked when
+//! the decision was made. Of an old decision, which keeps no such answers, they are asked now, with
+//! what it carries. What they cannot say for want of a fact stands there with that fact: a rule that
+//! was not asked never looks like one that is kept.
 
-use chrono::NaiveDate;
 use kit::negotiate::Language;
 use kit::text::Text;
 use schemas::time::Instant;
 
+use crate::facts::trade::Trade;
+use crate::law::acceptance::china_day;
 use crate::law::{self, Finding as Law};
-use crate::loan::Decision;
-use crate::loan::warning::{Case, Finding, RuleName, Severity, judge};
-use crate::schedule::Calendar;
+use crate::loan::brief::LawJudged;
+use crate::loan::warning::{Finding, Route, RuleName, Severity};
+use crate::loan::{Books, Decision, Judgement};
 
 /// A rule with what it says.
 #[derive(Debug)]
@@ -29,42 +31,50 @@ pub(super) struct RuleLine {
 pub(super) struct Rules {
     pub(super) lines: Vec<RuleLine>,
     pub(super) judged: usize,
+    /// When and by which version they were asked.
+    pub(super) when: String,
+    /// Where the application went by them; empty of an old decision.
+    pub(super) route: String,
 }
 
-/// Asks every rule about a decision as of an instant.
+/// What every rule said about a decision; of an old one what it says now.
 pub(super) fn rules(decision: &Decision, now: Instant, t: Text) -> Rules {
-    let application = &decision.application;
-    let case = Case {
-        application: application.application_id.clone(),
-        supplier: application.supplier.clone(),
-        buyers: Vec::new(),
-        sales: None,
-        invoices: None,
-        devices: None,
-        identifiers: None,
-        links: None,
+    let asked_now;
+    let (judgement, when, route) = match &decision.judged {
+        Some(kept) => (kept, then(kept, decision, t), route(kept.route, t)),
+        None => {
+            let (trade, books, day) = (Trade::default(), Books::default(), china_day(now));
+            asked_now = Judgement::of(&decision.application, &trade, &books, day, None);
+            (&asked_now, t.get("rule.now").to_owned(), String::new())
+        }
     };
-    let warnings = judge(&case).into_iter();
+    let warnings = judgement.warnings.iter();
     let mut lines: Vec<RuleLine> = warnings
         .map(|one| warning(one.rule, &one.finding, t))
         .collect();
-    let facts = law::Facts {
-        as_of: day(now),
-        ..law::Facts::default()
-    };
-    let found = law::judge_all(&facts, &Calendar::default());
-    lines.extend(
-        found
-            .iter()
-            .map(|(id, finding)| of_law(law::rule(*id), finding, t)),
-    );
+    lines.extend(judgement.law.iter().map(|one| of_law(one, t)));
     let judged = lines.iter().filter(|line| line.tone != "none").count();
-    Rules { lines, judged }
+    Rules {
+        lines,
+        judged,
+        when,
+        route,
+    }
 }
 
-fn day(now: Instant) -> Option<NaiveDate> {
-    let text = now.to_rfc3339();
-    text.get(..10)?.parse().ok()
+fn then(kept: &Judgement, decision: &Decision, t: Text) -> String {
+    let day = china_day(decision.decided_at).to_string();
+    let version = kept.version.to_string();
+    t.fill("rule.then", &[("day", &day), ("version", &version)])
+}
+
+fn route(route: Route, t: Text) -> String {
+    let key = match route {
+        Route::StraightThrough => "rule.route.straight",
+        Route::Officer => "rule.route.officer",
+        Route::Refused => "rule.route.refused",
+    };
+    t.get(key).to_owned()
 }
 
 fn warning(rule: RuleName, finding: &Finding, t: Text) -> RuleLine {
@@ -100,13 +110,18 @@ fn warning(rule: RuleName, finding: &Finding, t: Text) -> RuleLine {
     }
 }
 
-fn of_law(rule: &law::Rule, finding: &Law, t: Text) -> RuleLine {
+fn of_law(judged: &LawJudged, t: Text) -> RuleLine {
+    let (rule, finding) = (law::rule(judged.rule), &judged.finding);
     let zh = t.language == Language::ZhCn;
     let (tone, says) = match finding {
         Law::Holds => ("ok", t.get("rule.holds").to_owned()),
         Law::Broken(breach) => ("bad", breach.to_string()),
         Law::NotApplicable(_) => ("ok", t.get("rule.not-applicable").to_owned()),
         Law::Unknown(_) => ("none", t.get("rule.unknown").to_owned()),
+    };
+    let says = match &judged.invoice {
+        Some(number) => t.fill("rule.invoice", &[("number", number), ("says", &says)]),
+        None => says,
     };
     let source = if zh { rule.source.zh } else { rule.source.en };
     RuleLine {

@@ -67,6 +67,11 @@ pub(super) fn standing(
     now: Instant,
 ) -> (&'static str, String) {
     let key = |tone, word: &str| (tone, format!("my.state.{word}"));
+    // Accepted for the bank, by its people or by rule: it waits for the borrower, or did in vain.
+    let accepted = |until: Option<Instant>, now| match until {
+        Some(until) if now < until => key("ok", "offered"),
+        _ => key("none", "ran-out"),
+    };
     if let Some(word) = loan {
         let tone = match word {
             "delinquent" | "written_off" | "recovering" => "bad",
@@ -83,9 +88,9 @@ pub(super) fn standing(
         Some(Stage::Settled(settled)) => match settled.last.act {
             Act::Refuse => key("bad", "refused"),
             Act::Lapse => key("none", "lapsed"),
-            Act::Accept if until.is_some_and(|until| now < until) => key("ok", "offered"),
-            Act::Accept => key("none", "ran-out"),
+            Act::Accept | Act::Pass => accepted(until, now),
         },
+        Some(Stage::Passed(_)) => accepted(until, now),
     }
 }
 
@@ -95,6 +100,7 @@ pub(super) fn until(stage: Option<&Stage>, valid: std::time::Duration) -> Option
         Some(Stage::Settled(settled)) if settled.last.act == Act::Accept => {
             Some(settled.last.at + valid)
         }
+        Some(Stage::Passed(passed)) => Some(passed.last.at + valid),
         _ => None,
     }
 }

@@ -302,6 +302,10 @@ pub fn reason(code: ReasonCode, missing: bool, language: Language) -> &'static s
         }
         ReasonCode::InsufficientEvidence => ("There is too little evidence", "证据不足"),
         ReasonCode::SandboxLimit => ("The sandbox has no room left", "沙盒额度不足"),
+        ReasonCode::RuleRefuses => (
+            "A rule before every offer refuses it",
+            "触发放款前规则，不予受理",
+        ),
     };
     pick(language, en, zh)
 }

@@ -46,6 +46,10 @@ fn device(own: &DeviceUse, other: &DeviceUse) -> Warning {
 /// A buyer that is the supplier, is linked to it, or shares something with it. The same bank account
 /// is refused: the buyer would pay itself.
 pub(super) fn related_parties(case: &Case) -> Finding {
+    let buyers = match rows(&case.buyers, FactName::Buyers) {
+        Ok(buyers) => buyers,
+        Err(finding) => return finding,
+    };
     let links = match rows(&case.links, FactName::Links) {
         Ok(links) => links,
         Err(finding) => return finding,
@@ -56,7 +60,7 @@ pub(super) fn related_parties(case: &Case) -> Finding {
     };
     let supplier = &case.supplier;
     let mut warnings = Vec::new();
-    for buyer in &case.buyers {
+    for buyer in buyers {
         if buyer == supplier {
             let buyer = buyer.clone();
             let saw = Saw::OwnBuyer { buyer };

@@ -34,7 +34,7 @@ fn invoice(application: &str, fingerprint: u8, number: &str, fen: i64) -> Invoic
 
 fn device(device: &str, supplier: &str, owner: Option<&str>) -> DeviceUse {
     DeviceUse {
-        device: slug(device),
+        device: device.to_owned(),
         supplier: slug(supplier),
         owner: owner.map(slug),
     }
@@ -53,7 +53,7 @@ fn clean() -> Case {
     Case {
         application: id("A-2"),
         supplier: slug("tea"),
-        buyers: vec![slug("shop")],
+        buyers: Some(vec![slug("shop")]),
         sales: Some(vec![
             sale("tea", "shop", "lot-1", "2026-03-01"),
             sale("shop", "cafe", "lot-1", "2026-03-05"),
@@ -62,6 +62,7 @@ fn clean() -> Case {
             invoice("A-1", 1, "17", 500),
             invoice("A-2", 2, "18", 500),
         ]),
+        pledged: Some(Vec::new()),
         devices: Some(vec![device("scale", "tea", Some("tea"))]),
         identifiers: Some(vec![
             identifier("tea", IdentifierKind::Telephone, 1),
@@ -122,6 +123,16 @@ fn what_is_missing_is_named_and_goes_to_an_officer() {
         |case| case.invoices = None,
         RuleName::DuplicateInvoice,
         FactName::Invoices,
+    );
+    missing(
+        |case| case.pledged = None,
+        RuleName::DuplicateInvoice,
+        FactName::Pledged,
+    );
+    missing(
+        |case| case.buyers = None,
+        RuleName::RelatedParties,
+        FactName::Buyers,
     );
     missing(
         |case| case.devices = None,
@@ -247,6 +258,23 @@ fn the_same_invoice_is_lent_on_once() {
 }
 
 #[test]
+fn a_pledged_invoice_is_lent_on_by_nobody_else() {
+    let mut case = clean();
+    case.pledged = Some(vec![Pledged {
+        fingerprint: Hash([2; 32]),
+        pledge: "p-1".to_owned(),
+    }]);
+    let said = "invoice 18 is pledged already, in p-1".to_owned();
+    assert_eq!(
+        seen(&case, RuleName::DuplicateInvoice),
+        [(Severity::Refuse, said)]
+    );
+    // That of another application is another's.
+    case.pledged.as_mut().unwrap()[0].fingerprint = Hash([1; 32]);
+    assert_eq!(finding(&case, RuleName::DuplicateInvoice), Finding::Clear);
+}
+
+#[test]
 fn a_device_under_two_suppliers_is_looked_at() {
     let shared = |owner, other_owner| {
         let mut case = clean();
@@ -311,7 +339,7 @@ fn a_buyer_who_is_no_stranger_is_looked_at() {
         );
     }
     let mut case = clean();
-    case.buyers.push(slug("tea"));
+    case.buyers.as_mut().unwrap().push(slug("tea"));
     assert_eq!(seen(&case, RuleName::RelatedParties)[0].0, Severity::Refuse);
 }
 

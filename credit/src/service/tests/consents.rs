@@ -184,14 +184,14 @@ async fn decision_names_the_consent_the_attestations_the_issuers_and_the_weights
     record.explain(&Model::built_in().unwrap()).unwrap();
     let inputs = Bank::inputs(&record);
     let basis = inputs.basis.unwrap();
-    assert_eq!(inputs.format, "decision-inputs/v3");
+    assert_eq!(inputs.format, "decision-inputs/v4");
     assert_eq!(basis.consent.id, bank.supplier.signed[0].id());
     assert_eq!(basis.consent.number, 1);
     assert_eq!(basis.attestations[0].id, standing.id());
     assert_eq!(basis.issuers.unwrap().version, 3);
     assert_eq!(basis.weights.hash, Weights::built_in().unwrap().hash);
     let facts = Bank::facts(&record);
-    assert_eq!(facts.format, "facts/v2");
+    assert_eq!(facts.format, "facts/v3");
     let weights = facts.weights.unwrap();
     assert!(weights.events > 0 && weights.mean.is_some() && !weights.confirmed.is_empty());
     assert_eq!(facts.attested.unwrap()[0].hundredths, Some(1_234_500));
@@ -337,6 +337,25 @@ async fn clock_that_is_moved_back_brings_no_consent_back() {
     assert!(detail.contains("behind what was seen"), "{detail}");
 }
 
+/// The decision on the same evidence as the program made it that asked no rules.
+fn before_rules(id: &str, new: &Record, model: &Model) -> Record {
+    let (inputs, mut facts) = (Bank::inputs(new), Bank::facts(new));
+    facts.trade = None;
+    facts.format = match inputs.basis {
+        Some(_) => "facts/v2".to_owned(),
+        None => "facts/v1".to_owned(),
+    };
+    let proof = Proven {
+        policy: inputs.policy,
+        evidence: inputs.evidence,
+        basis: inputs.basis,
+        books: None,
+    };
+    let (application, at) = (application(id, "100.00"), new.decision.decided_at);
+    let (product, sandbox) = (&inputs.product, &inputs.sandbox);
+    decide(&application, &facts, proof, model, product, sandbox, at).unwrap()
+}
+
 #[tokio::test]
 async fn decisions_of_every_version_come_out_again() {
     let bank = Bank::granted().await;
@@ -357,16 +376,25 @@ async fn decisions_of_every_version_come_out_again() {
         Arc::clone(&bank.clock) as Arc<dyn Clock>,
     );
     let old = old.apply(application("A-0", "100.00")).await.unwrap();
-    assert_eq!(Bank::inputs(&old).format, "decision-inputs/v2");
-    assert_eq!(Bank::facts(&old).format, "facts/v1");
+    assert_eq!(Bank::inputs(&old).format, "decision-inputs/v4");
+    assert_eq!(Bank::facts(&old).format, "facts/v3");
     let (trusted, model) = (bank.supplier.world.trusted(), Model::built_in().unwrap());
     let under = Again {
         policy: &trusted,
         rules: Rules::default(),
         model: &model,
     };
+    // As they were made before the rules were asked: with and without a consent.
+    for (id, new, format) in [("B-3", &record, 3), ("B-2", &old, 2)] {
+        let before = before_rules(id, new, &model);
+        let inputs = Bank::inputs(&before);
+        assert_eq!(inputs.format, format!("decision-inputs/v{format}"));
+        assert_eq!(before.decision.judged, None);
+        let kept = bank.credit.store().record(&slug("trial-1"), &before).await;
+        assert!(matches!(kept.unwrap(), Recorded::New));
+    }
     let tally = replay_all(&**bank.credit.store(), &under).await.unwrap();
-    assert!(tally.holds() && tally.decisions == 2, "{tally}");
+    assert!(tally.holds() && tally.decisions == 4, "{tally}");
     // In a file, with the papers and never without.
     let name = record.papers().unwrap();
     let papers = bank.credit.store().evidence(&name).await;

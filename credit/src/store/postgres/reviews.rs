@@ -8,7 +8,7 @@ use schemas::hash::Hash;
 use schemas::ids::Slug;
 use sqlx::{FromRow, PgConnection};
 
-use super::{Postgres, RefusalRow, at, json, retried, sandbox, trail};
+use super::{Postgres, RefusalRow, at, cases, json, retried, sandbox, trail};
 use crate::audit::{Entry, Row};
 use crate::loan::review::Act;
 use crate::loan::{Decision, RefusalReason, Review};
@@ -60,6 +60,9 @@ impl Reviews for Postgres {
     }
 
     async fn review(&self, review: &Review, entry: &Entry) -> Result<Step, StoreError> {
+        if cases::is_passed(&self.pool, &review.decision_id).await? {
+            return Ok(Step::Taken);
+        }
         match retried(|| self.review_once(review, entry)).await {
             Err(StoreError::Database(error)) if is_taken(&error) => self.taken(review).await,
             Err(error) => Err(error),
@@ -201,6 +204,10 @@ impl Postgres {
             let history = histories.entry(review.decision_id.clone()).or_default();
             history.push(review);
         }
+        for passage in self.passages(ids).await? {
+            let history = histories.entry(passage.decision_id.clone()).or_default();
+            history.push(passage);
+        }
         Ok(histories)
     }
 
@@ -245,12 +252,19 @@ fn shelf_query(shelf: Shelf) -> &'static str {
              JOIN reservations r ON r.decision_id = d.decision_id
              WHERE NOT EXISTS (SELECT 1 FROM reviews v
                                WHERE v.decision_id = d.decision_id AND v.settles)
+               AND NOT EXISTS (SELECT 1 FROM passages p WHERE p.decision_id = d.decision_id)
              ORDER BY d.decided_at, d.decision_id LIMIT $1"
         }
         Shelf::Settled => {
-            "SELECT d.decision FROM decisions d
-             JOIN reviews v ON v.decision_id = d.decision_id AND v.settles
-             ORDER BY v.reviewed_at DESC, d.decision_id LIMIT $1"
+            "SELECT decision FROM (
+               (SELECT d.decision, v.reviewed_at AS settled_at, d.decision_id FROM decisions d
+                JOIN reviews v ON v.decision_id = d.decision_id AND v.settles
+                ORDER BY v.reviewed_at DESC, d.decision_id LIMIT $1)
+               UNION ALL
+               (SELECT d.decision, p.passed_at AS settled_at, d.decision_id FROM decisions d
+                JOIN passages p ON p.decision_id = d.decision_id
+                ORDER BY p.passed_at DESC, d.decision_id LIMIT $1)) AS settled
+             ORDER BY settled_at DESC, decision_id LIMIT $1"
         }
         Shelf::Declined => {
             "SELECT d.decision FROM decisions d

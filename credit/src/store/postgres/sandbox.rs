@@ -13,7 +13,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 use sqlx::PgConnection;
 
-use super::{Postgres, at, retried};
+use super::{Postgres, at, cases, retried};
 use crate::loan;
 use crate::sandbox::limits::{Charge, CounterKey, Reservation};
 use crate::store::StoreError;
@@ -255,7 +255,12 @@ impl Postgres {
         }
         let amount = plan.request.amount;
         super::insert_reservation(&mut transaction, trial, decision, amount).await?;
-        let counted = count(&mut transaction, trial, plan).await?;
+        let mut counted = count(&mut transaction, trial, plan).await?;
+        if let Counted::New(_) = counted
+            && !cases::keep_beside(&mut transaction, record).await?
+        {
+            counted = Counted::Moved;
+        }
         match counted {
             Counted::New(_) => transaction.commit().await?,
             _ => transaction.rollback().await?,

@@ -7,7 +7,7 @@ use schemas::time::Instant;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::{Sqlite, json, sandbox, trail};
+use super::{Sqlite, cases, json, sandbox, trail};
 use crate::audit::{Entry, Row};
 use crate::loan::review::Act;
 use crate::loan::{Decision, RefusalReason, Review};
@@ -63,10 +63,19 @@ impl Reviews for Sqlite {
         .bind(decision_id)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(review_of).collect()
+        let mut history: Vec<Review> = rows.iter().map(review_of).collect::<Result<_, _>>()?;
+        history.extend(cases::passage(&self.pool, decision_id).await?);
+        Ok(history)
     }
 
     async fn review(&self, review: &Review, entry: &Entry) -> Result<Step, StoreError> {
+        // A passage is written with its decision: who knows the offer sees it.
+        if cases::passage(&self.pool, &review.decision_id)
+            .await?
+            .is_some()
+        {
+            return Ok(Step::Taken);
+        }
         let mut transaction = self.begin().await?;
         if !insert_review(&mut transaction, review).await? {
             let again = has_step(&mut transaction, review).await?;
@@ -163,12 +172,21 @@ fn shelf_query(shelf: Shelf) -> &'static str {
              JOIN reservations r ON r.decision_id = d.decision_id
              WHERE NOT EXISTS (SELECT 1 FROM reviews v
                                WHERE v.decision_id = d.decision_id AND v.settles = 1)
+               AND NOT EXISTS (SELECT 1 FROM passages p WHERE p.decision_id = d.decision_id)
              ORDER BY d.decided_at, d.decision_id LIMIT $1"
         }
         Shelf::Settled => {
-            "SELECT d.decision FROM decisions d
-             JOIN reviews v ON v.decision_id = d.decision_id AND v.settles = 1
-             ORDER BY v.reviewed_at DESC, d.decision_id LIMIT $1"
+            "SELECT decision FROM (
+               SELECT * FROM (
+                 SELECT d.decision, v.reviewed_at AS settled_at, d.decision_id FROM decisions d
+                 JOIN reviews v ON v.decision_id = d.decision_id AND v.settles = 1
+                 ORDER BY v.reviewed_at DESC, d.decision_id LIMIT $1)
+               UNION ALL
+               SELECT * FROM (
+                 SELECT d.decision, p.passed_at AS settled_at, d.decision_id FROM decisions d
+                 JOIN passages p ON p.decision_id = d.decision_id
+                 ORDER BY p.passed_at DESC, d.decision_id LIMIT $1))
+             ORDER BY settled_at DESC, decision_id LIMIT $1"
         }
         Shelf::Declined => {
             "SELECT d.decision FROM decisions d

@@ -12,7 +12,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 use sqlx::sqlite::SqliteConnection;
 
-use super::Sqlite;
+use super::{Sqlite, cases};
 use crate::loan;
 use crate::sandbox::limits::{Charge, CounterKey, Reservation};
 use crate::store::StoreError;
@@ -240,7 +240,12 @@ impl Sqlite {
         }
         let amount = plan.request.amount;
         super::insert_reservation(&mut transaction, trial, decision, amount).await?;
-        let counted = count(&mut transaction, trial, plan).await?;
+        let mut counted = count(&mut transaction, trial, plan).await?;
+        if let Counted::New(_) = counted
+            && !cases::keep_beside(&mut transaction, record).await?
+        {
+            counted = Counted::Moved;
+        }
         match counted {
             Counted::New(_) => transaction.commit().await?,
             _ => transaction.rollback().await?,

@@ -41,7 +41,7 @@ async fn offer(store: Sqlite, id: String, facts: Arc<crate::facts::Facts>) -> Ou
         match store.record(&sandbox, &record).await.unwrap() {
             Recorded::New => return record.decision.outcome,
             Recorded::Before(before) => return before.decision.outcome,
-            Recorded::OverLimit => {}
+            Recorded::OverLimit | Recorded::Overtaken => {}
         }
     }
 }
