@@ -1,6 +1,9 @@
 //! The service's configuration file: TOML, every error with file, line and field.
 
 mod consent;
+mod desk;
+mod evidence;
+mod sandbox;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -8,15 +11,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kit::people::{LogInSection, Token};
+use kit::people::LogInSection;
 use rust_decimal::Decimal;
 use schemas::config::{self, ConfigError};
-use schemas::hash::Hash;
 use schemas::ids::Slug;
 use serde::Deserialize;
 
-use crate::desk;
-use crate::evidence::PACK_MAX;
 use crate::facts::Rules;
 use crate::lending;
 use crate::loan::{Product, ReviewRules};
@@ -25,10 +25,14 @@ use crate::sandbox::Limits;
 use crate::store::Database;
 use crate::trials;
 
+use desk::{RawDesk, RawMachine};
+use evidence::RawEvidence;
+use sandbox::RawSandbox;
 use trial::RawTrial;
 
 pub use consent::Consent;
 use consent::{RawConsent, RawSupplier};
+pub use evidence::EvidenceSource;
 
 /// Where a leaf goes in [`Config::event_page`].
 pub const LEAF: &str = "{leaf}";
@@ -64,37 +68,9 @@ pub struct Config {
     /// What is lent, by name.
     pub products: BTreeMap<Slug, Product>,
     /// The desk of the bank's people.
-    pub desk: desk::Terms,
+    pub desk: crate::desk::Terms,
     /// The life of loans; without it there are only decisions.
     pub lending: Option<lending::Settings>,
-}
-
-/// How evidence is asked for.
-#[derive(Clone, Debug)]
-pub struct EvidenceSource {
-    /// Base address of the evidence service, if it is asked over HTTP.
-    pub base: Option<String>,
-    /// File with the bearer token of this bank, if the service wants one.
-    pub token_file: Option<PathBuf>,
-    /// How long a whole answer may take.
-    pub timeout: Duration,
-    /// The most bytes of an answer.
-    pub max_bytes: usize,
-    /// The oldest checkpoint that is taken.
-    pub max_age: Duration,
-}
-
-impl Default for EvidenceSource {
-    /// No address, 30 s, [`PACK_MAX`], 24 hours.
-    fn default() -> Self {
-        Self {
-            base: None,
-            token_file: None,
-            timeout: Duration::from_secs(30),
-            max_bytes: PACK_MAX,
-            max_age: Duration::from_secs(24 * 3600),
-        }
-    }
 }
 
 /// Why there is no configuration.
@@ -264,7 +240,7 @@ impl Raw {
         self,
         sandbox: Limits,
         products: BTreeMap<Slug, Product>,
-        (desk, consent): (desk::Terms, Consent),
+        (desk, consent): (crate::desk::Terms, Consent),
         lending: Option<lending::Settings>,
     ) -> Config {
         Config {
@@ -283,32 +259,6 @@ impl Raw {
             products,
             desk,
             lending,
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEvidence {
-    base: Option<String>,
-    token_file: Option<PathBuf>,
-    timeout_s: Option<u32>,
-    max_bytes: Option<usize>,
-    max_age_h: Option<u32>,
-}
-
-impl RawEvidence {
-    fn read(self) -> EvidenceSource {
-        let usual = EvidenceSource::default();
-        let seconds = |seconds: u64| Duration::from_secs(seconds);
-        EvidenceSource {
-            base: self.base,
-            token_file: self.token_file,
-            timeout: self.timeout_s.map_or(usual.timeout, |s| seconds(s.into())),
-            max_bytes: self.max_bytes.unwrap_or(usual.max_bytes).min(PACK_MAX),
-            max_age: self
-                .max_age_h
-                .map_or(usual.max_age, |h| seconds(u64::from(h) * 3600)),
         }
     }
 }
@@ -336,69 +286,11 @@ impl RawFacts {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSandbox {
-    id: Slug,
-    version: Option<u32>,
-    currency: Currency,
-    per_loan: Option<String>,
-    outstanding: Option<String>,
-}
-
 /// A field and what is wrong with it.
 type Wrong = (&'static str, String);
 
 fn money(field: &'static str, text: &str, currency: Currency) -> Result<Money, Wrong> {
     Money::parse(text, currency).map_err(|error| (field, error.to_string()))
-}
-
-fn missing(field: &'static str) -> Wrong {
-    let problem = "it is needed where no [trial] is declared";
-    (field, problem.to_owned())
-}
-
-impl RawSandbox {
-    /// Limits of the configuration, or none of them where a trial is declared: those are changed by
-    /// two people, and a number here would be one that nobody holds anything to.
-    fn read(&self, declared: bool) -> Result<Limits, Wrong> {
-        if declared {
-            return self.of_trial();
-        }
-        let version = self.version.ok_or_else(|| missing("version"))?;
-        if version == 0 {
-            return Err(("version", "versions begin at 1".to_owned()));
-        }
-        let amount = |field, text: &Option<String>| {
-            let text = text.as_ref().ok_or_else(|| missing(field))?;
-            money(field, text, self.currency)
-        };
-        Ok(Limits {
-            id: self.id.clone(),
-            version,
-            per_loan: amount("per_loan", &self.per_loan)?,
-            outstanding: amount("outstanding", &self.outstanding)?,
-        })
-    }
-
-    fn of_trial(&self) -> Result<Limits, Wrong> {
-        let stated = [
-            ("version", self.version.is_some()),
-            ("per_loan", self.per_loan.is_some()),
-            ("outstanding", self.outstanding.is_some()),
-        ];
-        if let Some((field, _)) = stated.into_iter().find(|(_, stated)| *stated) {
-            let problem = "limits of a declared trial are changed by two people, not here";
-            return Err((field, problem.to_owned()));
-        }
-        let nothing = Money::zero(self.currency);
-        Ok(Limits {
-            id: self.id.clone(),
-            version: 0,
-            per_loan: nothing,
-            outstanding: nothing,
-        })
-    }
 }
 
 #[derive(Deserialize)]
@@ -444,115 +336,6 @@ impl RawProduct {
             turnover_multiple: multiple,
             straight_up_to: self.straight(cap)?,
         })
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDesk {
-    organisation: Option<Slug>,
-    origin: Option<String>,
-    second_officer_above: Option<RawMoney>,
-    offer_valid_h: Option<u32>,
-    first_officer_within_h: Option<u32>,
-    second_officer_within_h: Option<u32>,
-    export_key: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMoney {
-    amount: String,
-    currency: Currency,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMachine {
-    name: Slug,
-    token_sha256: Hash,
-}
-
-/// How long an offer waits where nothing else is configured: a week.
-const OFFER_VALID_H: u32 = 7 * 24;
-
-impl RawDesk {
-    /// Without a line every acceptance takes two officers.
-    fn read(
-        &self,
-        currency: Currency,
-        listen: SocketAddr,
-        machines: &[RawMachine],
-    ) -> Result<desk::Terms, Wrong> {
-        let line = match &self.second_officer_above {
-            None => Money::zero(currency),
-            Some(line) => money("desk.second_officer_above", &line.amount, line.currency)?,
-        };
-        check_origin(self.origin.as_deref(), listen)?;
-        let organisation = self.organisation.clone().map_or_else(|| "bank".parse(), Ok);
-        let hours = self.offer_valid_h.unwrap_or(OFFER_VALID_H);
-        if hours == 0 {
-            return Err(("desk.offer_valid_h", "an hour at least".to_owned()));
-        }
-        let token = |one: &RawMachine| Token {
-            name: one.name.clone(),
-            sha256: one.token_sha256,
-        };
-        Ok(desk::Terms {
-            organisation: organisation.map_err(|_| ("desk.organisation", String::new()))?,
-            origin: self.origin.clone(),
-            review: ReviewRules {
-                second_officer_above: line,
-                offer_valid: Duration::from_secs(u64::from(hours) * 3600),
-            },
-            within: self.within(),
-            export_key: self.export_key.clone(),
-            machines: machines.iter().map(token).collect(),
-            log_in: None,
-        })
-    }
-}
-
-impl RawDesk {
-    fn within(&self) -> desk::deadline::Within {
-        let usual = desk::deadline::Within::default();
-        let hours = |given: Option<u32>, usual| {
-            given.map_or(usual, |hours| Duration::from_secs(u64::from(hours) * 3600))
-        };
-        desk::deadline::Within {
-            first: hours(self.first_officer_within_h, usual.first),
-            second: hours(self.second_officer_within_h, usual.second),
-        }
-    }
-}
-
-/// Passwords go over TLS, or do not leave the machine.
-fn check_origin(origin: Option<&str>, listen: SocketAddr) -> Result<(), Wrong> {
-    let wrong = |problem: &str| Err(("desk.origin", problem.to_owned()));
-    let Some(origin) = origin else {
-        let near = listen.ip().is_loopback();
-        return if near {
-            Ok(())
-        } else {
-            wrong(
-                "the https origin that browsers use is needed where the service listens beyond loopback",
-            )
-        };
-    };
-    let rest = origin.strip_prefix("https://");
-    let rest = rest.or_else(|| {
-        origin
-            .strip_prefix("http://")
-            .filter(|_| listen.ip().is_loopback())
-    });
-    let host = |rest: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-        !rest.is_empty() && rest.bytes().all(plain)
-    };
-    if rest.is_some_and(host) {
-        Ok(())
-    } else {
-        wrong("`https://host` or `https://host:port` is needed, without a path")
     }
 }
 
