@@ -228,6 +228,7 @@ pub fn reader(name: &str, token: Option<&str>, organisation: &str) -> ReaderSect
         organisations: vec![organisation.parse().unwrap()],
         unsigned_consent: true,
         audience: schemas::disclosure::Audience::Bank,
+        documents: organisation == "qinghe",
     }
 }
 

@@ -36,6 +36,7 @@ mod credit;
 mod doubt;
 pub mod engine;
 mod erasure;
+mod handed;
 mod ingest;
 mod lint;
 mod log;
@@ -67,6 +68,10 @@ contract! { Engine:
     consents:
         consents_are_kept_once_by_their_number
         consents_wait_for_the_log;
+    handed:
+        handed_documents_are_kept_once
+        handed_documents_wait_for_the_log
+        readers_hand_over_so_many_a_day;
     erasure:
         erased_event_is_gone_and_the_others_stay
         captured_document_goes_with_its_event

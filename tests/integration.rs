@@ -19,6 +19,7 @@ mod erasure;
 mod flows;
 mod forge;
 mod fsck;
+mod handed;
 mod kill;
 mod lease_fence;
 mod lending;

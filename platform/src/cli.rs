@@ -274,7 +274,7 @@ pub enum ClientCommand {
         /// Of the `[[capturer]]` or `[[reader]]` that it is.
         #[arg(long)]
         name: Slug,
-        /// What it may ask for: `capture`, `evidence`; may be given twice.
+        /// What it may ask for: `capture`, `evidence`, `documents`; may be given again.
         #[arg(long = "scope", required = true)]
         scopes: Vec<Slug>,
         /// Its Ed25519 public key in hex, if it signs assertions (RFC 7523) instead.

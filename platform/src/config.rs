@@ -327,6 +327,9 @@ pub struct ReaderSection {
     /// it (`disclosure.md`).
     #[serde(default = "bank")]
     pub audience: Audience,
+    /// Whether it hands hashes of documents over for the log ([`crate::handed`]).
+    #[serde(default)]
+    pub documents: bool,
 }
 
 const fn bank() -> Audience {

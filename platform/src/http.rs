@@ -212,6 +212,7 @@ fn for_clients(app: &Shared) -> Routes<Shared> {
             get(registry::records),
         )
         .route("/v1/consents/{supplier}/{bank}", get(consents::chain))
+        .route("/v1/documents/{hash}", put(documents::hand))
         .route("/v1/events", get(search::events))
         .route(
             "/v1/bundles/event/{statement}/{place}",

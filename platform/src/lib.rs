@@ -23,6 +23,7 @@ pub mod evidence;
 pub mod files;
 pub mod folder;
 pub mod follower;
+pub mod handed;
 pub mod http;
 pub mod ingest;
 pub mod keys;

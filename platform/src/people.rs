@@ -17,9 +17,14 @@ use crate::config::Config;
 pub const CAPTURE: &str = "capture";
 /// Scope of clients that read evidence.
 pub const EVIDENCE: &str = "evidence";
+/// Scope of clients that hand hashes of documents over for the log.
+pub const DOCUMENTS: &str = "documents";
+
+/// Every scope of clients.
+pub const SCOPES: [&str; 3] = [CAPTURE, EVIDENCE, DOCUMENTS];
 
 /// What clients reach, with the scope that each route needs.
-const OPEN: [(Method, &str, &str); 11] = [
+const OPEN: [(Method, &str, &str); 12] = [
     (Method::OPTIONS, "/capture", CAPTURE),
     (Method::POST, "/capture", CAPTURE),
     (Method::GET, "/capture/{id}", CAPTURE),
@@ -39,6 +44,7 @@ const OPEN: [(Method, &str, &str); 11] = [
         "/v1/bundles/device/{organisation}/{device}",
         EVIDENCE,
     ),
+    (Method::PUT, "/v1/documents/{hash}", DOCUMENTS),
 ];
 
 /// The people of a platform that browsers know by `public_url` (empty: plain HTTP on loopback);

@@ -12,6 +12,7 @@ pub(crate) mod convert;
 pub mod erasure;
 mod error;
 mod filed;
+pub mod handed;
 mod open;
 pub mod postgres;
 mod readers;
@@ -36,6 +37,7 @@ use captures::CaptureStore;
 use chains::ChainStore;
 use consents::ConsentStore;
 use erasure::ErasureStore;
+use handed::HandedStore;
 use kit::people::AccessStore;
 use schemas::enrol::Verifier;
 use schemas::hash::Hash;
@@ -249,6 +251,7 @@ pub trait Store:
     + ReaderStore
     + AccessStore
     + ConsentStore
+    + HandedStore
 {
 }
 
@@ -264,5 +267,6 @@ impl<T> Store for T where
         + AccessStore
         + ErasureStore
         + ConsentStore
+        + HandedStore
 {
 }

@@ -227,6 +227,7 @@ async fn operator(
         organisations: Vec::new(),
         unsigned_consent: false,
         audience: Audience::Bank,
+        documents: false,
     }];
     let setup = Setup {
         folder: &folder,

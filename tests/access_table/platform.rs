@@ -283,7 +283,7 @@ async fn access_table_of_platform() {
     stack.clock.advance(Duration::from_secs(11 * 60));
     let mut strangers = strangers(&stack, &person).await;
     strangers.push(("a token that has run out", bearer(&late)));
-    let both = ["capture", "evidence"];
+    let all = ["capture", "evidence", "documents"];
     let bearer = |token: &str| Caller::new(Shows::Bearer(token.to_owned()));
     let callers = Callers::from([
         ("stranger", Caller::new(Shows::Nothing)),
@@ -300,11 +300,11 @@ async fn access_table_of_platform() {
         ("foreign device", Caller::new(foreign_device)),
         (
             "client",
-            Caller::new(client(&stack, "qinghe-erp", &both).await),
+            Caller::new(client(&stack, "qinghe-erp", &all).await),
         ),
         (
             "foreign client",
-            Caller::new(client(&stack, "other-erp", &both).await),
+            Caller::new(client(&stack, "other-erp", &all).await),
         ),
         (
             "client without scope",

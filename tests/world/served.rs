@@ -71,6 +71,7 @@ fn readers() -> Vec<ReaderSection> {
         organisations: Vec::new(),
         unsigned_consent: false,
         audience: Audience::Bank,
+        documents: name == "first-bank",
     };
     let own = ReaderSection {
         organisations: vec!["qinghe".parse().unwrap()],

@@ -19,7 +19,7 @@ pub enum Act {
     Add {
         /// Of the `[[capturer]]` or `[[reader]]` that it is.
         name: Slug,
-        /// [`people::CAPTURE`], [`people::EVIDENCE`] or both.
+        /// Of [`people::SCOPES`].
         scopes: BTreeSet<Slug>,
         /// Ed25519, if it signs assertions.
         public_key: Option<Hash>,
@@ -66,14 +66,9 @@ async fn add(
     scopes: BTreeSet<Slug>,
     public_key: Option<Hash>,
 ) -> anyhow::Result<String> {
-    let words = [people::CAPTURE, people::EVIDENCE];
+    let words = people::SCOPES;
     let other = scopes.iter().find(|scope| !words.contains(&scope.as_str()));
-    anyhow::ensure!(
-        other.is_none(),
-        "--scope: there are {} and {}",
-        people::CAPTURE,
-        people::EVIDENCE
-    );
+    anyhow::ensure!(other.is_none(), "--scope: there are {}", words.join(", "));
     if let Some(key) = public_key {
         known.add_key(&name, scopes, key.0).await?;
         return Ok(format!("{name} fetches its tokens by its key"));

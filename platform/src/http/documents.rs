@@ -1,21 +1,31 @@
 //! `GET /v1/documents/{SHA-256 in hex}`: the proof that the log holds this hash (`document-proof.md`).
+//! `PUT` hands a hash over for the log ([`crate::handed`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use kit::problem::Problem;
 use schemas::causes::causes;
 use schemas::hash::Hash;
+use schemas::ids::Slug;
 use schemas::log::Entry;
 use schemas::proof::{Bytes, DOCUMENT_PROOF, DocumentProof};
 use schemas::tlog::LogTree;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::Shared;
+use super::asker::Asker;
+use super::evidence::readers_of;
+use super::{Shared, problem};
 use crate::bundle::Bundler;
+use crate::handed::{self, RefusedDocument};
 use crate::policies::{for_bundle, signed_under};
 use crate::store::{Store, StoreError};
 
@@ -120,9 +130,7 @@ pub(super) async fn proof(
     State(app): State<Shared>,
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
-    let hash: Hash = hash
-        .parse()
-        .map_err(|_| Problem::bad_request("64 hex digits of SHA-256 are expected"))?;
+    let hash = read_hash(&hash)?;
     let proof = app
         .documents
         .proof(&app.bundler, &hash)
@@ -134,4 +142,68 @@ pub(super) async fn proof(
     let proof = proof
         .ok_or_else(|| Problem::not_found("no witnessed entry of this log holds this hash"))?;
     Ok(([(CACHE_CONTROL, "no-cache")], axum::Json(proof)).into_response())
+}
+
+fn read_hash(text: &str) -> Result<Hash, Problem> {
+    text.parse()
+        .map_err(|_| Problem::bad_request("64 hex digits of SHA-256 are expected"))
+}
+
+/// What stands in the body of a hash that is handed over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Handed {
+    kind: String,
+}
+
+/// `PUT /v1/documents/{SHA-256 in hex}` with `{"kind"}`: 202 if the hash is new, 200 if it was handed over
+/// before.
+pub(super) async fn hand(
+    State(app): State<Shared>,
+    Path(hash): Path<String>,
+    asker: Asker,
+    body: Result<Json<Handed>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let reader = reader_of(&app, &asker).ok_or_else(not_a_reader)?;
+    let hash = read_hash(&hash)?;
+    let Json(Handed { kind }) =
+        body.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    let taken = handed::take(&*app.store, &reader, &kind, hash, app.clock.now()).await;
+    let is_new = taken.map_err(refused)?;
+    app.ingest.wake.notary.notify_one();
+    let status = if is_new {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(json!({ "hash": hash, "kind": kind }))))
+}
+
+/// The first section of the asker that lets it hand documents over.
+fn reader_of(app: &Shared, asker: &Asker) -> Option<Slug> {
+    let mut readers = readers_of(app, asker).filter(|reader| reader.documents);
+    readers.find_map(|reader| reader.name.parse().ok())
+}
+
+fn not_a_reader() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "documents-refused",
+        "This reader hands no documents over",
+    )
+}
+
+fn refused(error: RefusedDocument) -> Problem {
+    let (status, field) = match error {
+        RefusedDocument::Store(error) => return problem::store(error),
+        RefusedDocument::Kind => (StatusCode::BAD_REQUEST, Some("kind")),
+        RefusedDocument::Taken(_) => (StatusCode::CONFLICT, Some("hash")),
+        RefusedDocument::Full => (StatusCode::TOO_MANY_REQUESTS, None),
+    };
+    let title = "The document's hash is not taken";
+    let problem = Problem::new(status, "document-refused", title).detail(error.to_string());
+    match field {
+        Some(field) => problem.with("field", field),
+        None => problem,
+    }
 }

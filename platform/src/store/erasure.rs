@@ -16,7 +16,7 @@ pub const TOMBSTONES: &str = "tombstones";
 /// A list or document whose hash the log does not have yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlogged {
-    /// [`TOMBSTONES`], `disclosure`, `consent` or `archive`.
+    /// [`TOMBSTONES`], `disclosure`, `consent`, `archive` or one of [`KINDS`](crate::handed::KINDS).
     pub kind: &'static str,
     /// Its SHA-256.
     pub hash: Hash,

@@ -12,6 +12,7 @@ mod chains;
 mod consents;
 mod copy;
 mod erasure;
+mod handed;
 mod ingest;
 mod log;
 mod readers;

@@ -5,6 +5,7 @@ mod captures;
 mod chains;
 mod consents;
 mod erasure;
+mod handed;
 mod ingest;
 mod log;
 mod readers;

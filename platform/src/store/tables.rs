@@ -6,7 +6,7 @@ use kit::postgres::Privileges;
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them. Some hold content, which the eraser's role may remove, but not
 /// the service (`crate::erase::GRANTS`).
-pub const APPEND_ONLY: [&str; 29] = [
+pub const APPEND_ONLY: [&str; 30] = [
     "registry_records",
     "registry_heads",
     "statements",
@@ -33,6 +33,7 @@ pub const APPEND_ONLY: [&str; 29] = [
     "erased_messages",
     "disclosures",
     "consents",
+    "handed_documents",
     "logged_documents",
     "archives",
     "archived_items",

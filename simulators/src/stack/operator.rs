@@ -379,6 +379,7 @@ fn reader() -> anyhow::Result<ReaderSection> {
         organisations: Vec::new(),
         unsigned_consent: false,
         audience: Audience::Bank,
+        documents: false,
     })
 }
 

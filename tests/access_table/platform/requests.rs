@@ -1,6 +1,6 @@
 //! One request for each route of the platform.
 
-use schemas::hash::Hash;
+use schemas::hash::{Hash, sha256};
 use serde_json::json;
 
 use crate::access_table::asks::{Asks, Body};
@@ -160,6 +160,12 @@ fn writes(asks: &mut Asks, things: &Things) {
             Body::Json(json!({})),
         );
     }
+    let hash = sha256(b"a report of the bank");
+    asks.add(
+        "PUT /v1/documents/{hash}",
+        &format!("/v1/documents/{hash}"),
+        Body::Json(json!({"kind": "sandbox-report"})),
+    );
     let document = document(&[shipping(2)]).to_string().into_bytes();
     asks.add(
         "POST /capture",

@@ -12,7 +12,7 @@ use crate::store::convert::slug;
 use crate::store::erasure::{
     ArchivedEvent, ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, TOMBSTONES, Unlogged,
 };
-use crate::store::{Append, NewStatement, Stored};
+use crate::store::{Append, NewStatement, StoreError, Stored};
 
 /// Leaves or places of one statement: 32 bytes each.
 const MANY: usize = 16_384;
@@ -86,6 +86,14 @@ impl ErasureStore for PostgresStore {
         )
         .fetch_all(&self.pool)
         .await?;
+        let handed: Vec<(Vec<u8>, String)> = sqlx::query_as(
+            "SELECT h.hash, h.kind FROM handed_documents h
+             WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
+                               WHERE l.kind = h.kind AND l.hash = h.hash)
+             ORDER BY h.received, h.hash",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let archives: Vec<(Vec<u8>, i64)> = sqlx::query_as(
             "SELECT a.hash, 1::bigint FROM archives a
              WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
@@ -104,7 +112,16 @@ impl ErasureStore for PostgresStore {
         let documents = documents.into_iter().map(of(schemas::disclosure::KIND));
         let consents = consents.into_iter().map(of(schemas::consent::KIND));
         let archives = archives.into_iter().map(of(crate::archive::KIND));
-        let signed = documents.chain(consents);
+        let handed = handed.into_iter().map(|(bytes, kind)| {
+            let (hash, kind) = (hash(&bytes)?, crate::handed::kind(&kind));
+            let kind = kind.ok_or(StoreError::Corrupt("kind"))?;
+            Ok(Unlogged {
+                kind,
+                hash,
+                count: 1,
+            })
+        });
+        let signed = documents.chain(consents).chain(handed);
         lists.chain(signed).chain(archives).collect()
     }
 

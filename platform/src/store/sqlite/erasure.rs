@@ -10,7 +10,7 @@ use crate::store::convert::slug;
 use crate::store::erasure::{
     ArchivedEvent, ErasedEvent, ErasureStore, KeptDisclosure, LoggedList, TOMBSTONES, Unlogged,
 };
-use crate::store::{Append, Stored};
+use crate::store::{Append, StoreError, Stored};
 
 #[derive(FromRow)]
 struct ErasedRow {
@@ -81,6 +81,14 @@ impl ErasureStore for SqliteStore {
         )
         .fetch_all(&self.reader)
         .await?;
+        let handed: Vec<(Vec<u8>, String)> = sqlx::query_as(
+            "SELECT h.hash, h.kind FROM handed_documents h
+             WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
+                               WHERE l.kind = h.kind AND l.hash = h.hash)
+             ORDER BY h.received, h.hash",
+        )
+        .fetch_all(&self.reader)
+        .await?;
         let archives: Vec<(Vec<u8>, i64)> = sqlx::query_as(
             "SELECT a.hash, 1 FROM archives a
              WHERE NOT EXISTS (SELECT 1 FROM logged_documents l
@@ -99,7 +107,16 @@ impl ErasureStore for SqliteStore {
         let documents = documents.into_iter().map(of(schemas::disclosure::KIND));
         let consents = consents.into_iter().map(of(schemas::consent::KIND));
         let archives = archives.into_iter().map(of(crate::archive::KIND));
-        let signed = documents.chain(consents);
+        let handed = handed.into_iter().map(|(bytes, kind)| {
+            let (hash, kind) = (hash(&bytes)?, crate::handed::kind(&kind));
+            let kind = kind.ok_or(StoreError::Corrupt("kind"))?;
+            Ok(Unlogged {
+                kind,
+                hash,
+                count: 1,
+            })
+        });
+        let signed = documents.chain(consents).chain(handed);
         lists.chain(signed).chain(archives).collect()
     }
 
