@@ -1,8 +1,17 @@
 //! A bank hands hashes of its own documents over, and finds the proof that the log holds them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use credit::evidence::Http;
+use credit::evidence::verify::TrustedPolicy;
+use credit::logged::{Logged, LoggedError};
+use credit::store::sandbox::LogEntry;
 use reqwest::{Client, Response, StatusCode};
 use schemas::hash::{Hash, sha256};
+use schemas::log::PolicyFile;
 use schemas::proof::verify_document;
+use schemas::time::Clock as _;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -70,4 +79,64 @@ async fn what_is_handed_over_wrongly_is_refused_with_its_field() {
     let other = hand(&served, BANK_TOKEN, &name, kind("model-card")).await;
     let (status, body) = problem(other).await;
     assert_eq!((status, &body["field"]), (409, &json!("hash")));
+}
+
+fn logged(world: &World, served: &Served, token: &str) -> Logged {
+    let policy = serde_json::to_vec(&PolicyFile::new(world.policy_entry())).unwrap();
+    let policy = TrustedPolicy::parse(&policy).unwrap();
+    let source = Http::new(&served.url, Duration::from_secs(30), usize::MAX).unwrap();
+    Logged::new(Arc::new(source.with_token(token.to_owned())), policy)
+}
+
+/// The bank's service hands its documents over by itself, and believes nothing but proofs.
+#[tokio::test]
+async fn bank_service_knows_which_of_its_documents_are_in_the_log() {
+    let mut world = World::start().await;
+    let served = world.serve().await;
+    let time = world.clock.now();
+    let document = |kind: &str, text: &[u8]| LogEntry {
+        kind: kind.to_owned(),
+        hash: sha256(text),
+        time,
+    };
+    let documents = [
+        document("sandbox-declaration", b"the declaration"),
+        document("sandbox-report", b"a report"),
+    ];
+    let bank = logged(&world, &served, BANK_TOKEN);
+    bank.round(&documents).await.unwrap();
+    bank.round(&documents).await.unwrap();
+    assert_eq!(
+        bank.place(&documents[0].hash),
+        None,
+        "no witness has seen it"
+    );
+    world.anchor().await;
+    bank.round(&documents).await.unwrap();
+    let places = documents
+        .each_ref()
+        .map(|one| bank.place(&one.hash).unwrap());
+    assert_eq!(places[0].index + 1, places[1].index);
+
+    // The same hash is no other document.
+    let other = LogEntry {
+        kind: "model-card".to_owned(),
+        ..documents[0].clone()
+    };
+    let again = logged(&world, &served, BANK_TOKEN);
+    let refused = again.round(&[other]).await.unwrap_err();
+    assert!(matches!(refused, LoggedError::Proof { .. }), "{refused}");
+
+    // One that is not taken does not stop the others.
+    let wrong = document("consent", b"not ours to log");
+    let more = document("sandbox-limits", b"limits");
+    let failed = bank.round(&[wrong, more.clone()]).await.unwrap_err();
+    assert!(matches!(failed, LoggedError::Source(_)), "{failed}");
+    world.anchor().await;
+    bank.round(std::slice::from_ref(&more)).await.unwrap();
+    assert!(bank.place(&more.hash).is_some());
+
+    let stranger = logged(&world, &served, OTHER_BANK_TOKEN);
+    let new = document("sandbox-report", b"of somebody else");
+    assert!(stranger.round(&[new]).await.is_err());
 }

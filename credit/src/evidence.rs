@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
 
 pub use chain::Gap;
@@ -72,6 +73,10 @@ pub enum EvidenceError {
     Address(String),
 }
 
+fn no_log() -> EvidenceError {
+    EvidenceError::Unreachable("this source is no way to a log".to_owned())
+}
+
 /// Where evidence comes from.
 #[async_trait]
 pub trait EvidencePort: Send + Sync {
@@ -106,6 +111,24 @@ pub trait EvidencePort: Send + Sync {
     ) -> Result<Option<EvidencePack>, EvidenceError> {
         let why = "this source hands over no single chains";
         Err(EvidenceError::Unreachable(why.to_owned()))
+    }
+
+    /// Hands the hash of one of the bank's own documents over for the log; the same again changes
+    /// nothing. A source that is no way to a log takes none.
+    ///
+    /// # Errors
+    /// [`EvidenceError`]; hand it over again later.
+    async fn hand_over(&self, _kind: &str, _hash: &Hash) -> Result<(), EvidenceError> {
+        Err(no_log())
+    }
+
+    /// The proof that the log holds a document's hash, as it was served and not checked yet; `None`
+    /// while no witnessed checkpoint covers it.
+    ///
+    /// # Errors
+    /// [`EvidenceError`].
+    async fn document_proof(&self, _hash: &Hash) -> Result<Option<Vec<u8>>, EvidenceError> {
+        Err(no_log())
     }
 }
 

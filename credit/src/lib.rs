@@ -13,6 +13,7 @@ pub mod law;
 pub mod ledger;
 pub mod lending;
 pub mod loan;
+pub mod logged;
 pub mod metrics;
 pub mod money;
 pub mod pledge;

@@ -24,6 +24,7 @@ use crate::lending::bank::{BankError, HttpBank};
 use crate::lending::ports::{NoBank, NoTrial, Room};
 use crate::lending::{self, CatalogueError, Lending, Ports};
 use crate::loan::reason::first_list;
+use crate::logged::Logged;
 use crate::pledge::cover::Pledged;
 use crate::pledge::office::Office;
 use crate::pledge::value::table::Table;
@@ -169,6 +170,13 @@ pub async fn run(
     }
     let store = store::open(&config.database).await?;
     let trial = trial(&config, &store, &clock).await?;
+    let trial = match config.evidence.documents {
+        true => {
+            let logged = Logged::new(Arc::clone(&evidence), terms.policy.clone());
+            trial.map(|office| office.logging(logged))
+        }
+        false => trial,
+    };
     store.seed_reasons(&first_list()).await?;
     let listener = serve::bind(config.listen)?;
     let own = match (&config.desk.origin, listener.local_addr()) {

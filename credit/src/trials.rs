@@ -9,7 +9,7 @@
 //!
 //! Hashes of the declaration, limits, rules and reports are named for the log by
 //! [`Trials::log_entries`](crate::store::sandbox::Trials::log_entries) and served at `/v1/trial/log`;
-//! whoever writes the log adds those that are not there yet.
+//! [`Logged`](crate::logged::Logged) hands over those that are not there yet.
 //!
 //! Everything is by the injected clock. A trial is named by `[trial]` in the configuration, which
 //! names the file of its declaration; without it a bank has two limits of its configuration and no

@@ -20,10 +20,12 @@ pub struct EvidenceSource {
     pub max_bytes: usize,
     /// The oldest checkpoint that is taken.
     pub max_age: Duration,
+    /// Whether hashes of the trial's documents are handed over for the log.
+    pub documents: bool,
 }
 
 impl Default for EvidenceSource {
-    /// No address, 30 s, [`PACK_MAX`], 24 hours.
+    /// No address, 30 s, [`PACK_MAX`], 24 hours, nothing handed over.
     fn default() -> Self {
         Self {
             base: None,
@@ -31,6 +33,7 @@ impl Default for EvidenceSource {
             timeout: Duration::from_secs(30),
             max_bytes: PACK_MAX,
             max_age: Duration::from_secs(24 * 3600),
+            documents: false,
         }
     }
 }
@@ -43,6 +46,8 @@ pub(super) struct RawEvidence {
     timeout_s: Option<u32>,
     max_bytes: Option<usize>,
     max_age_h: Option<u32>,
+    #[serde(default)]
+    documents: bool,
 }
 
 impl RawEvidence {
@@ -52,6 +57,7 @@ impl RawEvidence {
         EvidenceSource {
             base: self.base,
             token_file: self.token_file,
+            documents: self.documents,
             timeout: self.timeout_s.map_or(usual.timeout, |s| seconds(s.into())),
             max_bytes: self.max_bytes.unwrap_or(usual.max_bytes).min(PACK_MAX),
             max_age: self

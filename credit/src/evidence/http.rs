@@ -1,12 +1,14 @@
 //! The evidence port over HTTP: `GET {base}/v1/evidence/{organisation}`, of one device's chain
 //! `GET {base}/v1/bundles/device/{organisation}/{device}?from_size=N`, and
-//! `GET {base}/v1/consents/{organisation}/{bank}`.
+//! `GET {base}/v1/consents/{organisation}/{bank}`; of the bank's own documents `PUT` and `GET
+//! {base}/v1/documents/{hash}`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+use schemas::hash::Hash;
 use schemas::ids::{DeviceAddress, Slug};
 use schemas::proof::Bytes;
 use serde::Deserialize;
@@ -55,13 +57,26 @@ impl Http {
     }
 
     async fn ask(&self, path: String) -> Result<Response, EvidenceError> {
+        self.send(Method::GET, path, None).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: String,
+        body: Option<String>,
+    ) -> Result<Response, EvidenceError> {
         let url = self
             .base
             .join(&path)
             .map_err(|_| EvidenceError::Address(path))?;
-        let mut request = self.client.get(url).header(ACCEPT, "application/json");
+        let mut request = self.client.request(method, url);
+        request = request.header(ACCEPT, "application/json");
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
         request
             .send()
@@ -166,6 +181,27 @@ impl EvidencePort for Http {
         media_type(&response)?;
         let bundle = self.read(response).await?;
         Ok(Some(EvidencePack { bundle }))
+    }
+
+    async fn hand_over(&self, kind: &str, hash: &Hash) -> Result<(), EvidenceError> {
+        let path = format!("v1/documents/{hash}");
+        let body = serde_json::json!({ "kind": kind }).to_string();
+        let response = self.send(Method::PUT, path, Some(body)).await?;
+        match response.status() {
+            StatusCode::OK | StatusCode::ACCEPTED => Ok(()),
+            status => Err(EvidenceError::Status(status.as_u16())),
+        }
+    }
+
+    async fn document_proof(&self, hash: &Hash) -> Result<Option<Vec<u8>>, EvidenceError> {
+        let response = self.ask(format!("v1/documents/{hash}")).await?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            status => return Err(EvidenceError::Status(status.as_u16())),
+        }
+        media_type(&response)?;
+        self.read(response).await.map(Some)
     }
 }
 

@@ -15,6 +15,7 @@ use super::state::State;
 use super::{ActError, Lender, Terms};
 use crate::audit::{Action, Entry};
 use crate::desk::{Actor, Role};
+use crate::logged::Logged;
 use crate::sandbox::indicators::{Fact, FigureId, Row, Rows};
 use crate::sandbox::stage::{Act, Capacity, Step};
 use crate::sandbox::stop_loss::Trip;
@@ -82,6 +83,7 @@ pub struct Office {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) terms: Arc<Terms>,
     pub(super) source: Source,
+    pub(super) logged: Option<Logged>,
 }
 
 impl Office {
@@ -106,7 +108,23 @@ impl Office {
             clock,
             terms,
             source,
+            logged: None,
         }
+    }
+
+    /// The same that hands hashes of the trial's documents over for the log.
+    #[must_use]
+    pub fn logging(self, logged: Logged) -> Self {
+        Self {
+            logged: Some(logged),
+            ..self
+        }
+    }
+
+    /// Where documents are proven to stand in the log, if they are handed over at all.
+    #[must_use]
+    pub const fn logged(&self) -> Option<&Logged> {
+        self.logged.as_ref()
     }
 
     /// The trial's name.

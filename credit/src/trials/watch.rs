@@ -1,5 +1,6 @@
 //! What the service does about its trial by itself, every minute of the injected clock: the stop-loss
-//! is held against its rule, and the report of a month that is over is made.
+//! is held against its rule, the report of a month that is over is made, and hashes of documents are
+//! handed over for the log.
 //!
 //! Whether a minute is over is asked once a second of real time, so that a replay whose clock runs
 //! through years is not held up at each of its minutes: it is looked at as often as a second allows.
@@ -32,7 +33,7 @@ impl Office {
         Ok(self.trials.trip(self.trial(), trips, now).await?)
     }
 
-    /// One look: the stop-loss, then reports that are due.
+    /// One look: the stop-loss, reports that are due, hashes for the log.
     ///
     /// # Errors
     /// [`ActError`].
@@ -42,7 +43,21 @@ impl Office {
             tracing::warn!(since = %tripped.at, "the stop-loss is tripped: nothing is lent");
         }
         self.keep_due().await?;
+        self.hand_over().await?;
         held.map(drop)
+    }
+
+    /// Hands hashes of documents over for the log. That they do not get there stops nothing: they
+    /// are handed over again at the next look.
+    async fn hand_over(&self) -> Result<(), ActError> {
+        let Some(logged) = &self.logged else {
+            return Ok(());
+        };
+        let documents = self.trials.log_entries(self.trial()).await?;
+        if let Err(error) = logged.round(&documents).await {
+            tracing::warn!(error = causes(&error), "documents are not in the log yet");
+        }
+        Ok(())
     }
 }
 

@@ -422,10 +422,21 @@ pub(super) async fn json(
     })))
 }
 
-/// Hashes of the trial's documents, which whoever writes the log adds where they are not there yet.
+/// Hashes of the trial's documents; of each that is proven to be in the log its place there.
 pub(super) async fn log(State(app): State<App>) -> Result<Json<Value>, Problem> {
     let office = office(&app)?;
     let entries = office.trials().log_entries(office.trial()).await;
     let entries = entries.map_err(|error| of(&error.into()))?;
+    let entries = entries.iter().map(|entry| {
+        let place = office.logged().and_then(|logged| logged.place(&entry.hash));
+        json!({
+            "kind": entry.kind,
+            "hash": entry.hash,
+            "time": entry.time.to_rfc3339(),
+            "log_index": place.map(|place| place.index),
+            "anchored": place.map(|place| place.anchored.to_rfc3339()),
+        })
+    });
+    let entries: Vec<Value> = entries.collect();
     Ok(Json(json!({ "trial": office.trial(), "entries": entries })))
 }
