@@ -3,6 +3,7 @@
 mod attested;
 mod case;
 mod consented;
+mod error;
 mod late_deliveries;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use crate::evidence::{EvidenceError, EvidencePort, VerifiedEvidence};
 use crate::facts::sources::Sources;
 use crate::facts::{Facts, FactsError, Rules, With};
 use crate::lateness::Evaluation;
-use crate::loan::decision::{DecideError, decision_id};
+use crate::loan::decision::decision_id;
 use crate::loan::{Application, ApplicationError, Outcome, Product, Proven, Record, decide};
 use crate::sandbox::Sandbox;
 use crate::score::Model;
@@ -32,6 +33,7 @@ use crate::trials::{Lender, Office};
 pub use attested::AttestError;
 pub use case::{Lends, LendsOn};
 pub use consented::{Asked, Consenting, IssuerList};
+pub use error::ApplyError;
 pub use late_deliveries::LateDeliveries;
 
 use consented::{Gathered, Readable};
@@ -41,52 +43,6 @@ const APPLICATIONS_AT_ONCE: usize = 4;
 
 /// How often an application is decided anew because others took the room under the limit first.
 const TRIES: usize = 64;
-
-/// Why an application has no decision.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// It cannot be looked at.
-    #[error(transparent)]
-    Application(#[from] ApplicationError),
-    /// The same id was used for another application.
-    #[error("application `{0}` was decided with other contents")]
-    Conflict(String),
-    /// No evidence came; try again. That none came is kept.
-    #[error("no evidence came")]
-    Evidence(#[from] EvidenceError),
-    /// The evidence does not hold. The refusal is kept.
-    #[error("the evidence is refused")]
-    Refused(#[from] Refused),
-    /// The evidence holds, but no facts can be read from it.
-    #[error("no facts can be read from the evidence")]
-    Facts(#[from] FactsError),
-    /// The record cannot be written.
-    #[error("nothing could be decided")]
-    Decide(#[from] DecideError),
-    /// The database failed.
-    #[error("the store failed")]
-    Store(#[from] StoreError),
-    /// Others kept taking the room under the limit; try again.
-    #[error("the sandbox is too busy")]
-    Busy,
-    /// The trial of the sandbox stands against it; why is kept. The same application may be sent
-    /// again once that has changed.
-    #[error("the trial does not lend this")]
-    Trial(#[source] Box<LendError>),
-    /// Verification was cut short by shutdown.
-    #[error("the service is stopping")]
-    Stopping,
-}
-
-impl From<LendError> for ApplyError {
-    fn from(error: LendError) -> Self {
-        match error {
-            LendError::Store(error) => Self::Store(error),
-            LendError::Contended => Self::Busy,
-            other => Self::Trial(Box::new(other)),
-        }
-    }
-}
 
 /// Class of a refusal: the bank may not see this organisation's evidence.
 pub const NOT_PERMITTED: &str = "not-permitted";
