@@ -205,7 +205,7 @@ async fn accepted_by_officers(service: &Service, decision_id: &str) {
         let record = desk.record(decision_id).await.unwrap();
         let wish = Wish {
             decision_id: decision_id.to_owned(),
-            version: desk.stage(&record).await.unwrap().version(),
+            version: desk.stage(&record.decision).await.unwrap().version(),
             choice: Choice::Accept,
             note: String::new(),
         };

@@ -35,7 +35,7 @@ use crate::audit::{Action, Entry};
 use crate::evidence::kept::{self, OpenError, Opened};
 use crate::loan::reason::{BadWords, REASONS_KEPT_MAX};
 use crate::loan::review::{Act, Choice, NOTE_MAX, NoStage, Review, ReviewRules, Stage, Verdict};
-use crate::loan::{Record, RefusalReason};
+use crate::loan::{Decision, Record, RefusalReason};
 use crate::service::Credit;
 use crate::store::StoreError;
 use crate::store::reviews::{SHELF_MAX, Shelf, Step};
@@ -229,13 +229,13 @@ impl Desk {
     ///
     /// # Errors
     /// [`DeskError::NoStage`] for a decline, [`DeskError::Store`].
-    pub async fn stage(&self, record: &Record) -> Result<Stage, DeskError> {
-        let stage = self.read(record).await?;
+    pub async fn stage(&self, decision: &Decision) -> Result<Stage, DeskError> {
+        let stage = self.read(decision).await?;
         match stage.clone().lapse(self.clock.now()) {
             None => Ok(stage),
             Some(lapsed) => {
                 self.keep(&lapsed, "service", Action::Lapse).await?;
-                self.read(record).await
+                self.read(decision).await
             }
         }
     }
@@ -256,8 +256,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn read(&self, record: &Record) -> Result<Stage, DeskError> {
-        let decision = &record.decision;
+    async fn read(&self, decision: &Decision) -> Result<Stage, DeskError> {
         let history = self.credit.store().history(&decision.decision_id).await?;
         Ok(Stage::read(decision, history, &self.terms.review)?)
     }
@@ -271,7 +270,7 @@ impl Desk {
             return Err(DeskError::NotAllowed);
         }
         let record = self.record(&wish.decision_id).await?;
-        let stage = self.stage(&record).await?;
+        let stage = self.stage(&record.decision).await?;
         if stage
             .offer()
             .history()

@@ -95,7 +95,7 @@ impl Bank {
 
     async fn version(&self, id: &str) -> Hash {
         let record = self.desk.record(id).await.unwrap();
-        self.desk.stage(&record).await.unwrap().version()
+        self.desk.stage(&record.decision).await.unwrap().version()
     }
 
     async fn says(&self, name: &str, id: &str, choice: Choice) -> Result<(), DeskError> {

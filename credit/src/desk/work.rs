@@ -164,7 +164,7 @@ impl Desk {
             };
             return Err(error(officer.clone()).into());
         }
-        match self.stage(record).await {
+        match self.stage(&record.decision).await {
             Ok(Stage::Endorsed(endorsed)) if endorsed.first == *officer => {
                 Err(WorkError::Proposer(officer.clone()).into())
             }

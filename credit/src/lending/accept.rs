@@ -25,8 +25,8 @@ pub struct Acceptance {
 }
 
 impl Lending {
-    /// Opens the loan of an offer that the bank's people have accepted, or that went straight through, by the borrower's word, while
-    /// it is valid. The same word again gives the same loan.
+    /// Opens the loan of an offer that the bank's people have accepted, or that went straight through,
+    /// by the borrower's word, while it is valid. The same word again gives the same loan.
     ///
     /// # Errors
     /// [`LendingError::NoOffer`], [`LendingError::Denied`], [`LendingError::Refused`]. A refusal is

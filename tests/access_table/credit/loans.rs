@@ -22,7 +22,7 @@ pub async fn opened(bank: &Bank, offer: &str) {
         let record = desk.record(offer).await.unwrap();
         let wish = Wish {
             decision_id: offer.to_owned(),
-            version: desk.stage(&record).await.unwrap().version(),
+            version: desk.stage(&record.decision).await.unwrap().version(),
             choice: Choice::Accept,
             note: String::new(),
         };

@@ -119,7 +119,10 @@ async fn an_offer_arrives_in_the_open_queue_without_loading_it_again() -> Result
     };
     let id = offer.rsplit('/').next().context("no id")?;
     let desk = &bank.handle.desk;
-    let version = desk.stage(&desk.record(id).await?).await?.version();
+    let version = desk
+        .stage(&desk.record(id).await?.decision)
+        .await?
+        .version();
     let wish = Wish {
         decision_id: id.to_owned(),
         version,

@@ -135,7 +135,7 @@ pub(crate) async fn show(
         .record(&id)
         .await
         .map_err(|error| super::problem(&error))?;
-    let stage = match app.desk.stage(&record).await {
+    let stage = match app.desk.stage(&record.decision).await {
         Ok(stage) => Some(stage),
         Err(DeskError::NoStage(NoStage::NoOffer)) => None,
         Err(error) => return Err(super::problem(&error)),

@@ -78,7 +78,7 @@ pub(crate) async fn accept(
     let supplier = supplier(&app, &person).await?;
     let record = own(&app, &supplier, &id).await?;
     let lending = lending(&app)?;
-    let stage = app.desk.stage(&record).await;
+    let stage = app.desk.stage(&record.decision).await;
     let stage = stage.map_err(|_| nothing())?;
     if loan(&app, &id).await?.is_none() {
         let shown = view::version(lending, &record, &stage, form.instalments);

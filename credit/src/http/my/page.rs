@@ -1,5 +1,7 @@
 //! The pages: all that is a supplier's, and one of it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -21,7 +23,7 @@ use crate::http::pages::words::{self, Words};
 use crate::http::shell::{self, Shell};
 use crate::http::{App, internal};
 use crate::loan::review::NoStage;
-use crate::loan::{Record, Stage};
+use crate::loan::{Decision, Record, Stage};
 use crate::store::borrowers::OF_SUPPLIER_MAX;
 
 /// A line of the list.
@@ -69,8 +71,8 @@ struct One {
     denied: Vec<Denied>,
 }
 
-async fn stage(app: &App, record: &Record) -> Result<Option<Stage>, Problem> {
-    match app.desk.stage(record).await {
+async fn stage(app: &App, decision: &Decision) -> Result<Option<Stage>, Problem> {
+    match app.desk.stage(decision).await {
         Ok(stage) => Ok(Some(stage)),
         Err(DeskError::NoStage(NoStage::NoOffer)) => Ok(None),
         Err(error) => Err(crate::http::desk::problem(&error)),
@@ -88,20 +90,36 @@ pub(crate) async fn home(
     let shell = Shell::of_borrower(&uri, language, &person, supplier.as_str());
     let store = app.desk.credit().store();
     let decisions = store.decisions_of(&supplier, OF_SUPPLIER_MAX).await;
+    let states = states(&app, &supplier).await?;
     let mut rows = Vec::new();
     for decision in decisions.map_err(|error| internal(&error))? {
-        let record = own(&app, &supplier, &decision.decision_id).await?;
-        rows.push(row(&app, &record, &shell).await?);
+        let word = states.get(&decision.decision_id).map(String::as_str);
+        rows.push(row(&app, &decision, word, &shell).await?);
     }
     shell::page(&uri, StatusCode::OK, &Home { shell, rows })
 }
 
-async fn row(app: &App, record: &Record, shell: &Shell) -> Result<Row, Problem> {
-    let decision = &record.decision;
-    let stage = stage(app, record).await?;
-    let loan = loan(app, &decision.decision_id).await?;
+/// Words of the states of a supplier's loans, by the decisions that they are named as.
+async fn states(app: &App, supplier: &Slug) -> Result<BTreeMap<String, String>, Problem> {
+    let Some(lending) = &app.lending else {
+        return Ok(BTreeMap::new());
+    };
+    let heads = lending.loans_of(supplier).await;
+    let heads = heads.map_err(|error| crate::http::loans::problem(&error))?;
+    let heads = heads.into_iter();
+    Ok(heads
+        .map(|head| (head.loan.to_string(), head.state))
+        .collect())
+}
+
+async fn row(
+    app: &App,
+    decision: &Decision,
+    word: Option<&str>,
+    shell: &Shell,
+) -> Result<Row, Problem> {
+    let stage = stage(app, decision).await?;
     let until = view::until(stage.as_ref(), app.desk.rules().offer_valid);
-    let word = loan.as_ref().map(|(loaded, _)| loaded.loan.word());
     let now = app.desk.clock().now();
     let (tone, key) = view::standing(stage.as_ref(), word, until, now);
     let amount = stage
@@ -150,7 +168,7 @@ async fn read(
     let decision = &record.decision;
     let words = words::of(t.language);
     let facts: Facts = serde_json::from_slice(&record.facts).map_err(|error| internal(&error))?;
-    let stage = stage(app, &record).await?;
+    let stage = stage(app, decision).await?;
     let loan = loan(app, &decision.decision_id).await?;
     let until = view::until(stage.as_ref(), app.desk.rules().offer_valid);
     let word = loan.as_ref().map(|(loaded, _)| loaded.loan.word());
