@@ -1,6 +1,7 @@
 //! The officer's desk in a browser: two people, one offer, and their own check of the evidence.
 
 mod keys;
+mod my;
 mod work;
 
 use std::sync::Arc;
@@ -75,6 +76,19 @@ impl Bank {
     /// # Errors
     /// When it does not start.
     pub async fn open_with(world: &World, config: &str, shown: Vec<Shown>) -> Result<Self> {
+        Self::open_at(world, config, shown, Arc::clone(&world.clock) as _).await
+    }
+
+    /// The same by another clock than the world's.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn open_at(
+        world: &World,
+        config: &str,
+        shown: Vec<Shown>,
+        clock: Arc<dyn schemas::time::Clock>,
+    ) -> Result<Self> {
         let bundle = world.bundler().evidence(&"qinghe".parse()?).await?.bytes;
         let evidence = InProcess::new(move |organisation: Slug| {
             let bundle = bundle.clone();
@@ -100,7 +114,6 @@ impl Bank {
         credit::desk::sealed::load_or_make_key(&folder.path().join("export.key"))?;
         let config = credit::Config::load(&file)?;
         let shutdown = CancellationToken::new();
-        let clock = Arc::clone(&world.clock) as Arc<dyn schemas::time::Clock>;
         let handle = credit::run(config, Arc::new(evidence), clock, shutdown.clone()).await?;
         for (name, role) in [
             ("li-wei", Role::Officer),

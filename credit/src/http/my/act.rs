@@ -17,9 +17,7 @@ use crate::ledger::LoanId;
 use crate::lending::{Acceptance, Done, Loaded};
 use crate::loan::life::{Actor, Key, Loan};
 use crate::money::Money;
-
-/// Longest amount that is read, in characters.
-const AMOUNT_MAX: usize = 32;
+use crate::pledge::written;
 
 /// The form of an acceptance: exactly what was shown.
 #[derive(Deserialize)]
@@ -163,21 +161,19 @@ fn key(what: &str, token: &str, amount: &str) -> Result<Key, Problem> {
     format!("m/{digits}").parse().map_err(|_| stale())
 }
 
+/// The amount as people write it, such as `1500` or `1,500.00`.
 fn amount(text: &str, loaded: &Loaded) -> Result<Money, Problem> {
-    let wrong = |why: String| {
+    let currency = loaded.loan.file().opened().approved.currency();
+    let read = written::amount("amount", text, currency);
+    read.map_err(|error| {
         refused(
             StatusCode::UNPROCESSABLE_ENTITY,
             "amount-refused",
             "The amount is refused",
-            format!("amount: {why}"),
+            error.to_string(),
         )
         .with("field", "amount")
-    };
-    if text.chars().count() > AMOUNT_MAX {
-        return Err(wrong(format!("at most {AMOUNT_MAX} characters")));
-    }
-    let currency = loaded.loan.file().opened().approved.currency();
-    Money::parse(text.trim(), currency).map_err(|error| wrong(error.to_string()))
+    })
 }
 
 fn stale() -> Problem {

@@ -59,6 +59,14 @@ pub(super) struct Lent {
     pub(super) frozen: Vec<&'static str>,
 }
 
+impl Lent {
+    /// True before money is out: there is nothing to say of it yet.
+    pub(super) const fn is_empty(&self) -> bool {
+        let says = self.pairs.is_empty() && self.lines.is_empty();
+        says && self.payments.is_empty() && self.frozen.is_empty()
+    }
+}
+
 /// Where something stands: tone and key of its words.
 pub(super) fn standing(
     stage: Option<&Stage>,
