@@ -34,7 +34,7 @@ use schemas::ids::Slug;
 use schemas::time::Clock;
 
 pub use accept::Acceptance;
-pub use act::{Done, Request, row_of};
+pub use act::{Done, Request, TOKEN_CHANGED, row_of};
 pub use catalogue::{Catalogue, CatalogueError, SourceFile};
 pub use daily::{DailyError, Day};
 pub use draw::{Draw, NewToken, Paid};

@@ -115,3 +115,32 @@ async fn accounts_are_made_by_a_line_and_the_trail_is_checked() {
     assert!(!broken.status.success());
     assert!(said(&broken).contains("row 2 does not carry the hash of the row before it"));
 }
+
+#[test]
+fn borrowers_accounts_are_of_one_supplier_and_no_officers() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::write(here.join("credit.toml"), CONFIG).unwrap();
+    let password = "a long pass phrase\n";
+    let borrower = |deed: &str, name: &str, more: &[&str]| {
+        let arguments = [&["borrower", deed, "--name", name], more].concat();
+        credit(here, &arguments, password)
+    };
+    let supplier = ["--supplier", "qinghe"];
+    assert!(borrower("add", "ma-li", &supplier).status.success());
+    let again = borrower("add", "ma-li", &["--supplier", "other"]);
+    assert!(said(&again).contains("there is an account `ma-li` already"));
+    let officer = ["user", "add", "--name", "li-wei", "--role", "officer"];
+    assert!(credit(here, &officer, password).status.success());
+    for deed in ["password", "close", "open"] {
+        let refused = borrower(deed, "li-wei", &[]);
+        assert!(!refused.status.success(), "{deed}");
+        assert!(borrower(deed, "ma-li", &[]).status.success(), "{deed}");
+    }
+    let list = said(&credit(here, &["borrower", "list"], ""));
+    assert_eq!(list, "ma-li\tqinghe\topen\n");
+    assert!(borrower("close", "ma-li", &[]).status.success());
+    let list = said(&credit(here, &["borrower", "list"], ""));
+    assert!(list.starts_with("ma-li\tqinghe\tclosed since"), "{list}");
+    assert!(credit(here, &["audit"], "").status.success());
+}

@@ -15,6 +15,9 @@ use crate::sandbox::indicators::Row;
 use crate::store::StoreError;
 use crate::store::lending::{ACTS_MAX, Change, Denial, Ended, Head, Write, Wrote};
 
+/// Rule that refuses an act about a token that is not the open one any more.
+pub const TOKEN_CHANGED: &str = "token-changed";
+
 /// Something that somebody wants done with a loan.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -42,6 +45,8 @@ pub struct Done {
 /// What is written with an act beside what follows from it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beside {
+    /// The token that the act is about: it must be the open one, whoever is quicker.
+    pub(super) token: Option<Hash>,
     /// Who pays in the end, where the act says that money went out.
     pub(super) buyer: Option<Slug>,
     pub(super) payee: Option<(Hash, String)>,
@@ -246,6 +251,7 @@ impl Lending {
         let mut moving = Moving::begin(&named, loaded);
         if kept.is_none() {
             moving = moving.run(today, now)?;
+            check_token(&moving.loan, beside.token)?;
         }
         let applied = moving.loan.clone().apply(act.clone())?;
         if !applied.is_new {
@@ -309,6 +315,21 @@ impl Lending {
         };
         tracing::warn!(loan = %denial.loan, deed = denial.deed, rule, "a loan refused an act");
         self.store.deny(&denial).await
+    }
+}
+
+/// The open token is still the one that somebody has seen, if they name one.
+fn check_token(loan: &Loan, seen: Option<Hash>) -> Result<(), LendingError> {
+    let open = match loan {
+        Loan::Drawable(drawable) => Some(drawable.token().secret()),
+        _ => None,
+    };
+    match seen {
+        Some(seen) if open != Some(seen) => {
+            let why = "the token that was shown is not the open one any more";
+            Err(LendingError::denied(TOKEN_CHANGED, why))
+        }
+        _ => Ok(()),
     }
 }
 

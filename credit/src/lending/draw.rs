@@ -63,6 +63,13 @@ pub enum Paid {
 }
 
 /// A key with the first hex digits of a hash in it.
+fn of_token(token: Option<Hash>) -> Beside {
+    Beside {
+        token,
+        ..Beside::default()
+    }
+}
+
 fn named(prefix: &str, hash: &Hash) -> Result<Key, LendingError> {
     let digits: String = hash.to_string().chars().take(22).collect();
     Ok(format!("{prefix}/{digits}")
@@ -115,40 +122,49 @@ impl Lending {
         self.act_with(request, beside).await
     }
 
-    /// Lowers what the open token draws, by its borrower.
+    /// Lowers what the open token draws, by its borrower; `seen` is the token that they saw, if it must
+    /// be that one.
     ///
     /// # Errors
-    /// [`LendingError`]; a refusal is kept.
+    /// [`LendingError`], [`TOKEN_CHANGED`](super::TOKEN_CHANGED) among them; a refusal is kept.
     pub async fn limit(
         &self,
         loan: &LoanId,
         key: Key,
         supplier: Slug,
         amount: Money,
+        seen: Option<Hash>,
     ) -> Result<Done, LendingError> {
-        self.act(Request {
+        let request = Request {
             loan: loan.clone(),
             key,
             value: None,
             by: Actor::Borrower { supplier },
             deed: Deed::TokenLimited { amount },
-        })
-        .await
+        };
+        self.act_with(request, of_token(seen)).await
     }
 
-    /// Takes the open token back, by its borrower or by the bank's people.
+    /// Takes the open token back, by its borrower or by the bank's people; `seen` as for
+    /// [`Lending::limit`].
     ///
     /// # Errors
-    /// [`LendingError`]; a refusal is kept.
-    pub async fn revoke(&self, loan: &LoanId, key: Key, by: Actor) -> Result<Done, LendingError> {
-        self.act(Request {
+    /// [`LendingError`], [`TOKEN_CHANGED`](super::TOKEN_CHANGED) among them; a refusal is kept.
+    pub async fn revoke(
+        &self,
+        loan: &LoanId,
+        key: Key,
+        by: Actor,
+        seen: Option<Hash>,
+    ) -> Result<Done, LendingError> {
+        let request = Request {
             loan: loan.clone(),
             key,
             value: None,
             by,
             deed: Deed::TokenRevoked,
-        })
-        .await
+        };
+        self.act_with(request, of_token(seen)).await
     }
 
     /// Uses a token: asks what stands behind it, keeps the intent, and pays. The same use again asks

@@ -208,7 +208,7 @@ pub(crate) async fn limit(
     let body = read(body)?;
     let amount = money(&body.amount, &body.currency)?;
     let done = lending(&app)?
-        .limit(&name(&id)?, key, body.supplier, amount)
+        .limit(&name(&id)?, key, body.supplier, amount, None)
         .await;
     Ok(Json(state(&done.map_err(|error| problem(&error))?.loan)))
 }
@@ -230,7 +230,7 @@ pub(crate) async fn revoke(
     let key = key(&machine, &headers)?;
     let supplier = read(body)?.supplier;
     let by = Actor::Borrower { supplier };
-    let done = lending(&app)?.revoke(&name(&id)?, key, by).await;
+    let done = lending(&app)?.revoke(&name(&id)?, key, by, None).await;
     Ok(Json(state(&done.map_err(|error| problem(&error))?.loan)))
 }
 

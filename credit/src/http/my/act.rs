@@ -13,9 +13,8 @@ use super::{lending, loan, nothing, own, supplier, view};
 use crate::audit::{Action, Entry};
 use crate::http::loans::problem;
 use crate::http::{App, internal, refused};
-use crate::ledger::LoanId;
-use crate::lending::{Acceptance, Done, Loaded};
-use crate::loan::life::{Actor, Key, Loan};
+use crate::lending::{Acceptance, Done, LendingError, Loaded, TOKEN_CHANGED};
+use crate::loan::life::{Actor, Key};
 use crate::money::Money;
 use crate::pledge::written;
 
@@ -106,12 +105,12 @@ pub(crate) async fn limit(
     own(&app, &supplier, &id).await?;
     let (loaded, loan) = loan(&app, &id).await?.ok_or_else(nothing)?;
     let amount = amount(&form.amount, &loaded)?;
-    let key = key("limit", &form.token, &amount.to_string())?;
-    check_token(&loaded, &form.token, &key)?;
+    let token = token(&form.token)?;
+    let key = key("limit", &token, &amount.to_string())?;
     let done = lending(&app)?
-        .limit(&loan, key, supplier.clone(), amount)
+        .limit(&loan, key, supplier.clone(), amount, Some(token))
         .await;
-    let done = done.map_err(|error| problem(&error))?;
+    let done = done.map_err(|error| of_token(&error))?;
     note(&app, &person, &supplier, &id, "token_limited", &done).await?;
     Ok(back(&id))
 }
@@ -125,31 +124,35 @@ pub(crate) async fn revoke(
 ) -> Result<Response, Problem> {
     let supplier = supplier(&app, &person).await?;
     own(&app, &supplier, &id).await?;
-    let (loaded, loan): (Loaded, LoanId) = loan(&app, &id).await?.ok_or_else(nothing)?;
-    let key = key("revoke", &form.token, "")?;
-    check_token(&loaded, &form.token, &key)?;
+    let (_, loan) = loan(&app, &id).await?.ok_or_else(nothing)?;
+    let token = token(&form.token)?;
+    let key = key("revoke", &token, "")?;
     let by = Actor::Borrower {
         supplier: supplier.clone(),
     };
-    let done = lending(&app)?.revoke(&loan, key, by).await;
-    let done = done.map_err(|error| problem(&error))?;
+    let done = lending(&app)?.revoke(&loan, key, by, Some(token)).await;
+    let done = done.map_err(|error| of_token(&error))?;
     note(&app, &person, &supplier, &id, "token_revoked", &done).await?;
     Ok(back(&id))
 }
 
-/// The form is about the token that is open now, or it was sent before.
-fn check_token(loaded: &Loaded, token: &str, key: &Key) -> Result<(), Problem> {
-    let again = loaded.acts.iter().any(|act| act.key == *key);
-    let open = match &loaded.loan {
-        Loan::Drawable(drawable) => drawable.token().secret().to_string() == token,
-        _ => false,
-    };
-    if again || open { Ok(()) } else { Err(stale()) }
+fn token(text: &str) -> Result<Hash, Problem> {
+    text.parse().map_err(|_| stale())
+}
+
+/// A form about a token that is not the open one any more is a stale form.
+fn of_token(error: &LendingError) -> Problem {
+    match error {
+        LendingError::Denied {
+            rule: TOKEN_CHANGED,
+            ..
+        } => stale(),
+        error => problem(error),
+    }
 }
 
 /// One key for one wish about one token: a form that is sent twice acts once.
-fn key(what: &str, token: &str, amount: &str) -> Result<Key, Problem> {
-    let token: Hash = token.parse().map_err(|_| stale())?;
+fn key(what: &str, token: &Hash, amount: &str) -> Result<Key, Problem> {
     let hash = sha256_parts(&[
         b"my token\n",
         what.as_bytes(),

@@ -163,7 +163,7 @@ pub async fn token_is_the_borrowers(bank: &Bank) {
     let key = || "limit-1".parse().unwrap();
     let lowered = |amount: &str| {
         lent.lending
-            .limit(&loan, key(), slug("qinghe"), cny(amount))
+            .limit(&loan, key(), slug("qinghe"), cny(amount), None)
     };
     lowered("500.00").await.unwrap();
     assert!(!lowered("500.00").await.unwrap().is_new);
@@ -175,8 +175,23 @@ pub async fn token_is_the_borrowers(bank: &Bank) {
     assert_eq!(tokens[0].account.as_deref(), Some(ACCOUNT));
     let revoke = || {
         lent.lending
-            .revoke(&loan, "revoke-1".parse().unwrap(), borrower())
+            .revoke(&loan, "revoke-1".parse().unwrap(), borrower(), None)
     };
+    // Whoever saw another token changes nothing of this one.
+    let key = || "seen-1".parse().unwrap();
+    let (other, amount) = (Some(sha256(b"another token")), cny("300.00"));
+    let limited = lent
+        .lending
+        .limit(&loan, key(), slug("qinghe"), amount, other);
+    limited.await.unwrap_err();
+    assert_eq!(lent.denied(&loan).await.0, "token-changed");
+    let revoked = lent.lending.revoke(&loan, key(), borrower(), other);
+    revoked.await.unwrap_err();
+    let seen = Some(lent.lending.tokens(&loan).await.unwrap()[0].token);
+    let limited = lent
+        .lending
+        .limit(&loan, key(), slug("qinghe"), cny("500.00"), seen);
+    assert!(limited.await.unwrap().is_new);
     revoke().await.unwrap();
     lent.draw(&loan, "500.00").await.unwrap_err();
     assert_eq!(lent.loan(&loan).await.word(), "approved");
