@@ -105,10 +105,12 @@ async fn a_measurement_of_the_write_path_has_every_figure() {
     // So few events may have been caught up before there was anything to measure.
     assert!(measured.get("catch_up_ratio").is_some(), "{measured}");
     let spent = &measured["cpu_us_per_event_64"];
-    for process in ["platform", "postgres", "publisher"] {
+    for process in ["platform", "postgres"] {
         assert!(
             spent[process].as_f64().unwrap() > 0.0,
             "{process} of {spent}"
         );
     }
+    // So few events may cost their publisher less than one tick of the kernel's clock.
+    assert!(spent["publisher"].is_number(), "{spent}");
 }

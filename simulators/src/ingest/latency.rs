@@ -1,7 +1,7 @@
 //! From a publication to the witnessed checkpoint that covers it, at a given rate.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,6 +17,8 @@ use crate::fleet::play::{Pace, Played, Until};
 const SECONDS: f64 = 20.0;
 /// How often the published checkpoint is looked at: the error of the times.
 const LOOK: Duration = Duration::from_millis(4);
+/// How long the last checkpoint may take to be published.
+const COVERED: Duration = Duration::from_secs(30);
 
 /// What was measured, in milliseconds.
 #[derive(Debug, Clone)]
@@ -42,11 +44,15 @@ pub(super) async fn measure(ground: &mut Ground, rate: f64, scale: f64) -> Resul
     let playing = ground
         .fleet
         .play(load.into_iter().map(Ok), Pace::at(rate), Until::Inclusions);
-    let played = playing.await;
-    done.cancel();
-    let (published, played) = (watching.await?, played?);
+    let ends = done.drop_guard();
+    let played = playing.await?;
     let url = ground.site.database().context("no PostgreSQL")?;
-    let witnessed = to_witnessed(&played, &indices(url, &played).await?, &published)?;
+    let indices = indices(url, &played).await?;
+    // An inclusion may be read before anybody has looked at the file that it speaks of.
+    let last = indices.values().max().copied().unwrap_or_default();
+    covered(ground.site.checkpoint(), last).await?;
+    drop(ends);
+    let witnessed = to_witnessed(&played, &indices, &watching.await?)?;
     let ways = &played.ways;
     let receipts = ways
         .iter()
@@ -68,19 +74,37 @@ fn ms(seconds: f32) -> f64 {
     f64::from(seconds) * 1_000.0
 }
 
-/// When each newer checkpoint was seen published, with its size.
+/// Size of the published checkpoint; 0 while there is none.
+fn size(file: &Path) -> u64 {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    Note::parse(&bytes).map_or(0, |note| note.checkpoint.size)
+}
+
+/// When each newer checkpoint was seen published, with its size; looks once more when it is done.
 async fn checkpoints(file: PathBuf, done: CancellationToken) -> Vec<(Instant, u64)> {
     let mut seen: Vec<(Instant, u64)> = Vec::new();
-    while !done.is_cancelled() {
-        let bytes = std::fs::read(&file).unwrap_or_default();
-        let at = Instant::now();
-        let size = Note::parse(&bytes).map_or(0, |note| note.checkpoint.size);
+    loop {
+        let is_done = done.is_cancelled();
+        let (size, at) = (size(&file), Instant::now());
         if seen.last().is_none_or(|(_, last)| *last < size) {
             seen.push((at, size));
         }
+        if is_done {
+            return seen;
+        }
         tokio::time::sleep(LOOK).await;
     }
-    seen
+}
+
+/// Waits until a checkpoint is published that covers an index.
+async fn covered(file: PathBuf, index: u64) -> Result<()> {
+    let looking = async {
+        while size(&file) <= index {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let looked = tokio::time::timeout(COVERED, looking).await;
+    looked.context("no checkpoint that covers every statement was published")
 }
 
 /// Place in the log of the header that anchors each statement first.
