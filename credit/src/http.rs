@@ -20,6 +20,7 @@
 //! | `GET /pledges`, `GET /pledges/{id}`, `GET /pledges/new` | people | pledges, frozen ones first; one with its alarms, value and history; the form of a new one |
 //! | `POST /pledges`, `POST /pledges/{id}/{deed}` | officers | offers a pledge; accepts, thaws, calls, ends it, watches a sensor |
 //! | `POST /v1/pledges`, `GET /v1/pledges?state=`, `GET /v1/pledges/{id}` | machines; both | offers a pledge, which a person has to accept; reads them |
+//! | `GET /loans`, `GET /loans/{id}` and below | people | loans; officers propose, agree, issue tokens, see `http/loan_desk.rs` |
 //! | `GET /login` and below it | everybody | log-in, second factor, provider |
 //! | `POST /oauth2/token` | clients | a short-lived token ([`kit::people::client`]) |
 //! | `GET /my`, `GET /my/loans/{id}` and below | borrowers | their own applications, offers, loans and tokens, see `http/my.rs` |
@@ -35,8 +36,10 @@ mod attestations;
 mod decisions;
 mod desk;
 mod export;
+mod fields;
 mod health;
 mod late_delivery;
+mod loan_desk;
 mod loans;
 mod my;
 pub mod pages;
@@ -219,6 +222,7 @@ fn inside() -> Routes<App> {
         .route("/v1/sandbox", get(sandbox::show))
         .merge(pledges::routes())
         .merge(my::routes())
+        .merge(loan_desk::routes())
         .route("/models/late-delivery", get(late_delivery::page))
         .route("/v1/models/late-delivery", get(late_delivery::json))
 }

@@ -30,6 +30,7 @@ pub mod store;
 mod testing;
 pub mod trials;
 pub mod watching;
+pub mod written;
 
 pub use accounts::Accounts;
 pub use config::Config;

@@ -125,6 +125,15 @@ impl Bank {
         caller::log_in(&self.url(), name, PASSWORD, "/regulator").await
     }
 
+    /// Makes an account of a supplier's person, and logs in.
+    async fn borrower(&self, name: &str, supplier: &str) -> Shows {
+        let (who, supplier) = (slug(name), slug(supplier));
+        let accounts = &self.handle.accounts;
+        let made = accounts.add_borrower("test", &who, &supplier, PASSWORD);
+        made.await.unwrap();
+        caller::log_in(&self.url(), name, PASSWORD, "/my").await
+    }
+
     async fn client(&self, name: &str, scopes: &[&str]) -> Shows {
         let scopes = scopes.iter().map(|scope| slug(scope)).collect();
         let (accounts, slug) = (&self.handle.accounts, slug(name));
@@ -212,14 +221,26 @@ fn of_pledges(asks: &mut Asks, pledge: &str) {
         .keyed();
 }
 
-/// What is asked of the borrower's pages.
+/// What is asked of the borrower's pages. Forms are whole, so that it is never a field that is refused.
 fn of_borrowers(asks: &mut Asks, offer: &str) {
     asks.plain(&["/my"]);
-    asks.get_at("GET /my/loans/{id}", &format!("/my/loans/{offer}"));
-    for deed in ["accept", "limit", "revoke"] {
+    let never = "0".repeat(32);
+    asks.get_at("GET /my/loans/{id}", &format!("/my/loans/{offer}"))
+        .never(format!("/my/loans/{never}"));
+    let word = |text: &str| text.to_owned();
+    let nothing = || "0".repeat(64);
+    for (deed, fields) in [
+        (
+            "accept",
+            vec![("version", nothing()), ("instalments", word("1"))],
+        ),
+        ("limit", vec![("token", nothing()), ("amount", word("1"))]),
+        ("revoke", vec![("token", nothing())]),
+    ] {
         let path = format!("/my/loans/{offer}/{deed}");
         let route = format!("POST /my/loans/{{id}}/{deed}");
-        asks.add(&route, &path, Body::Form(Vec::new()));
+        asks.add(&route, &path, Body::Form(fields))
+            .never(format!("/my/loans/{never}/{deed}"));
     }
 }
 
@@ -431,6 +452,14 @@ async fn access_table_of_credit() {
         ("auditor", Caller::new(bank.session("sun-li").await)),
         ("regulator", Caller::new(bank.regulator("jin-guan").await)),
         ("foreign", Caller::new(other.session("li-wei").await)),
+        (
+            "borrower",
+            Caller::new(bank.borrower("chen-hua", "qinghe").await),
+        ),
+        (
+            "foreign borrower",
+            Caller::new(bank.borrower("liu-yang", "market").await),
+        ),
         ("machine", Caller::new(Shows::Bearer(TOKEN.to_owned()))),
         (
             "client",

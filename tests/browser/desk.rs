@@ -1,6 +1,7 @@
 //! The officer's desk in a browser: two people, one offer, and their own check of the evidence.
 
 mod keys;
+mod loans;
 mod my;
 mod work;
 

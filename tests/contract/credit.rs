@@ -148,6 +148,9 @@ contract! { Bank:
         room_is_told_later_and_once
         one_person_is_never_two
         motion_ends_once
+        form_proposes_once_and_only_what_is_possible
+        second_person_agrees_to_what_they_saw
+        plan_says_what_became_of_every_instalment
         payments_are_corrected_back_in_time
         bad_loan_is_restructured_given_up_and_recovered
         day_is_run_once_for_all

@@ -42,12 +42,12 @@ pub(super) fn routes() -> Routes<App> {
         .route("/v1/loans/{id}/tokens/use", post(write::draw))
 }
 
-fn lending(app: &App) -> Result<&Arc<Lending>, Problem> {
+pub(super) fn lending(app: &App) -> Result<&Arc<Lending>, Problem> {
     let none = || Problem::not_found("This bank keeps no loans here: `lending` is not configured.");
     app.lending.as_ref().ok_or_else(none)
 }
 
-fn name(id: &str) -> Result<LoanId, Problem> {
+pub(super) fn name(id: &str) -> Result<LoanId, Problem> {
     id.parse()
         .map_err(|_| Problem::not_found("There is no loan with this id."))
 }

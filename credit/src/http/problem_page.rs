@@ -27,7 +27,10 @@ struct ProblemPage {
     words: String,
     detail: Option<String>,
     reference: Option<String>,
-    back: String,
+    /// The field that is refused, in words.
+    field: Option<String>,
+    /// Where to go, and the key of its words.
+    back: (String, &'static str),
 }
 
 /// What is read of a problem document.
@@ -38,6 +41,8 @@ struct Read {
     title: String,
     detail: Option<String>,
     reference: Option<String>,
+    field: Option<String>,
+    rule: Option<String>,
 }
 
 /// A layer: problem documents become pages for browsers.
@@ -75,22 +80,42 @@ fn page_of(shell: Shell, status: StatusCode, path: &str, read: Read) -> ProblemP
     };
     let t = shell.t;
     let known = |what: &str| t.find(&format!("problem.{slug}.{what}")).map(str::to_owned);
-    let first = |folder: &str| {
-        path.strip_prefix(folder)
-            .and_then(|rest| rest.split('/').next())
-    };
-    let back = match (first("/decisions/"), first("/pledges/")) {
-        (Some(id), _) if status != StatusCode::NOT_FOUND => format!("/decisions/{id}"),
-        (_, Some(id)) if status != StatusCode::NOT_FOUND => format!("/pledges/{id}"),
-        _ => "/".to_owned(),
-    };
+    // A rule has words of its own, which say more than those of the kind of problem.
+    let rule = read.rule.as_deref();
+    let rule = rule.and_then(|rule| t.find(&format!("denied.{rule}")));
+    let field = read.field.map(|field| {
+        let words = t.find(&format!("field.{field}"));
+        words.map_or(field, str::to_owned)
+    });
+    let words = rule.map(str::to_owned).or_else(|| known("words"));
     ProblemPage {
         look,
         title: known("title").unwrap_or(read.title),
-        words: known("words").unwrap_or_else(|| t.get("problem.words").to_owned()),
-        detail: read.detail.filter(|_| known("title").is_none()),
+        words: words.unwrap_or_else(|| t.get("problem.words").to_owned()),
+        detail: read
+            .detail
+            .filter(|_| known("title").is_none() || field.is_some()),
         reference: read.reference,
-        back,
+        field,
+        back: back(path, status),
         shell,
     }
+}
+
+/// Where somebody goes on: to what the request was about, or to the first page.
+fn back(path: &str, status: StatusCode) -> (String, &'static str) {
+    let of = |folder: &str, key| {
+        let id = path.strip_prefix(folder)?.split('/').next()?;
+        Some((format!("{folder}{id}"), key)).filter(|_| status != StatusCode::NOT_FOUND)
+    };
+    let first = if path == "/my" || path.starts_with("/my/") {
+        ("/my".to_owned(), "problem.my")
+    } else {
+        ("/".to_owned(), "problem.queue")
+    };
+    of("/decisions/", "problem.offer")
+        .or_else(|| of("/pledges/", "problem.pledge"))
+        .or_else(|| of("/loans/", "problem.loan"))
+        .or_else(|| of("/my/loans/", "problem.loan"))
+        .unwrap_or(first)
 }

@@ -47,6 +47,7 @@ pub struct Entry {
 /// both files of texts.
 pub const NAVIGATION: &[Entry] = &[
     entry("queue", "/", Role::reads_desk),
+    entry("loans", "/loans", Role::reads_desk),
     entry("pledges", "/pledges", Role::reads_desk),
     entry("reasons", "/reasons", Role::reads_desk),
     entry("late-delivery", "/models/late-delivery", Role::reads_desk),

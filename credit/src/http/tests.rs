@@ -1,6 +1,7 @@
 mod case;
 mod desk;
 mod desk_work;
+mod loans;
 mod my;
 mod pledges;
 mod samples;
@@ -177,6 +178,7 @@ impl Bank {
 }
 
 /// What a browser was answered.
+#[derive(Clone)]
 struct Page {
     status: u16,
     location: Option<String>,

@@ -18,6 +18,9 @@ use crate::store::lending::{ACTS_MAX, Change, Denial, Ended, Head, Write, Wrote}
 /// Rule that refuses an act about a token that is not the open one any more.
 pub const TOKEN_CHANGED: &str = "token-changed";
 
+/// Rule that refuses what somebody asked for who saw another state of the loan.
+pub const LOAN_CHANGED: &str = "loan-changed";
+
 /// Something that somebody wants done with a loan.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -47,6 +50,8 @@ pub struct Done {
 pub(super) struct Beside {
     /// The token that the act is about: it must be the open one, whoever is quicker.
     pub(super) token: Option<Hash>,
+    /// How many acts the loan had when it was shown to whoever asks, if it must be so many still.
+    pub(super) seen: Option<u32>,
     /// Who pays in the end, where the act says that money went out.
     pub(super) buyer: Option<Slug>,
     pub(super) payee: Option<(Hash, String)>,
@@ -171,6 +176,18 @@ impl Lending {
         self.act_with(request, Beside::default()).await
     }
 
+    /// Does what is asked for by somebody who saw the loan with so many acts.
+    ///
+    /// # Errors
+    /// [`LendingError`], [`LOAN_CHANGED`] if it has others by now.
+    pub async fn act_as_seen(&self, request: Request, seen: u32) -> Result<Done, LendingError> {
+        let beside = Beside {
+            seen: Some(seen),
+            ..Beside::default()
+        };
+        self.act_with(request, beside).await
+    }
+
     pub(super) async fn act_with(
         &self,
         request: Request,
@@ -229,7 +246,7 @@ impl Lending {
     }
 
     /// What a request writes; nothing if it was done before.
-    fn plan(
+    pub(super) fn plan(
         &self,
         loaded: &Loaded,
         request: &Request,
@@ -250,6 +267,7 @@ impl Lending {
         let named = Named::of(&loaded.head.loan, borrower, beside.buyer.as_ref())?;
         let mut moving = Moving::begin(&named, loaded);
         if kept.is_none() {
+            check_seen(loaded, beside.seen)?;
             moving = moving.run(today, now)?;
             check_token(&moving.loan, beside.token)?;
         }
@@ -301,20 +319,44 @@ impl Lending {
         request: &Request,
         error: &LendingError,
     ) -> Result<(), StoreError> {
+        let asked = (request.deed.word(), request.key.as_str());
+        self.keep_refusal(&request.loan, &request.by, asked, error)
+            .await
+    }
+
+    /// The same for what never became a request; `asked` is a word of what, and its key.
+    pub(super) async fn keep_refusal(
+        &self,
+        loan: &LoanId,
+        by: &Actor,
+        (deed, key): (&str, &str),
+        error: &LendingError,
+    ) -> Result<(), StoreError> {
         let Some((rule, reason)) = error.refusal() else {
             return Ok(());
         };
         let denial = Denial {
-            loan: request.loan.clone(),
+            loan: loan.clone(),
             at: self.clock.now(),
-            who: who(&request.by),
-            deed: request.deed.word().to_owned(),
-            key: request.key.to_string(),
+            who: who(by),
+            deed: deed.to_owned(),
+            key: key.to_owned(),
             rule: rule.to_owned(),
             reason,
         };
-        tracing::warn!(loan = %denial.loan, deed = denial.deed, rule, "a loan refused an act");
+        tracing::warn!(%loan, deed, rule, "a loan refused an act");
         self.store.deny(&denial).await
+    }
+}
+
+/// The loan is still as somebody saw it, if they say how it was.
+pub(super) fn check_seen(loaded: &Loaded, seen: Option<u32>) -> Result<(), LendingError> {
+    match seen {
+        Some(seen) if seen != loaded.head.acts => {
+            let why = "something has happened to the loan since it was shown";
+            Err(LendingError::denied(LOAN_CHANGED, why))
+        }
+        _ => Ok(()),
     }
 }
 

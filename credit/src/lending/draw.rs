@@ -92,6 +92,28 @@ impl Lending {
     /// # Errors
     /// [`LendingError`]; a refusal is kept.
     pub async fn issue(&self, token: &NewToken, by: Actor) -> Result<Done, LendingError> {
+        self.issued(token, by, None).await
+    }
+
+    /// The same in the name of somebody who saw the loan with so many acts.
+    ///
+    /// # Errors
+    /// [`LendingError`], [`LOAN_CHANGED`](super::LOAN_CHANGED) if it has others by now.
+    pub async fn issue_as_seen(
+        &self,
+        token: &NewToken,
+        by: Actor,
+        seen: u32,
+    ) -> Result<Done, LendingError> {
+        self.issued(token, by, Some(seen)).await
+    }
+
+    async fn issued(
+        &self,
+        token: &NewToken,
+        by: Actor,
+        seen: Option<u32>,
+    ) -> Result<Done, LendingError> {
         let loan = self.loan(&token.loan).await?.loan;
         let offer_ends = loan.file().opened().valid_until;
         let payee = payee(&token.loan, &token.account);
@@ -117,6 +139,7 @@ impl Lending {
         }
         let beside = Beside {
             payee: Some((payee, token.account.clone())),
+            seen,
             ..Beside::default()
         };
         self.act_with(request, beside).await

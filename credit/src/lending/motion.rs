@@ -52,6 +52,72 @@ pub struct Proposal {
     pub what: What,
 }
 
+/// Motions of a loan that one list hands out.
+const MOTIONS_SHOWN: u32 = 50;
+
+impl Proposal {
+    /// A word for what is proposed: that of the deed.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match &self.what {
+            What::Deed { deed } => deed.word(),
+            What::NewTerms { .. } => "restructured",
+        }
+    }
+
+    /// A motion's body, read again.
+    ///
+    /// # Errors
+    /// [`StoreError::Row`] for one that this build does not know.
+    pub fn of(motion: &Motion) -> Result<Self, StoreError> {
+        serde_json::from_str(&motion.body).map_err(|_| StoreError::Row { what: "motion" })
+    }
+
+    fn body(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|_| StoreError::Row { what: "motion" })
+    }
+
+    fn check(&self) -> Result<(), LendingError> {
+        match &self.what {
+            What::Deed { deed } if !deed.is_of_two() => {
+                let why = format!("{}: this is not for two people to decide", deed.word());
+                Err(LendingError::denied("not-of-two", why))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn motion(loan: &LoanId, id: Hash, by: &Slug, at: Instant, body: String) -> Motion {
+    Motion {
+        loan: loan.clone(),
+        id,
+        by: by.clone(),
+        at,
+        body,
+        ended: None,
+    }
+}
+
+/// What was proposed under a form's key before, if it is the same.
+fn again(kept: Motion, motion: &Motion, form: &Key) -> Result<Motion, LendingError> {
+    if kept.body == motion.body {
+        Ok(kept)
+    } else {
+        Err(Refused::KeyReused(form.clone()).into())
+    }
+}
+
+/// Its maker and anybody else, to try what two people could do.
+fn with_somebody(maker: &Slug) -> Result<TwoPeople, LendingError> {
+    let names = ["somebody-else", "another-one"];
+    let mut others = names.iter().filter_map(|name| name.parse::<Slug>().ok());
+    let other = others.find(|name| name != maker);
+    let other = other.ok_or(LendingError::NoMotion)?;
+    let people = TwoPeople::new(Person::new(maker.clone()), Person::new(other));
+    Ok(people.map_err(Refused::from)?)
+}
+
 impl Lending {
     /// Proposes something that a second person has to agree to. The same proposal of the same person
     /// at the same instant is one.
@@ -65,15 +131,9 @@ impl Lending {
         proposal: &Proposal,
     ) -> Result<Motion, LendingError> {
         self.loan(loan).await?;
-        if let What::Deed { deed } = &proposal.what
-            && !deed.is_of_two()
-        {
-            let why = format!("{}: this is not for two people to decide", deed.word());
-            return Err(LendingError::denied("not-of-two", why));
-        }
+        proposal.check()?;
         let at = self.clock.now();
-        let body =
-            serde_json::to_string(proposal).map_err(|_| StoreError::Row { what: "motion" })?;
+        let body = proposal.body()?;
         let id = sha256_parts(&[
             b"loan motion\n",
             loan.as_str().as_bytes(),
@@ -84,17 +144,81 @@ impl Lending {
             b"\n",
             body.as_bytes(),
         ]);
-        let motion = Motion {
-            loan: loan.clone(),
-            id,
-            by: by.clone(),
-            at,
-            body,
-            ended: None,
-        };
-        let note = motion_note(loan, by, "proposed", &id, at);
-        self.store.propose(&motion, &note).await?;
+        let motion = motion(loan, id, by, at, body);
+        self.keep_motion(&motion).await?;
         Ok(motion)
+    }
+
+    async fn keep_motion(&self, motion: &Motion) -> Result<(), StoreError> {
+        let note = motion_note(&motion.loan, &motion.by, "proposed", &motion.id, motion.at);
+        self.store.propose(motion, &note).await
+    }
+
+    /// Proposes by a form that has a key of its own: the same form of the same person is one motion,
+    /// whenever it comes. `seen` is how many acts the loan had when it was shown. What two people could
+    /// not do today is not even proposed.
+    ///
+    /// # Errors
+    /// [`LendingError::Unknown`]; [`LendingError::Denied`], [`LOAN_CHANGED`](super::LOAN_CHANGED) among
+    /// them; [`LendingError::Refused`] where the life of the loan does not allow it. A refusal is kept.
+    pub async fn propose_by_form(
+        &self,
+        loan: &LoanId,
+        by: &Slug,
+        proposal: &Proposal,
+        (form, seen): (&Key, u32),
+    ) -> Result<Motion, LendingError> {
+        let id = sha256_parts(&[
+            b"loan motion by form\n",
+            loan.as_str().as_bytes(),
+            b"\n",
+            by.as_str().as_bytes(),
+            b"\n",
+            form.as_str().as_bytes(),
+        ]);
+        let motion = motion(loan, id, by, self.clock.now(), proposal.body()?);
+        if let Some(before) = self.store.motion(loan, &id).await? {
+            return again(before, &motion, form);
+        }
+        if let Err(error) = self.check_motion(&motion, proposal, seen).await {
+            let person = Person::new(by.clone());
+            let asked = (proposal.word(), form.as_str());
+            self.keep_refusal(loan, &Actor::One { person }, asked, &error)
+                .await?;
+            return Err(error);
+        }
+        self.keep_motion(&motion).await?;
+        let kept = self.store.motion(loan, &id).await?;
+        again(kept.ok_or(LendingError::NoMotion)?, &motion, form)
+    }
+
+    /// Whether two people could do today what is proposed.
+    async fn check_motion(
+        &self,
+        motion: &Motion,
+        proposal: &Proposal,
+        seen: u32,
+    ) -> Result<(), LendingError> {
+        proposal.check()?;
+        let loaded = self.loan(&motion.loan).await?;
+        let beside = Beside {
+            seen: Some(seen),
+            ..Beside::default()
+        };
+        let request = self.of_motion(motion, motion.at).await?;
+        let by = Actor::Two {
+            people: with_somebody(&motion.by)?,
+        };
+        self.plan(&loaded, &Request { by, ..request }, &beside, motion.at)?;
+        Ok(())
+    }
+
+    /// Motions about a loan, open and ended, newest first.
+    ///
+    /// # Errors
+    /// [`LendingError::Store`].
+    pub async fn motions_of(&self, loan: &LoanId) -> Result<Vec<Motion>, LendingError> {
+        Ok(self.store.motions_of(loan, MOTIONS_SHOWN).await?)
     }
 
     /// Motions that wait for a second person, oldest first.
@@ -111,6 +235,30 @@ impl Lending {
     /// [`LendingError::NoMotion`]; [`LendingError::Refused`] above all for the person who proposed it:
     /// the motion stays open, and the refusal is kept.
     pub async fn agree(&self, loan: &LoanId, id: &Hash, by: &Slug) -> Result<Done, LendingError> {
+        self.agreed_to(loan, id, by, None).await
+    }
+
+    /// The same by somebody who saw the loan with so many acts.
+    ///
+    /// # Errors
+    /// As [`Lending::agree`], and [`LOAN_CHANGED`](super::LOAN_CHANGED) if it has others by now.
+    pub async fn agree_as_seen(
+        &self,
+        loan: &LoanId,
+        id: &Hash,
+        by: &Slug,
+        seen: u32,
+    ) -> Result<Done, LendingError> {
+        self.agreed_to(loan, id, by, Some(seen)).await
+    }
+
+    async fn agreed_to(
+        &self,
+        loan: &LoanId,
+        id: &Hash,
+        by: &Slug,
+        seen: Option<u32>,
+    ) -> Result<Done, LendingError> {
         let motion = self
             .store
             .motion(loan, id)
@@ -146,6 +294,7 @@ impl Lending {
         };
         let beside = Beside {
             ends: Some(end),
+            seen,
             ..Beside::default()
         };
         let by = Actor::Two { people };
@@ -209,8 +358,7 @@ impl Lending {
     }
 
     async fn of_motion(&self, motion: &Motion, at: Instant) -> Result<Request, LendingError> {
-        let read = serde_json::from_str(&motion.body);
-        let proposal: Proposal = read.map_err(|_| StoreError::Row { what: "motion" })?;
+        let proposal = Proposal::of(motion)?;
         let digits: String = motion.id.to_string().chars().take(28).collect();
         let (deed, value) = match proposal.what {
             What::Deed { deed } => (deed, proposal.value),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Lending, LendingError, Loaded};
 use crate::ledger::LoanId;
 use crate::loan::life::slot::{Slot, SlotStage};
-use crate::loan::life::{Bucket, Deed, Grade, Loan, Payoff, Refused};
+use crate::loan::life::{Bucket, Deed, Grade, Loan, Payoff, Position, Refused};
 use crate::money::Money;
 
 /// An instalment that is not paid in full.
@@ -121,22 +121,7 @@ impl Loaded {
     /// # Errors
     /// [`Refused::Money`], never in practice.
     pub fn standing(&self) -> Result<Option<Standing>, Refused> {
-        let Some(position) = self.loan.position() else {
-            return Ok(None);
-        };
-        let books = position.books();
-        Ok(Some(Standing {
-            day: position.day(),
-            disbursed: position.disbursed(),
-            principal: books.amount(crate::ledger::Class::Principal)?,
-            due: position.due()?.total()?,
-            credit: position.credit()?,
-            exposure: position.exposure()?,
-            days_past_due: position.grading().days,
-            bucket: position.bucket(),
-            grade: position.grading().grade,
-            suspended: position.is_suspended(),
-        }))
+        self.loan.position().map(standing).transpose()
     }
 
     /// What ends it on its business day, if something is owed.
@@ -203,13 +188,30 @@ impl Loaded {
     }
 }
 
+/// Where a position stands.
+pub(super) fn standing(position: &Position) -> Result<Standing, Refused> {
+    let books = position.books();
+    Ok(Standing {
+        day: position.day(),
+        disbursed: position.disbursed(),
+        principal: books.amount(crate::ledger::Class::Principal)?,
+        due: position.due()?.total()?,
+        credit: position.credit()?,
+        exposure: position.exposure()?,
+        days_past_due: position.grading().days,
+        bucket: position.bucket(),
+        grade: position.grading().grade,
+        suspended: position.is_suspended(),
+    })
+}
+
 fn set(tokens: &mut [TokenView], state: TokenState) {
     if let Some(last) = tokens.last_mut() {
         last.state = state;
     }
 }
 
-fn line(slot: &Slot) -> Result<Line, Refused> {
+pub(super) fn line(slot: &Slot) -> Result<Line, Refused> {
     let (principal, interest, fees, penalty) = match &slot.stage {
         SlotStage::Ahead(ahead) => (
             ahead.principal.plus(ahead.carried.principal)?,

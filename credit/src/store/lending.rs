@@ -274,6 +274,9 @@ pub trait Loans: Send + Sync {
     /// Motions that nobody has ended, oldest first, at most `take` (at most [`LOANS_MAX`]).
     async fn open_motions(&self, take: u32) -> Result<Vec<Motion>, StoreError>;
 
+    /// Motions about a loan, open and ended, newest first, at most `take` (at most [`LOANS_MAX`]).
+    async fn motions_of(&self, loan: &LoanId, take: u32) -> Result<Vec<Motion>, StoreError>;
+
     /// Ends a motion without an act, with its row in the trail. False, and nothing changed, if it
     /// ended before.
     async fn end_motion(

@@ -49,8 +49,55 @@ pub async fn opened(bank: &Bank, offer: &str) {
     lending.issue(&token, ByWhom::Machine).await.unwrap();
 }
 
+/// What is asked of the loan at the desk. The loan refuses all of it: no refusal of who asks.
+fn of_people(asks: &mut Asks, loan: &str) {
+    asks.plain(&["/loans"]);
+    asks.get_at("GET /loans/{id}", &format!("/loans/{loan}"));
+    let word = |text: &str| text.to_owned();
+    let seen = || ("seen", word("1"));
+    let request = || ("request", word("f/walked"));
+    let motion = Hash([6; 32]);
+    for (rest, path, fields) in [
+        (
+            "motions",
+            word("motions"),
+            vec![
+                request(),
+                seen(),
+                ("what", word("watch-ended")),
+                ("reason", word("Walked.")),
+            ],
+        ),
+        (
+            "motions/{motion}/agree",
+            format!("motions/{motion}/agree"),
+            vec![seen()],
+        ),
+        (
+            "motions/{motion}/end",
+            format!("motions/{motion}/end"),
+            Vec::new(),
+        ),
+        (
+            "tokens",
+            word("tokens"),
+            vec![seen(), ("account", word("1")), ("amount", word("1"))],
+        ),
+        (
+            "acts",
+            word("acts"),
+            vec![request(), seen(), ("act", word("close"))],
+        ),
+    ] {
+        let route = format!("POST /loans/{{id}}/{rest}");
+        let path = format!("/loans/{loan}/{path}");
+        asks.add(&route, &path, Body::Form(fields));
+    }
+}
+
 /// What is asked of the loan.
 pub fn requests(asks: &mut Asks, loan: &str) {
+    of_people(asks, loan);
     asks.plain(&["/v1/loans"]);
     for rest in ["", "/acts", "/entries", "/denials"] {
         let route = format!("GET /v1/loans/{{id}}{rest}");

@@ -24,7 +24,7 @@ impl Clock for Still {
 }
 
 /// The desk's bank, which lends.
-fn lends() -> String {
+pub fn lends() -> String {
     let products = concat!(env!("CARGO_MANIFEST_DIR"), "/../credit/products");
     let (before, _) = CONFIG.split_once("[[products]]").unwrap();
     format!(
@@ -45,7 +45,7 @@ calendars = ["{products}/calendars/cn.toml"]
 
 impl Bank {
     /// An offer on an application of `qinghe`, which an officer accepts if asked to.
-    async fn offered(&self, id: &str, accepted: bool) -> Result<credit::loan::Record> {
+    pub async fn offered(&self, id: &str, accepted: bool) -> Result<credit::loan::Record> {
         let application = Application {
             application_id: id.parse()?,
             supplier: "qinghe".parse()?,

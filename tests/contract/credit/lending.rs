@@ -2,6 +2,7 @@
 //! each other, the books balance, and no money goes out twice.
 
 mod asked;
+mod desk;
 mod office;
 mod run;
 mod told;
@@ -31,6 +32,7 @@ use schemas::ids::Slug;
 use schemas::time::{Clock, Instant, Sleep};
 
 pub use asked::*;
+pub use desk::*;
 pub use office::*;
 pub use run::*;
 pub use told::*;

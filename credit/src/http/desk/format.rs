@@ -77,6 +77,14 @@ pub fn short(hash: &schemas::hash::Hash) -> String {
     format!("{}…{}", &full[..8], &full[58..])
 }
 
+/// The last four letters of an account that is long enough to hide the rest.
+pub fn masked(account: &str) -> String {
+    let letters: Vec<char> = account.chars().filter(|one| !one.is_whitespace()).collect();
+    let shown = if letters.len() >= 8 { 4 } else { 0 };
+    let end: String = letters[letters.len() - shown..].iter().collect();
+    format!("•••• {end}").trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +123,12 @@ mod tests {
         assert_eq!(near(47 * 60), "in 47 hours");
         assert_eq!(near(7 * 1440), "in 7 days");
         assert_eq!(when(now, now, t).exact, "2026-11-22 12:00 UTC");
+    }
+
+    #[test]
+    fn an_account_shows_its_end_only_where_the_rest_stays_hidden() {
+        assert_eq!(masked("6222 0000 1111"), "•••• 1111");
+        assert_eq!(masked("1234567"), "••••");
+        assert_eq!(masked(""), "••••");
     }
 }

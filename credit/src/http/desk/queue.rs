@@ -24,6 +24,7 @@ use super::format::{When, exact, money, when};
 use super::queue_filter::{Part, Place, Show, TaskLine, task_lines};
 use crate::desk::deadline::{Waits, Within};
 use crate::evidence::consent::{NO_CONSENT, is_consent_class};
+use crate::http::loan_desk::{Inbox, inbox};
 use crate::http::pages::view::{Gauge, sandbox_gauges};
 use crate::http::pages::words;
 use crate::http::shell::{self, Shell};
@@ -135,6 +136,8 @@ struct Page {
     tabs: Vec<Tab>,
     parts: Vec<Part>,
     tasks: Vec<TaskLine>,
+    /// What others propose about loans, for whoever may agree.
+    motions: Vec<Inbox>,
     asked: Asked,
     open: bool,
     exports: bool,
@@ -186,6 +189,8 @@ pub(crate) async fn show(
     let tasks = app.desk.tasks_of(&person.name).await;
     let tasks = tasks.map_err(|error| super::problem(&error))?;
     let now = app.desk.clock().now();
+    let mut motions = inbox(&app, &person.name, now, shell.t).await?;
+    motions.retain(|one| shell.decides() && !one.mine);
     let view = View {
         t: shell.t,
         now,
@@ -202,7 +207,7 @@ pub(crate) async fn show(
         .filter_map(|one| view.row(one))
         .collect();
     let show = Show::of_word(&asked.show);
-    let parts = parts(&asked, &rows, shell.t);
+    let parts = parts(&asked, &rows, motions.len(), shell.t);
     if shelf == Shelf::Open {
         rows.retain(|row| show.has(&row.place));
     }
@@ -211,6 +216,7 @@ pub(crate) async fn show(
         tabs: tabs(&asked, shell.t),
         parts,
         tasks: task_lines(tasks, now, shell.t),
+        motions,
         open: shelf == Shelf::Open,
         exports: app.desk.exports(),
         head,
@@ -362,12 +368,14 @@ fn address(asked: &Asked, show: &str, state: &str, (sort, dir): (&str, &str)) ->
 }
 
 /// Parts of the waiting offers, each with how many there are.
-fn parts(asked: &Asked, rows: &[Row], t: Text) -> Vec<Part> {
+fn parts(asked: &Asked, rows: &[Row], motions: usize, t: Text) -> Vec<Part> {
+    // What others propose about loans waits for a second person too.
+    let more = |show| if show == Show::Second { motions } else { 0 };
     let part = |show: Show| Part {
         label: t.get(show_key(show)).to_owned(),
         href: address(asked, show.word(), &asked.state, (&asked.sort, &asked.dir)),
         here: Show::of_word(&asked.show) == show,
-        count: rows.iter().filter(|row| show.has(&row.place)).count(),
+        count: rows.iter().filter(|row| show.has(&row.place)).count() + more(show),
         key: if show == Show::Second { "i" } else { "" },
     };
     Show::ALL.into_iter().map(part).collect()

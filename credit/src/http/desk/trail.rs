@@ -61,12 +61,18 @@ pub(super) fn trail_row(row: &Row, t: Text) -> TrailRow {
             | "add-task"
             | "finish-task"
     ) && row.subject.len() == DECISION_ID;
+    let on_loan = matches!(row.action.as_str(), "loan-act" | "loan-motion");
+    let folder = match (on_offer, on_loan) {
+        (true, _) => Some("decisions"),
+        (_, true) => Some("loans"),
+        _ => None,
+    };
     TrailRow {
         seq: row.seq,
         at: exact(row.at),
         actor: row.actor.clone(),
         action: t.find(&action).unwrap_or(&row.action).to_owned(),
-        href: on_offer.then(|| format!("/decisions/{}", row.subject)),
+        href: folder.map(|folder| format!("/{folder}/{}", row.subject)),
         subject: row.subject.clone(),
         detail: row.detail.clone(),
         hash: short(&hash),

@@ -5,7 +5,7 @@ use kit::text::Text;
 use schemas::hash::{Hash, sha256_parts};
 use schemas::time::Instant;
 
-use crate::http::desk::format::{exact, money};
+use crate::http::desk::format::{exact, masked, money};
 use crate::law::acceptance::china_day;
 use crate::lending::view::{TokenState, TokenView};
 use crate::lending::{Lending, Loaded};
@@ -253,25 +253,5 @@ pub(super) fn token(one: &TokenView, t: Text) -> Token {
         expires: exact(one.expires),
         state,
         is_open: one.state == TokenState::Open,
-    }
-}
-
-/// The last four letters of an account that is long enough to hide the rest.
-fn masked(account: &str) -> String {
-    let letters: Vec<char> = account.chars().filter(|one| !one.is_whitespace()).collect();
-    let shown = if letters.len() >= 8 { 4 } else { 0 };
-    let end: String = letters[letters.len() - shown..].iter().collect();
-    format!("•••• {end}").trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn an_account_shows_its_end_only_where_the_rest_stays_hidden() {
-        assert_eq!(masked("6222 0000 1111"), "•••• 1111");
-        assert_eq!(masked("1234567"), "••••");
-        assert_eq!(masked(""), "••••");
     }
 }

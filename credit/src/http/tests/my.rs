@@ -33,7 +33,7 @@ products = ["product.toml"]
 calendars = ["cn.toml"]
 "#;
 
-const ACCOUNT: &str = "6222 0000 1111";
+pub(super) const ACCOUNT: &str = "6222 0000 1111";
 
 async fn files(config: &Config) {
     let lending = config.lending.as_ref().unwrap();
@@ -46,7 +46,7 @@ async fn files(config: &Config) {
 }
 
 /// A lending bank with one person of `qinghe` and one of another supplier.
-async fn lends() -> Bank {
+pub(super) async fn lends() -> Bank {
     let bank = Bank::open_as(journey(&COLD), LENDS, files).await;
     for (name, supplier) in [("chen-hua", "qinghe"), ("liu-yang", "other")] {
         let (name, supplier) = (slug(name), slug(supplier));
@@ -57,7 +57,7 @@ async fn lends() -> Bank {
     bank
 }
 
-async fn offered(bank: &Bank) -> String {
+pub(super) async fn offered(bank: &Bank) -> String {
     let id = bank.offer("A-1", "4000.00").await;
     let mut officer = bank.person("li-wei").await;
     let page = officer.decide(&id, &[("act", "accept")]).await;
@@ -65,11 +65,11 @@ async fn offered(bank: &Bank) -> String {
     id
 }
 
-fn form(page: &Page, names: &[&'static str]) -> Vec<(&'static str, String)> {
+pub(super) fn form(page: &Page, names: &[&'static str]) -> Vec<(&'static str, String)> {
     names.iter().map(|name| (*name, page.field(name))).collect()
 }
 
-async fn accepted(bank: &Bank, person: &mut Person<'_>) -> String {
+pub(super) async fn accepted(bank: &Bank, person: &mut Person<'_>) -> String {
     let id = offered(bank).await;
     let page = person.get(&format!("/my/loans/{id}")).await;
     let sent = form(&page, &["csrf", "version", "instalments"]);

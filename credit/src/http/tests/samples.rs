@@ -17,6 +17,12 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
         include_str!("../../../web/templates/my.html"),
         include_str!("../../../web/templates/my_loan.html"),
         include_str!("../my/view.rs"),
+        include_str!("../../../web/templates/loan.html"),
+        include_str!("../../../web/templates/loan_token.html"),
+        include_str!("../../../web/templates/loans.html"),
+        include_str!("../loan_desk/look.rs"),
+        include_str!("../loan_desk/words.rs"),
+        include_str!("../problem_page.rs"),
         include_str!("../../../web/templates/login.html"),
         include_str!("../../../web/templates/offer.html"),
         include_str!("../../../web/templates/pieces.html"),
@@ -51,6 +57,11 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
             "\"why.",
             "\"exposure.",
             "\"compare.",
+            "\"loan.",
+            "\"field.",
+            "\"account.",
+            "\"problem.",
+            "fixed(t, \"",
         ] {
             for (at, _) in page.match_indices(call) {
                 let from = at + call.find('"').unwrap() + 1;

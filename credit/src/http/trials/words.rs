@@ -191,9 +191,9 @@ pub(super) fn value(value: Value, t: Text, language: Language) -> String {
     }
 }
 
-/// Where a loan is shown: people read it as machines do.
+/// Where a loan is shown.
 fn of_loan(loan: &Slug) -> String {
-    format!("/v1/loans/{loan}")
+    format!("/loans/{loan}")
 }
 
 /// What a row says, and where its subject is shown.

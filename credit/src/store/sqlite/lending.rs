@@ -404,6 +404,16 @@ impl Loans for Sqlite {
         rows.iter().map(motion).collect()
     }
 
+    async fn motions_of(&self, loan: &LoanId, take: u32) -> Result<Vec<Motion>, StoreError> {
+        let sql = format!("{MOTION} WHERE m.loan = $1 ORDER BY m.at DESC, m.motion LIMIT $2");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(loan.as_str())
+            .bind(take.min(LOANS_MAX))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(motion).collect()
+    }
+
     async fn end_motion(
         &self,
         loan: &LoanId,
