@@ -70,6 +70,10 @@ pub enum Action {
     CloseClient,
     /// Opened a client again.
     OpenClient,
+    /// Declined an offer, for the supplier who borrows.
+    DeclineOffer,
+    /// Nobody took an offer while it was valid.
+    OfferUntaken,
     /// Did something with a loan.
     LoanAct,
     /// Proposed something that a second person has to agree to, or ended that.
@@ -169,7 +173,7 @@ impl PledgeAction {
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
@@ -198,6 +202,8 @@ impl Action {
         Self::AddClient,
         Self::CloseClient,
         Self::OpenClient,
+        Self::DeclineOffer,
+        Self::OfferUntaken,
         Self::LoanAct,
         Self::LoanMotion,
         Self::DailyRun,
@@ -248,6 +254,8 @@ impl Action {
             Self::AddClient => "add-client",
             Self::CloseClient => "close-client",
             Self::OpenClient => "open-client",
+            Self::DeclineOffer => "decline-offer",
+            Self::OfferUntaken => "offer-untaken",
             Self::LoanAct => "loan-act",
             Self::LoanMotion => "loan-motion",
             Self::DailyRun => "daily-run",

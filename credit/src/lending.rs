@@ -25,6 +25,7 @@ pub mod plan;
 pub mod ports;
 pub(crate) mod rows;
 pub mod settings;
+mod taking;
 mod told;
 pub mod view;
 

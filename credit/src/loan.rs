@@ -13,6 +13,7 @@ pub mod life;
 pub mod limit;
 pub mod reason;
 pub mod review;
+pub mod taking;
 pub mod warning;
 
 pub use application::{Application, ApplicationError, Product};

@@ -4,6 +4,7 @@ mod attested;
 mod case;
 mod consented;
 mod error;
+mod granted;
 mod late_deliveries;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use attested::AttestError;
 pub use case::{Lends, LendsOn};
 pub use consented::{Asked, Consenting, IssuerList};
 pub use error::ApplyError;
+pub use granted::Granted;
 pub use late_deliveries::LateDeliveries;
 
 use consented::{Gathered, Readable};

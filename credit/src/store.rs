@@ -18,6 +18,7 @@ pub mod reviews;
 pub mod sandbox;
 pub mod sqlite;
 pub mod tables;
+pub mod takings;
 
 use async_trait::async_trait;
 use kit::postgres::{OpenError, SchemaError};
@@ -37,6 +38,7 @@ pub use open::{Database, migrate, open};
 pub use postgres::Postgres;
 pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};
 pub use sqlite::Sqlite;
+pub use takings::Takings;
 
 /// Most decisions that one page lists.
 pub const PAGE_MAX: u32 = 200;

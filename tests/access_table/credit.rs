@@ -223,7 +223,7 @@ fn of_pledges(asks: &mut Asks, pledge: &str) {
 
 /// What is asked of the borrower's pages. Forms are whole, so that it is never a field that is refused.
 fn of_borrowers(asks: &mut Asks, offer: &str) {
-    asks.plain(&["/my"]);
+    asks.plain(&["/my", "/my/consents"]);
     let never = "0".repeat(32);
     asks.get_at("GET /my/loans/{id}", &format!("/my/loans/{offer}"))
         .never(format!("/my/loans/{never}"));
@@ -235,6 +235,19 @@ fn of_borrowers(asks: &mut Asks, offer: &str) {
             vec![("version", nothing()), ("instalments", word("1"))],
         ),
         ("limit", vec![("token", nothing()), ("amount", word("1"))]),
+        (
+            "decline",
+            vec![("version", nothing()), ("instalments", word("1"))],
+        ),
+        (
+            "draw",
+            vec![
+                ("token", nothing()),
+                ("secret", nothing()),
+                ("account", word("1")),
+                ("amount", word("1")),
+            ],
+        ),
         ("revoke", vec![("token", nothing())]),
     ] {
         let path = format!("/my/loans/{offer}/{deed}");

@@ -151,6 +151,11 @@ contract! { Bank:
         form_proposes_once_and_only_what_is_possible
         second_person_agrees_to_what_they_saw
         plan_says_what_became_of_every_instalment
+        declined_offer_is_no_loan_and_holds_no_room
+        offer_is_taken_or_declined_and_never_both
+        offer_that_nobody_takes_holds_no_room
+        loan_that_nobody_draws_is_closed_and_holds_no_room
+        token_is_looked_at_before_others_are_asked
         payments_are_corrected_back_in_time
         bad_loan_is_restructured_given_up_and_recovered
         day_is_run_once_for_all

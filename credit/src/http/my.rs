@@ -5,14 +5,18 @@
 //! | `GET /my` | applications, offers and loans, and where each stands |
 //! | `GET /my/loans/{id}?instalments=` | one: the offer with its schedule, or the loan; tokens; why |
 //! | `POST /my/loans/{id}/accept` | accepts the offer that was shown |
+//! | `POST /my/loans/{id}/decline` | declines it: nothing can be made of it afterwards, its room is free |
+//! | `POST /my/loans/{id}/draw` | draws: shows the secret of the open token, its account and an amount |
 //! | `POST /my/loans/{id}/limit` | lowers what the open token draws |
 //! | `POST /my/loans/{id}/revoke` | takes the open token back |
+//! | `GET /my/consents` | what the supplier lets the bank read, until when, and how to end it |
 //!
 //! A borrower's account has a role that the desk does not know, and [`only`] lets it to these pages
 //! alone, and nobody else to them. The supplier is the account's, never the request's; what is another
 //! supplier's is 404 like what does not exist. No page names a person of the bank.
 
 mod act;
+mod consents;
 mod page;
 mod view;
 
@@ -37,6 +41,9 @@ pub(super) fn routes() -> Routes<App> {
         .route("/my", get(page::home))
         .route("/my/loans/{id}", get(page::one))
         .route("/my/loans/{id}/accept", post(act::accept))
+        .route("/my/loans/{id}/decline", post(act::decline))
+        .route("/my/loans/{id}/draw", post(act::draw))
+        .route("/my/consents", get(consents::show))
         .route("/my/loans/{id}/limit", post(act::limit))
         .route("/my/loans/{id}/revoke", post(act::revoke))
 }
@@ -53,13 +60,15 @@ pub(super) async fn only(request: Request, next: Next) -> Response {
     match (borrows, own) {
         (true, true) | (false, false) => next.run(request).await,
         (true, false) if path == "/" => Redirect::to("/my").into_response(),
-        _ => not_allowed().into_response(),
+        (true, false) => not_allowed("borrowers-only").into_response(),
+        (false, true) => not_allowed("of-borrowers").into_response(),
     }
 }
 
-fn not_allowed() -> Problem {
-    let title = "Your role may not do this";
-    Problem::new(StatusCode::FORBIDDEN, "not-allowed", title)
+/// 403 in words for a borrower, or for whoever is none.
+fn not_allowed(slug: &str) -> Problem {
+    let title = "Your account may not do this";
+    Problem::new(StatusCode::FORBIDDEN, slug, title)
 }
 
 fn nothing() -> Problem {
@@ -70,7 +79,7 @@ fn nothing() -> Problem {
 async fn supplier(app: &App, person: &Person) -> Result<Slug, Problem> {
     match app.accounts.supplier_of(&person.name).await {
         Ok(supplier) => Ok(supplier),
-        Err(AccountsError::NoBorrower(_)) => Err(not_allowed()),
+        Err(AccountsError::NoBorrower(_)) => Err(not_allowed("of-borrowers")),
         Err(error) => Err(internal(&error)),
     }
 }

@@ -9,6 +9,7 @@ use crate::law::acceptance::china_day;
 use crate::ledger::LoanId;
 use crate::loan::life::{Act, Actor, Deed, Loan, Opened, Person, Refused, TwoPeople};
 use crate::loan::review::{self, Review, Stage};
+use crate::loan::taking::{End, How};
 use crate::loan::{Decision, Record};
 use crate::money::Money;
 use crate::store::lending::{Change, Write, Wrote};
@@ -91,6 +92,12 @@ impl Lending {
             Wrote::Kept => Ok(Done { loan, is_new: true }),
             // Somebody else has opened it meanwhile: it is the same loan.
             Wrote::Overtaken => {
+                if let Some(end) = self.store.offer_end(id.as_str()).await? {
+                    let error = ended(&end);
+                    self.keep_denial(&self.opening(&id, acceptance, &record)?, &error)
+                        .await?;
+                    return Err(error);
+                }
                 let before = self.loan(&id).await?;
                 self.again(before.loan, acceptance, &record).await
             }
@@ -133,8 +140,10 @@ impl Lending {
         if decision.application.supplier != acceptance.supplier {
             return Err(Refused::Borrower.into());
         }
-        let history = self.store.history(&decision.decision_id).await?;
-        let stage = Stage::read(decision, history, &self.rules.review)?;
+        if let Some(end) = self.store.offer_end(&decision.decision_id).await? {
+            return Err(ended(&end));
+        }
+        let stage = self.stage(record).await?;
         let amount = stage.offer().amount;
         let last = accepted_by_bank(&stage)?;
         let now = self.clock.now();
@@ -210,14 +219,24 @@ fn accepted_by_bank(stage: &Stage) -> Result<&Review, LendingError> {
     match stage {
         Stage::Passed(passed) => Ok(&passed.last),
         Stage::Settled(settled) if settled.last.act == review::Act::Accept => Ok(&settled.last),
-        Stage::Settled(_) => Err(LendingError::denied(
-            "offer-over",
-            "the offer was refused or ran out",
-        )),
-        Stage::Waiting(_) | Stage::Endorsed(_) => {
-            let why = "the bank's people have not accepted the offer yet";
-            Err(LendingError::denied("offer-open", why))
-        }
+        stage => Err(not_accepted(stage)),
+    }
+}
+
+/// Why nothing can be made of an offer that the bank has not accepted.
+pub(super) fn not_accepted(stage: &Stage) -> LendingError {
+    if stage.is_settled() {
+        return LendingError::denied("offer-over", "the offer was refused or ran out");
+    }
+    let why = "the bank's people have not accepted the offer yet";
+    LendingError::denied("offer-open", why)
+}
+
+/// Why nothing can be made of an offer that has ended.
+fn ended(end: &End) -> LendingError {
+    match end.how {
+        How::Declined => LendingError::denied("offer-declined", "the borrower declined the offer"),
+        How::Untaken => LendingError::denied("offer-lapsed", "the offer's time was over"),
     }
 }
 

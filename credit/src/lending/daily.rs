@@ -352,7 +352,17 @@ fn not_run(loan: &LoanId, day: NaiveDate, at: Instant, reason: &str) -> Denial {
     }
 }
 
-/// The task of a service: goes on with payments that are not over, and runs each day once it has
+/// Room that nobody will use any more: of offers that were not taken, of loans that were not drawn.
+async fn give_back(lending: &Lending) -> Result<(), LendingError> {
+    let offers = lending.end_untaken().await?;
+    let loans = lending.close_undrawn().await?;
+    if offers + loans > 0 {
+        tracing::info!(offers, loans, "room was given back");
+    }
+    Ok(())
+}
+
+/// The task of a service: gives back room that nobody takes, goes on with payments that are not over, and runs each day once it has
 /// begun, until it is stopped.
 pub async fn follow(lending: Arc<Lending>, stop: CancellationToken) {
     let holder = schemas::random::bytes::<8>().map_or_else(
@@ -362,6 +372,9 @@ pub async fn follow(lending: Arc<Lending>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = lending.resume_all().await {
             tracing::error!(%error, "payments cannot be gone on with");
+        }
+        if let Err(error) = give_back(&lending).await {
+            tracing::error!(%error, "room of offers and loans that nobody took is not given back");
         }
         match lending.run_day(None, &holder, &stop).await {
             Ok(done) if done.loans > 0 => {

@@ -6,7 +6,7 @@ use schemas::time::Instant;
 
 use super::act::Beside;
 use super::ports::{self, PortError};
-use super::{Done, Lending, LendingError, Request, TRIES};
+use super::{Done, Lending, LendingError, Loaded, Request, TRIES};
 use crate::ledger::LoanId;
 use crate::loan::life::disbursement::{Answer, Outcome, Payout, Receipt, Step, payee};
 use crate::loan::life::{Actor, Deed, Key, Loan, Refused, Span};
@@ -210,9 +210,8 @@ impl Lending {
                 amount: draw.amount,
             },
         };
-        // Only a token that may be used is a reason to ask others.
         if matches!(loaded.loan, Loan::Drawable(_))
-            && let Err(error) = self.agreed(&loaded.loan, draw.amount).await
+            && let Err(error) = self.drawable(&loaded, &request, draw.amount).await
         {
             self.keep_denial(&request, &error).await?;
             return Err(error);
@@ -225,6 +224,18 @@ impl Lending {
             }
             _ => self.resume(&draw.loan).await,
         }
+    }
+
+    /// Whether a draw may be intended. Only a token that may be used is a reason to ask others: what
+    /// stands behind a draw is taken up by being asked.
+    async fn drawable(
+        &self,
+        loaded: &Loaded,
+        request: &Request,
+        amount: Money,
+    ) -> Result<(), LendingError> {
+        self.plan(loaded, request, &Beside::default(), self.clock.now())?;
+        self.agreed(&loaded.loan, amount).await
     }
 
     /// Goes on with an instruction of which nobody knows how far it came.

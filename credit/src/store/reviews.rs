@@ -121,6 +121,7 @@ pub trait Tables:
     + Loans
     + Told
     + super::Borrowers
+    + super::Takings
     + CaseStore
 {
 }
@@ -137,6 +138,7 @@ impl<T> Tables for T where
         + Loans
         + Told
         + super::Borrowers
+        + super::Takings
         + CaseStore
 {
 }

@@ -10,6 +10,7 @@ mod people;
 mod pledge;
 mod reviews;
 mod sandbox;
+mod takings;
 mod told;
 mod trail;
 

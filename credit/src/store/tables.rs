@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 35] = [
+pub const APPEND_ONLY: [&str; 36] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -41,6 +41,7 @@ pub const APPEND_ONLY: [&str; 35] = [
     "case_identifiers",
     "case_links",
     "passages",
+    "offer_ends",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.

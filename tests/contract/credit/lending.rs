@@ -5,6 +5,7 @@ mod asked;
 mod desk;
 mod office;
 mod run;
+mod taking;
 mod told;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub use asked::*;
 pub use desk::*;
 pub use office::*;
 pub use run::*;
+pub use taking::*;
 pub use told::*;
 
 use super::Bank;

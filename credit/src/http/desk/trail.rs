@@ -60,6 +60,8 @@ pub(super) fn trail_row(row: &Row, t: Text) -> TrailRow {
             | "add-document"
             | "add-task"
             | "finish-task"
+            | "decline-offer"
+            | "offer-untaken"
     ) && row.subject.len() == DECISION_ID;
     let on_loan = matches!(row.action.as_str(), "loan-act" | "loan-motion");
     let folder = match (on_offer, on_loan) {

@@ -25,7 +25,7 @@ pub(super) fn fixed(t: Text, key: &'static str) -> &'static str {
 
 /// The text of a key that is made of a word; the word's absence is found by a test.
 fn of(t: Text, prefix: &str, word: &str) -> &'static str {
-    t.find(&format!("{prefix}.{word}")).unwrap_or("?")
+    t.find(&format!("{prefix}{word}")).unwrap_or("?")
 }
 
 /// A state of a loan: tone and words.
@@ -37,12 +37,12 @@ pub(super) fn state(word: &str, t: Text) -> (&'static str, &'static str) {
         "settled" | "closed" => "none",
         _ => "info",
     };
-    (tone, of(t, "loan.state", word))
+    (tone, of(t, "loan.state.", word))
 }
 
 /// What was done.
 pub(super) fn deed(word: &str, t: Text) -> &'static str {
-    of(t, "loan.deed", word)
+    of(t, "loan.deed.", word)
 }
 
 /// Days past due as a bucket.

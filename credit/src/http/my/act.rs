@@ -1,22 +1,22 @@
-//! What a borrower does: accepts an offer, lowers a token, takes it back.
+//! What a borrower does: accepts an offer or declines it, draws, lowers a token, takes it back.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kit::people::{Checked, Form, Person};
 use kit::problem::Problem;
-use schemas::hash::{Hash, sha256_parts};
+use schemas::hash::{Hash, sha256, sha256_parts};
 use schemas::ids::Slug;
 use serde::Deserialize;
 
 use super::{lending, loan, nothing, own, supplier, view};
 use crate::audit::{Action, Entry};
+use crate::http::fields::{self, wrong};
 use crate::http::loans::problem;
 use crate::http::{App, internal, refused};
-use crate::lending::{Acceptance, Done, LendingError, Loaded, TOKEN_CHANGED};
-use crate::loan::life::{Actor, Key};
+use crate::lending::{Acceptance, LendingError, Loaded, Paid, TOKEN_CHANGED};
+use crate::loan::life::{Actor, Key, Loan};
 use crate::money::Money;
-use crate::pledge::written;
 
 /// The form of an acceptance: exactly what was shown.
 #[derive(Deserialize)]
@@ -26,6 +26,24 @@ pub(crate) struct Accept {
     csrf: String,
     version: String,
     instalments: u32,
+}
+
+/// The form of a draw: what the borrower has of the token, and what they read on it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Draw {
+    #[serde(default)]
+    csrf: String,
+    token: String,
+    secret: String,
+    account: String,
+    amount: String,
+}
+
+impl Form for Draw {
+    fn csrf(&self) -> &str {
+        &self.csrf
+    }
 }
 
 /// The form of a lower limit.
@@ -90,8 +108,76 @@ pub(crate) async fn accept(
     };
     let done = lending.accept(&acceptance).await;
     let done = done.map_err(|error| problem(&error))?;
-    note(&app, &person, &supplier, &id, "opened", &done).await?;
+    if done.is_new {
+        note(&app, &person, &supplier, &id, "opened").await?;
+    }
     Ok(back(&id))
+}
+
+/// Declines an offer; the same form again changes nothing.
+pub(crate) async fn decline(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    Checked(form): Checked<Accept>,
+) -> Result<Response, Problem> {
+    let supplier = supplier(&app, &person).await?;
+    let record = own(&app, &supplier, &id).await?;
+    let lending = lending(&app)?;
+    let stage = app.desk.stage(&record.decision).await;
+    let stage = stage.map_err(|_| nothing())?;
+    let shown = view::version(lending, &record, &stage, form.instalments);
+    if shown.is_none_or(|shown| shown.to_string() != form.version) {
+        return Err(stale());
+    }
+    let declined = lending.decline(&id, &supplier).await;
+    if declined.map_err(|error| problem(&error))? {
+        note(&app, &person, &supplier, &id, "declined").await?;
+    }
+    Ok(back(&id))
+}
+
+/// Draws by the open token. The same form again asks what became of it: money goes out once.
+pub(crate) async fn draw(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    Checked(form): Checked<Draw>,
+) -> Result<Response, Problem> {
+    let supplier = supplier(&app, &person).await?;
+    own(&app, &supplier, &id).await?;
+    let (loaded, loan) = loan(&app, &id).await?.ok_or_else(nothing)?;
+    let shown = token(&form.token)?;
+    let newest = loaded.tokens(app.desk.clock().now()).into_iter().next();
+    if newest.is_none_or(|newest| newest.token != shown) {
+        return Err(stale());
+    }
+    let secret: String = form.secret.chars().filter(|c| !c.is_whitespace()).collect();
+    let secret: Hash = secret
+        .to_lowercase()
+        .parse()
+        .map_err(|_| wrong("secret", "64 digits and letters a to f were expected"))?;
+    let draw = crate::lending::Draw {
+        loan,
+        supplier: supplier.clone(),
+        token: sha256(secret.as_bytes()),
+        account: form.account.trim().to_owned(),
+        amount: amount(&form.amount, &loaded)?,
+    };
+    let paid = lending(&app)?.draw(&draw).await;
+    let paid = paid.map_err(|error| problem(&error))?;
+    if matches!(loaded.loan, Loan::Drawable(_)) {
+        note(&app, &person, &supplier, &id, "token_used").await?;
+    }
+    match paid {
+        Paid::Out(_) | Paid::Waiting => Ok(back(&id)),
+        Paid::Refused(_) => Err(refused(
+            StatusCode::CONFLICT,
+            "not-paid",
+            "The bank has not paid",
+            "the bank's core system has refused the payment",
+        )),
+    }
 }
 
 /// Lowers what the open token draws.
@@ -111,7 +197,9 @@ pub(crate) async fn limit(
         .limit(&loan, key, supplier.clone(), amount, Some(token))
         .await;
     let done = done.map_err(|error| of_token(&error))?;
-    note(&app, &person, &supplier, &id, "token_limited", &done).await?;
+    if done.is_new {
+        note(&app, &person, &supplier, &id, "token_limited").await?;
+    }
     Ok(back(&id))
 }
 
@@ -132,7 +220,9 @@ pub(crate) async fn revoke(
     };
     let done = lending(&app)?.revoke(&loan, key, by, Some(token)).await;
     let done = done.map_err(|error| of_token(&error))?;
-    note(&app, &person, &supplier, &id, "token_revoked", &done).await?;
+    if done.is_new {
+        note(&app, &person, &supplier, &id, "token_revoked").await?;
+    }
     Ok(back(&id))
 }
 
@@ -167,16 +257,7 @@ fn key(what: &str, token: &Hash, amount: &str) -> Result<Key, Problem> {
 /// The amount as people write it, such as `1500` or `1,500.00`.
 fn amount(text: &str, loaded: &Loaded) -> Result<Money, Problem> {
     let currency = loaded.loan.file().opened().approved.currency();
-    let read = written::amount("amount", text, currency);
-    read.map_err(|error| {
-        refused(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "amount-refused",
-            "The amount is refused",
-            error.to_string(),
-        )
-        .with("field", "amount")
-    })
+    fields::amount("amount", text, currency)
 }
 
 fn stale() -> Problem {
@@ -195,11 +276,7 @@ async fn note(
     supplier: &Slug,
     id: &str,
     deed: &str,
-    done: &Done,
 ) -> Result<(), Problem> {
-    if !done.is_new {
-        return Ok(());
-    }
     let entry = Entry {
         at: app.desk.clock().now(),
         actor: person.name.to_string(),

@@ -10,6 +10,7 @@ use axum::response::Response;
 use kit::negotiate::Language;
 use kit::people::Person;
 use kit::problem::Problem;
+use kit::text::Text;
 use schemas::ids::Slug;
 use serde::Deserialize;
 
@@ -23,6 +24,7 @@ use crate::http::pages::words::{self, Words};
 use crate::http::shell::{self, Shell};
 use crate::http::{App, internal};
 use crate::loan::review::NoStage;
+use crate::loan::taking::How;
 use crate::loan::{Decision, Record, Stage};
 use crate::store::borrowers::OF_SUPPLIER_MAX;
 
@@ -48,7 +50,11 @@ struct Home {
 #[derive(Debug)]
 struct Denied {
     at: String,
+    /// What was asked for.
+    deed: String,
     rule: String,
+    /// Why, and what would help, if the rule has words.
+    why: Option<&'static str>,
     reason: String,
 }
 
@@ -67,6 +73,8 @@ struct One {
     offer: Option<Offer>,
     lent: Option<Lent>,
     tokens: Vec<Token>,
+    /// Whether an open token may be used now.
+    draws: bool,
     view: DecisionView,
     denied: Vec<Denied>,
 }
@@ -121,7 +129,8 @@ async fn row(
     let stage = stage(app, decision).await?;
     let until = view::until(stage.as_ref(), app.desk.rules().offer_valid);
     let now = app.desk.clock().now();
-    let (tone, key) = view::standing(stage.as_ref(), word, until, now);
+    let end = ended(app, decision).await?;
+    let (tone, key) = view::standing(stage.as_ref(), (word, end), until, now);
     let amount = stage
         .as_ref()
         .map_or(decision.application.requested, |one| one.offer().amount);
@@ -172,7 +181,10 @@ async fn read(
     let loan = loan(app, &decision.decision_id).await?;
     let until = view::until(stage.as_ref(), app.desk.rules().offer_valid);
     let word = loan.as_ref().map(|(loaded, _)| loaded.loan.word());
-    let (tone, key) = view::standing(stage.as_ref(), word, until, now);
+    let end = ended(app, decision).await?;
+    let (tone, key) = view::standing(stage.as_ref(), (word, end), until, now);
+    // What has ended is no offer any more.
+    let until = until.filter(|_| end.is_none());
     let (mut tokens, mut denied, mut offer) = (Vec::new(), Vec::new(), None);
     if let Some(lending) = &app.lending {
         if let Some((_, id)) = &loan {
@@ -182,7 +194,7 @@ async fn read(
         } else if let (Some(stage), Some(until)) = (&stage, until.filter(|until| now < *until)) {
             offer = view::offer(lending, &record, stage, until, (wanted, now), t);
         }
-        denied = denials(lending, &decision.decision_id).await?;
+        denied = denials(lending, &decision.decision_id, t).await?;
     }
     Ok(One {
         words,
@@ -196,6 +208,9 @@ async fn read(
         requested: money(decision.application.requested, t.language),
         refused: reason(app, stage.as_ref(), t.language).await?,
         offer,
+        draws: loan
+            .as_ref()
+            .is_some_and(|(loaded, _)| loaded.loan.file().frozen().is_empty()),
         lent: loan.as_ref().map(|(loaded, _)| view::lent(loaded, t)),
         tokens,
         view: shared::decision(decision, &facts, words),
@@ -204,7 +219,19 @@ async fn read(
     })
 }
 
-async fn denials(lending: &crate::lending::Lending, id: &str) -> Result<Vec<Denied>, Problem> {
+/// How an offer ended without a loan, if it did.
+async fn ended(app: &App, decision: &Decision) -> Result<Option<How>, Problem> {
+    let store = app.desk.credit().store();
+    let end = store.offer_end(&decision.decision_id).await;
+    let end = end.map_err(|error| internal(&error))?;
+    Ok(end.map(|end| end.how))
+}
+
+async fn denials(
+    lending: &crate::lending::Lending,
+    id: &str,
+    t: Text,
+) -> Result<Vec<Denied>, Problem> {
     let Ok(id) = id.parse() else {
         return Ok(Vec::new());
     };
@@ -216,6 +243,11 @@ async fn denials(lending: &crate::lending::Lending, id: &str) -> Result<Vec<Deni
         .filter(|one| one.who.starts_with("borrower"));
     let shown = own.map(|one| Denied {
         at: exact(one.at),
+        deed: t
+            .find(&format!("my.deed.{}", one.deed))
+            .unwrap_or(&one.deed)
+            .to_owned(),
+        why: t.find(&format!("denied.{}", one.rule)),
         rule: one.rule,
         reason: one.reason,
     });

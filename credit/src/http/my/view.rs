@@ -11,6 +11,7 @@ use crate::lending::view::{TokenState, TokenView};
 use crate::lending::{Lending, Loaded};
 use crate::loan::life::{Deed, FreezeCause};
 use crate::loan::review::Act;
+use crate::loan::taking::How;
 use crate::loan::{Record, Stage};
 use crate::money::Money;
 use crate::schedule::Schedule;
@@ -70,11 +71,16 @@ impl Lent {
 /// Where something stands: tone and key of its words.
 pub(super) fn standing(
     stage: Option<&Stage>,
-    loan: Option<&str>,
+    (loan, end): (Option<&str>, Option<How>),
     until: Option<Instant>,
     now: Instant,
 ) -> (&'static str, String) {
     let key = |tone, word: &str| (tone, format!("my.state.{word}"));
+    match end {
+        Some(How::Declined) => return key("none", "turned-down"),
+        Some(How::Untaken) => return key("none", "ran-out"),
+        None => {}
+    }
     // Accepted for the bank, by its people or by rule: it waits for the borrower, or did in vain.
     let accepted = |until: Option<Instant>, now| match until {
         Some(until) if now < until => key("ok", "offered"),

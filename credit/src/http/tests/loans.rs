@@ -237,7 +237,7 @@ async fn an_old_page_and_a_wrong_field_change_nothing() {
     );
     let answer = li.post(&motions, &stale).await;
     assert!(
-        answer.status == 412 && answer.has("Something had happened to the loan"),
+        answer.status == 412 && answer.has("The loan has changed since you opened it"),
         "{}",
         answer.text
     );
@@ -486,7 +486,7 @@ async fn the_list_is_filtered_and_has_pages() {
     let mut li = bank.person("li-wei").await;
     let page = li.get("/loans?late=1&state=delinquent").await;
     assert_eq!(
-        (rows(&page), page.has("1 to 30 days")),
+        (rows(&page), page.has("31 to 60 days")),
         (1, true),
         "{}",
         page.text

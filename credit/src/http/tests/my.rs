@@ -293,3 +293,137 @@ async fn borrowers_and_the_banks_people_see_nothing_of_each_others_pages() {
     assert_eq!(accounts.supplier_of(&chen).await.unwrap(), qinghe);
     bank.close().await;
 }
+
+#[tokio::test]
+async fn an_offer_is_declined_once_and_never_accepted_then() {
+    let bank = lends().await;
+    let id = offered(&bank).await;
+    assert_eq!(bank.used().await, "4000.00");
+    let mut chen = bank.person("chen-hua").await;
+    let path = format!("/my/loans/{id}");
+    let page = chen.get(&format!("{path}?lang=en")).await;
+    let mut sent = form(&page, &["csrf", "version", "instalments"]);
+    let (decline, accept) = (format!("{path}/decline"), format!("{path}/accept"));
+    sent[1].1 = "0".repeat(64);
+    assert_eq!(chen.post(&decline, &sent).await.status, 412);
+    let sent = form(&page, &["csrf", "version", "instalments"]);
+    for _ in 0..2 {
+        assert_eq!(chen.post(&decline, &sent).await.status, 303);
+    }
+    assert_eq!(bank.used().await, "0.00");
+    let page = chen.get(&path).await;
+    assert!(page.has("You declined the offer") && !page.has("Accept the offer</button>"));
+    let answer = chen.post(&accept, &sent).await;
+    assert_eq!(answer.status, 422, "{}", answer.text);
+    assert!(
+        answer.has("Apply again if you need the money"),
+        "{}",
+        answer.text
+    );
+    let zh = chen.get(&format!("{path}?lang=zh-CN")).await;
+    assert!(
+        zh.has("您已谢绝该授信") && zh.has("接受授信"),
+        "{}",
+        zh.text
+    );
+    assert!(chen.get("/my").await.has("您已谢绝"));
+    let trail = bank.person("sun-li").await.get("/audit").await;
+    assert!(trail.has("declined for qinghe") && trail.has("chen-hua"));
+    bank.close().await;
+}
+
+#[tokio::test]
+async fn money_is_drawn_by_whoever_has_secret_and_account() {
+    let bank = lends().await;
+    let mut chen = bank.person("chen-hua").await;
+    let id = accepted(&bank, &mut chen).await;
+    let mut wang = bank.person("wang-fang").await;
+    let desk = wang.get(&format!("/loans/{id}?lang=en")).await;
+    let mut fields = form(&desk, &["csrf", "seen"]);
+    fields.push(("account", ACCOUNT.to_owned()));
+    fields.push(("amount", "4000".to_owned()));
+    let issued = wang.post(&format!("/loans/{id}/tokens"), &fields).await;
+    let (_, secret) = issued.text.split_once("token-secret\">").unwrap();
+    let secret: String = secret.chars().take(64).collect();
+    let path = format!("/my/loans/{id}");
+    let page = chen.get(&format!("{path}?lang=en")).await;
+    let draw = format!("{path}/draw");
+    let sent = |secret: &str, account: &str, amount: &str| {
+        let mut sent = form(&page, &["csrf", "token"]);
+        sent.push(("secret", secret.to_owned()));
+        sent.push(("account", account.to_owned()));
+        sent.push(("amount", amount.to_owned()));
+        sent
+    };
+    for (secret, account, amount, words) in [
+        ("short", ACCOUNT, "4000", "Secret"),
+        (
+            &"0".repeat(64),
+            ACCOUNT,
+            "4000",
+            "A wrong secret draws nothing",
+        ),
+        (&secret, "6222 0000 2222", "4000", "its account"),
+        (&secret, ACCOUNT, "4000.01", "look at its amount"),
+        (&secret, ACCOUNT, "none", "Amount in yuan"),
+    ] {
+        let answer = chen.post(&draw, &sent(secret, account, amount)).await;
+        assert!(
+            answer.status == 422 && answer.has(words),
+            "{words}: {}",
+            answer.text
+        );
+    }
+    let loan = bank.json(&format!("/v1/loans/{id}")).await;
+    assert_eq!(loan["state"], "drawable");
+    // No core of a bank is there: the payment is under way until it answers.
+    let right = sent(&format!(" {} ", secret.to_uppercase()), ACCOUNT, "3,000");
+    for _ in 0..2 {
+        let answer = chen.post(&draw, &right).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+    }
+    let page = chen.get(&path).await;
+    assert!(
+        page.has("Payment under way") && page.has("Used") && !page.has("/draw"),
+        "{}",
+        page.text
+    );
+    assert!(
+        page.has("A wrong secret draws nothing"),
+        "what was refused stands there"
+    );
+    let acts = bank.json(&format!("/v1/loans/{id}/acts")).await;
+    let used = acts.as_array().unwrap().iter();
+    let used = used.filter(|one| one["act"]["deed"]["deed"] == "token_used");
+    assert_eq!(used.count(), 1);
+    bank.close().await;
+}
+
+#[tokio::test]
+async fn refusals_of_a_role_speak_to_whoever_asks() {
+    let bank = lends().await;
+    let mut chen = bank.person("chen-hua").await;
+    for (lang, words) in [
+        ("en", "Your account is for your company"),
+        ("zh-CN", "您的账户用于本企业"),
+    ] {
+        let page = chen.get(&format!("/loans?lang={lang}")).await;
+        assert!(page.status == 403 && page.has(words), "{}", page.text);
+        assert!(!page.has("Officers decide") && !page.has("信贷员"));
+    }
+    let page = chen.get("/my/consents?lang=en").await;
+    assert!(
+        page.status == 200 && page.has("asks for no signed consent"),
+        "{}",
+        page.text
+    );
+    assert!(page.has("tracebond-org consent withdraw") && page.has("a test without signed"));
+    let mut li = bank.person("li-wei").await;
+    let page = li.get("/my?lang=en").await;
+    assert!(
+        page.status == 403 && page.has("People of the bank read loans"),
+        "{}",
+        page.text
+    );
+    bank.close().await;
+}

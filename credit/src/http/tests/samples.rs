@@ -16,6 +16,8 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
         include_str!("../../../web/templates/event.html"),
         include_str!("../../../web/templates/my.html"),
         include_str!("../../../web/templates/my_loan.html"),
+        include_str!("../../../web/templates/my_consents.html"),
+        include_str!("../my/consents.rs"),
         include_str!("../my/view.rs"),
         include_str!("../../../web/templates/loan.html"),
         include_str!("../../../web/templates/loan_token.html"),
@@ -61,6 +63,7 @@ fn every_text_stands_in_both_languages_and_every_key_of_a_page_exists() {
             "\"field.",
             "\"account.",
             "\"problem.",
+            "\"consent.",
             "fixed(t, \"",
         ] {
             for (at, _) in page.match_indices(call) {

@@ -161,6 +161,15 @@ impl Drawable {
         Approved(self.file).issue(act)
     }
 
+    /// Closes the file of a loan that was not drawn, once its token has expired.
+    pub(super) fn close(self, act: Act) -> Result<Moved, Refused> {
+        let expires = self.token.expires();
+        if act.booked < expires {
+            return Err(super::disbursement::TokenError::Open(expires).into());
+        }
+        Ok(Approved(self.file).close(act))
+    }
+
     /// Uses it: the intent to pay.
     pub(super) fn draw(self, act: Act) -> Result<Moved, Refused> {
         let Deed::TokenUsed {
@@ -318,6 +327,7 @@ impl Loan {
             (Self::Drawable(loan), D::TokenLimited { .. }) => loan.limit(act),
             (Self::Drawable(loan), D::TokenRevoked) => Ok(loan.revoke(act)),
             (Self::Drawable(loan), D::TokenUsed { .. }) => loan.draw(act),
+            (Self::Drawable(loan), D::Closed) => loan.close(act),
             (Self::Disbursing(loan), D::Disbursed { .. }) => loan.paid(act),
             (Self::Disbursing(loan), D::DisbursementRefused { .. }) => Ok(loan.refused(act)),
             (Self::Settled(loan), D::Closed) => loan.close(act),

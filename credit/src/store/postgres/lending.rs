@@ -8,7 +8,7 @@ use schemas::time::Instant;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow as _, PgConnection, Row as _};
 
-use super::{Postgres, at, ledger, retried, told, trail};
+use super::{Postgres, at, ledger, retried, takings, told, trail};
 use crate::audit;
 use crate::ledger::LoanId;
 use crate::store::StoreError;
@@ -112,7 +112,8 @@ async fn add_acts(connection: &mut PgConnection, changes: &[Change]) -> Result<(
     Ok(())
 }
 
-/// What few changes have: payees, room, the end of a motion. False if the motion ended before.
+/// What few changes have: payees, room, the offer of a new loan, the end of a motion. False if the offer
+/// or the motion ended before.
 async fn add_rest(
     connection: &mut PgConnection,
     change: &Change,
@@ -140,6 +141,9 @@ async fn add_rest(
         .bind(Timestamp(at))
         .execute(&mut *connection)
         .await?;
+    }
+    if change.before == 0 && !takings::begin_loan(connection, loan, at).await? {
+        return Ok(false);
     }
     match &change.ends {
         Some(end) => end_motion(connection, &change.head.loan, end).await,

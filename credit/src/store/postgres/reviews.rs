@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use kit::postgres::{Timestamp, text};
 use schemas::hash::Hash;
 use schemas::ids::Slug;
+use schemas::time::Instant;
 use sqlx::{FromRow, PgConnection};
 
 use super::{Postgres, RefusalRow, at, cases, json, retried, sandbox, trail};
@@ -171,7 +172,7 @@ impl Postgres {
         let mut transaction = self.pool.begin().await?;
         insert_review(&mut transaction, review).await?;
         if releases(review) {
-            release(&mut transaction, review).await?;
+            release(&mut transaction, &review.decision_id, review.at).await?;
         }
         trail::append(&mut transaction, entry).await?;
         Ok(transaction.commit().await?)
@@ -298,7 +299,11 @@ async fn insert_review(connection: &mut PgConnection, review: &Review) -> Result
 }
 
 /// Gives back exactly what the offer reserved, once.
-async fn release(connection: &mut PgConnection, review: &Review) -> Result<(), StoreError> {
+pub(super) async fn release(
+    connection: &mut PgConnection,
+    decision_id: &str,
+    now: Instant,
+) -> Result<(), StoreError> {
     let broken = || StoreError::Row {
         what: "reservation",
     };
@@ -308,8 +313,8 @@ async fn release(connection: &mut PgConnection, review: &Review) -> Result<(), S
          WHERE decision_id = $1
          RETURNING sandbox_id, currency, amount_fen",
     )
-    .bind(&review.decision_id)
-    .bind(at(review.at))
+    .bind(decision_id)
+    .bind(at(now))
     .fetch_optional(&mut *connection)
     .await?;
     let (sandbox, currency, amount) = row.ok_or_else(broken)?;
@@ -325,20 +330,20 @@ async fn release(connection: &mut PgConnection, review: &Review) -> Result<(), S
     if lowered.is_some() {
         return Ok(());
     }
-    release_of_trial(connection, review, &sandbox).await
+    release_of_trial(connection, (&sandbox, decision_id), now).await
 }
 
 /// Gives back what the offer reserved under a trial.
 async fn release_of_trial(
     connection: &mut PgConnection,
-    review: &Review,
-    trial: &str,
+    (trial, decision_id): (&str, &str),
+    now: Instant,
 ) -> Result<(), StoreError> {
     let broken = || StoreError::Row {
         what: "reservation",
     };
     let trial: Slug = trial.parse().map_err(|_| broken())?;
-    let id: Slug = review.decision_id.parse().map_err(|_| broken())?;
+    let id: Slug = decision_id.parse().map_err(|_| broken())?;
     let kept = sandbox::read_reservation(connection, &trial, &id).await?;
     let kept = kept.ok_or_else(broken)?;
     let whole = Repayment {
@@ -346,7 +351,7 @@ async fn release_of_trial(
         reservation: id,
         amount: kept.request.amount,
     };
-    sandbox::insert_release(connection, &trial, &whole, review.at).await?;
+    sandbox::insert_release(connection, &trial, &whole, now).await?;
     let fen = whole.amount.fen();
     let left = sandbox::subtract(connection, &trial, &kept, fen).await?;
     left.map_or(Ok(()), |_| Err(broken()))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{FromRow as _, Row as _};
 
-use super::{Sqlite, ledger, told, trail};
+use super::{Sqlite, ledger, takings, told, trail};
 use crate::audit;
 use crate::ledger::LoanId;
 use crate::store::StoreError;
@@ -112,7 +112,8 @@ async fn add_acts(connection: &mut SqliteConnection, changes: &[Change]) -> Resu
     Ok(())
 }
 
-/// What few changes have: payees, room, the end of a motion. False if the motion ended before.
+/// What few changes have: payees, room, the offer of a new loan, the end of a motion. False if the offer
+/// or the motion ended before.
 async fn add_rest(
     connection: &mut SqliteConnection,
     change: &Change,
@@ -138,6 +139,9 @@ async fn add_rest(
             .bind(at.to_rfc3339())
             .execute(&mut *connection)
             .await?;
+    }
+    if change.before == 0 && !takings::begin_loan(connection, loan, at).await? {
+        return Ok(false);
     }
     match &change.ends {
         Some(end) => end_motion(connection, &change.head.loan, end).await,

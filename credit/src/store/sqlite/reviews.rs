@@ -82,7 +82,7 @@ impl Reviews for Sqlite {
             return Ok(if again { Step::SamePerson } else { Step::Taken });
         }
         if releases(review) {
-            release(&mut transaction, review).await?;
+            release(&mut transaction, &review.decision_id, review.at).await?;
         }
         trail::append(&mut transaction, entry).await?;
         transaction.commit().await?;
@@ -233,15 +233,19 @@ async fn has_step(connection: &mut SqliteConnection, review: &Review) -> Result<
 }
 
 /// Gives back exactly what the offer reserved, once.
-async fn release(connection: &mut SqliteConnection, review: &Review) -> Result<(), StoreError> {
+pub(super) async fn release(
+    connection: &mut SqliteConnection,
+    decision_id: &str,
+    now: Instant,
+) -> Result<(), StoreError> {
     let row = sqlx::query(
         "INSERT INTO releases (decision_id, sandbox_id, currency, amount_fen, released_at)
          SELECT decision_id, sandbox_id, currency, amount_fen, $2 FROM reservations
          WHERE decision_id = $1
          RETURNING sandbox_id, currency, amount_fen",
     )
-    .bind(&review.decision_id)
-    .bind(review.at.to_rfc3339())
+    .bind(decision_id)
+    .bind(now.to_rfc3339())
     .fetch_optional(&mut *connection)
     .await?
     .ok_or(StoreError::Row {
@@ -262,20 +266,20 @@ async fn release(connection: &mut SqliteConnection, review: &Review) -> Result<(
     if lowered.is_some() {
         return Ok(());
     }
-    release_of_trial(connection, review, &sandbox).await
+    release_of_trial(connection, (&sandbox, decision_id), now).await
 }
 
 /// Gives back what the offer reserved under a trial.
 async fn release_of_trial(
     connection: &mut SqliteConnection,
-    review: &Review,
-    trial: &str,
+    (trial, decision_id): (&str, &str),
+    now: Instant,
 ) -> Result<(), StoreError> {
     let broken = || StoreError::Row {
         what: "reservation",
     };
     let trial: Slug = trial.parse().map_err(|_| broken())?;
-    let id: Slug = review.decision_id.parse().map_err(|_| broken())?;
+    let id: Slug = decision_id.parse().map_err(|_| broken())?;
     let kept = sandbox::read_reservation(connection, &trial, &id).await?;
     let kept = kept.ok_or_else(broken)?;
     let whole = Repayment {
@@ -283,7 +287,7 @@ async fn release_of_trial(
         reservation: id,
         amount: kept.request.amount,
     };
-    sandbox::insert_release(connection, &trial, &whole, review.at).await?;
+    sandbox::insert_release(connection, &trial, &whole, now).await?;
     let fen = whole.amount.fen();
     let left = sandbox::subtract(connection, &trial, &kept, fen).await?;
     left.map_or(Ok(()), |_| Err(broken()))

@@ -1,0 +1,79 @@
+//! What a supplier lets this bank read, as its own signed documents say it: for the supplier's people,
+//! who look at what they have granted.
+
+use schemas::consent::Consents;
+use schemas::ids::Slug;
+
+use super::consented::Consenting;
+use super::{ApplyError, Credit};
+use crate::evidence::Shown;
+use crate::evidence::consent::{self, Parties, Signers};
+use crate::evidence::verify::Refused;
+
+/// A supplier's consents to this bank.
+#[derive(Clone, Debug)]
+pub enum Granted {
+    /// The bank asks for none; the operator says why.
+    Waived(String),
+    /// The supplier has signed nothing to this bank.
+    Nothing,
+    /// Documents are there, and the bank has no verified evidence yet whose records could show who
+    /// signed them: so many.
+    Unchecked(usize),
+    /// The chain of the documents, each held against its signer's record.
+    Chain(Box<Consents>),
+    /// The documents make no chain: nothing of the supplier is read.
+    Refused(Refused),
+}
+
+impl Credit {
+    /// The consents of a supplier. `verified` is a bundle of its evidence whose proofs held, if the bank
+    /// has one: in it are the records of who may sign.
+    ///
+    /// # Errors
+    /// [`ApplyError::Evidence`] where the platform does not answer, [`ApplyError::Store`].
+    pub async fn granted(
+        &self,
+        supplier: &Slug,
+        verified: Option<&[u8]>,
+    ) -> Result<Granted, ApplyError> {
+        let asked = match &self.terms.consenting {
+            Consenting::Waived(why) => return Ok(Granted::Waived(why.clone())),
+            Consenting::Asked(asked) => asked,
+        };
+        let shown = self.evidence.consents(supplier, &asked.bank).await?;
+        let (false, Some(bundle)) = (shown.is_empty(), verified) else {
+            return Ok(match shown.len() {
+                0 => Granted::Nothing,
+                documents => Granted::Unchecked(documents),
+            });
+        };
+        let parties = Parties {
+            log: self.terms.policy.policy().log,
+            supplier: supplier.clone(),
+            bank: asked.bank.clone(),
+        };
+        self.chain(&parties, &shown, bundle).await
+    }
+
+    async fn chain(
+        &self,
+        parties: &Parties,
+        shown: &[Shown],
+        bundle: &[u8],
+    ) -> Result<Granted, ApplyError> {
+        let signers = match Signers::of(bundle) {
+            Ok(signers) => signers,
+            Err(refused) => return Ok(Granted::Refused(refused)),
+        };
+        let (supplier, bank) = (&parties.supplier, &parties.bank);
+        let remembered = self.store.remembered(supplier, bank).await?;
+        let now = self.clock.now();
+        let policy = &self.terms.policy;
+        let read = consent::read(parties, shown, &signers, policy, remembered, now);
+        Ok(match read {
+            Ok(chain) => Granted::Chain(Box::new(chain)),
+            Err(unread) => Granted::Refused(unread.into()),
+        })
+    }
+}
