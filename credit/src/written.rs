@@ -103,7 +103,32 @@ fn parts(text: &str) -> Option<(&str, &str, &str)> {
 /// # Errors
 /// [`Refused`] for a sign, an exponent, a wrong grouping, more than two decimals, and zero.
 pub fn amount(field: &'static str, text: &str, currency: Currency) -> Result<Money, Refused> {
-    let wrong = Refused::new(field, "an amount above zero such as 1234.56 was expected");
+    let wrong = "an amount above zero such as 1234.56 was expected";
+    let money = read(field, text, currency, wrong)?;
+    let above = Some(money).filter(|money| money.fen() > 0);
+    above.ok_or(Refused::new(field, wrong))
+}
+
+/// The same where nothing is an answer too, as of a limit.
+///
+/// # Errors
+/// As [`amount`], but for zero.
+pub fn amount_or_nothing(
+    field: &'static str,
+    text: &str,
+    currency: Currency,
+) -> Result<Money, Refused> {
+    let wrong = "an amount such as 1234.56 was expected";
+    read(field, text, currency, wrong)
+}
+
+fn read(
+    field: &'static str,
+    text: &str,
+    currency: Currency,
+    wrong: &'static str,
+) -> Result<Money, Refused> {
+    let wrong = Refused::new(field, wrong);
     let plain = plain(field, text)?;
     let bare = plain.trim_start_matches(['¥', '￥']);
     let (whole, hundredths) = bare.split_once('.').unwrap_or((bare, "00"));
@@ -114,7 +139,7 @@ pub fn amount(field: &'static str, text: &str, currency: Currency) -> Result<Mon
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
     let money = Money::parse(&format!("{whole}.{hundredths:0<2}"), currency);
-    money.ok().filter(|money| money.fen() > 0).ok_or(wrong)
+    money.map_err(|_| wrong)
 }
 
 /// Digits whose commas, if there are any, group them in threes.
@@ -129,4 +154,33 @@ fn ungrouped(text: &str) -> Option<String> {
         digits.push_str(group);
     }
     Some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_write_one_amount_in_many_ways() {
+        for text in [
+            "1234.5",
+            "1,234.50",
+            " ¥1 234.50 ",
+            "￥１，２３４．５０",
+            "01234.5",
+        ] {
+            let read = amount("amount", text, Currency::CNY).unwrap();
+            assert_eq!(read.fen(), 123_450, "{text}");
+        }
+        for text in [
+            "", "-1", "+1", "1e3", "12,34", "1.234", "1.2.3", "one", "1,234,5",
+        ] {
+            let error = amount("amount", text, Currency::CNY).unwrap_err();
+            assert_eq!(error.field, "amount", "{text}");
+        }
+        assert!(amount("amount", "0.00", Currency::CNY).is_err());
+        let nothing = amount_or_nothing("limit", "0", Currency::CNY).unwrap();
+        assert_eq!(nothing.fen(), 0);
+        assert!(amount_or_nothing("limit", "-0", Currency::CNY).is_err());
+    }
 }

@@ -92,6 +92,8 @@ async fn borrower_accepts_an_offer_and_takes_a_token_back() -> Result<()> {
     let home = format!("{}/my", bank.url);
     assert_eq!(browser.client.current_url().await?.path(), "/my");
     browser.looks_right(&home, "my").await?;
+    let consents = format!("{home}/consents");
+    browser.looks_right(&consents, "my-consents").await?;
     let offer = format!("{home}/loans/{id}");
     browser.looks_right(&offer, "my-offer").await?;
     browser.resize(PHONE).await?;
@@ -119,7 +121,7 @@ async fn borrower_accepts_an_offer_and_takes_a_token_back() -> Result<()> {
         "{card}"
     );
     browser.fill("#amount", "1500").await?;
-    browser.press("article .main:not(.refuse)").await?;
+    browser.press("form[action$='/limit'] .main").await?;
     let card = browser.text("article.card").await?;
     assert!(card.contains("¥1,500.00"), "{card}");
     browser.press("article .refuse").await?;

@@ -296,7 +296,7 @@ pub(super) fn events(acts: &[Act], all: bool, t: Text) -> (Vec<Event>, usize, us
     let kept: Vec<&Act> = acts.iter().filter(shown).collect();
     let event = |act: &&Act| Event {
         said: words::act(act, t),
-        who: words::who(&act.by, t),
+        who: words::who_of(act, t),
         at: exact(act.booked),
         value: act.value.to_string(),
     };

@@ -98,7 +98,7 @@ fn repaid(repaid: Repaid, t: Text) -> &'static str {
 }
 
 /// Who did something.
-pub(super) fn who(by: &Actor, t: Text) -> String {
+fn who(by: &Actor, t: Text) -> String {
     match by {
         Actor::Machine => t.get("loan.by.machine").to_owned(),
         Actor::Bank => t.get("loan.by.bank").to_owned(),
@@ -109,6 +109,22 @@ pub(super) fn who(by: &Actor, t: Text) -> String {
             let names = [("maker", maker.as_str()), ("checker", checker.as_str())];
             t.fill("loan.by.two", &names)
         }
+    }
+}
+
+/// Who did an act. A loan is opened by its borrower's word; the act names who accepted for the bank.
+pub(super) fn who_of(act: &Act, t: Text) -> String {
+    let names: Vec<&str> = act.by.people().map(|one| one.name.as_str()).collect();
+    match (&act.deed, names.as_slice()) {
+        (Deed::Opened(opened), [_, ..]) => {
+            let borrower = [("name", opened.supplier.as_str())];
+            let bank = t.fill("loan.by.opened", &[("names", &names.join(", "))]);
+            format!("{}, {bank}", t.fill("loan.by.borrower", &borrower))
+        }
+        (Deed::Opened(opened), []) => {
+            t.fill("loan.by.borrower", &[("name", opened.supplier.as_str())])
+        }
+        _ => who(&act.by, t),
     }
 }
 
@@ -155,7 +171,7 @@ pub(super) fn proposal(motion: &Motion, t: Text) -> Said {
 fn of_deed(what: &Deed, t: Text) -> Said {
     let mut pairs = Vec::new();
     if let Some(amount) = what.amount() {
-        pairs.push((fixed(t, "field.amount"), money(amount, t.language)));
+        pairs.push((fixed(t, "loan.amount"), money(amount, t.language)));
     }
     let mut reason = String::new();
     match what {

@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::{id, officer, problem};
 use crate::http::App;
-use crate::money::{Currency, Money};
+use crate::money::Currency;
 use crate::pledge::office::{Deed, Ending, Within};
 use crate::pledge::stream::Stream;
+use crate::written;
 
 /// Longest silence that a form may allow, in minutes: a day.
 const SILENCE_MAX: u64 = 24 * 60;
@@ -86,9 +87,8 @@ fn ending(fields: &Fields) -> Result<Ending, Problem> {
                 Problem::bad_request("by: the 64 digits of another pledge of the loan are expected")
             }),
         "realised" => {
-            let proceeds = Money::parse(fields.proceeds.trim(), Currency::CNY);
-            let proceeds =
-                proceeds.map_err(|error| Problem::bad_request(format!("proceeds: {error}")));
+            let proceeds = written::amount("proceeds", &fields.proceeds, Currency::CNY);
+            let proceeds = proceeds.map_err(|error| Problem::bad_request(error.to_string()));
             proceeds.map(Ending::Realised)
         }
         _ => Err(Problem::bad_request(

@@ -14,8 +14,10 @@ use super::show::request;
 use super::{officer, problem};
 use crate::http::App;
 use crate::http::shell::{self, Shell};
+use crate::money::Currency;
 use crate::pledge::invoice::Typed;
 use crate::pledge::value::PriceSource;
+use crate::written;
 
 #[derive(Template)]
 #[template(path = "pledge_new.html")]
@@ -95,8 +97,11 @@ fn body(fields: Fields) -> Result<Body, Problem> {
         Problem::bad_request(format!("{field}: {error}"))
     };
     let price = Some(fields.price.trim().to_owned()).filter(|price| !price.is_empty());
-    let price = price.map(|amount| PriceBody {
-        amount,
+    let price = price.map(|price| written::amount("price", &price, Currency::CNY));
+    let price = price.transpose();
+    let price = price.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let price = price.map(|price| PriceBody {
+        amount: price.amount(),
         currency: "CNY".to_owned(),
         per: None,
         unit: None,

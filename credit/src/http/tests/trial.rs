@@ -203,7 +203,8 @@ async fn limits_are_changed_by_two_people_by_page_and_by_json() {
         page.text
     );
     let csrf = page.field("csrf");
-    let mut form = wished("5500.00");
+    // As people write it.
+    let mut form = wished("￥5,500");
     form.push(("csrf", csrf.clone()));
     assert_eq!(zhao.post("/trial/limits", &form).await.status, 303);
     let state = zhao.get("/v1/trial").await;

@@ -24,6 +24,7 @@ use crate::store::sandbox::{LiftProposal, Motion, RuleProposal};
 use crate::trials::ActError;
 use crate::trials::act::{StepWish, said};
 use crate::trials::office::{Done, Note};
+use crate::written;
 
 /// Where a form comes back to.
 const BACK: &str = "/trial";
@@ -124,8 +125,8 @@ fn number<T: FromStr>(field: &'static str, text: &str) -> Result<T, ActError> {
 }
 
 fn money(field: &'static str, text: &str, currency: Currency) -> Result<Money, ActError> {
-    let wrong = |error: crate::money::MoneyError| ActError::field(field, error.to_string());
-    Money::parse(text.trim(), currency).map_err(wrong)
+    let read = written::amount_or_nothing(field, text, currency);
+    read.map_err(|error| ActError::field(field, error.problem))
 }
 
 fn list<T: FromStr<Err: std::fmt::Display> + Ord>(
