@@ -37,8 +37,8 @@ struct View {
     tone: &'static str,
     /// What holds now, in one sentence.
     state: String,
-    /// What else the reader should know.
-    words: &'static str,
+    /// Whether there may be something to end.
+    ends: bool,
     /// Why nothing can be read, if it cannot: for whoever looks closer.
     detail: Option<String>,
     /// The newest first.
@@ -66,7 +66,7 @@ pub(super) async fn show(
         Ok(granted) => view(&granted, now, t),
         Err(ApplyError::Evidence(error)) => {
             let detail = Some(schemas::causes::causes(&error));
-            plain("warn", t.get("consent.away").to_owned(), detail, t)
+            plain("warn", t.get("consent.away").to_owned(), detail)
         }
         Err(error) => return Err(internal(&error)),
     };
@@ -88,11 +88,11 @@ async fn granted(app: &App, supplier: &Slug) -> Result<Granted, ApplyError> {
     credit.granted(supplier, None).await
 }
 
-fn plain(tone: &'static str, state: String, detail: Option<String>, t: Text) -> View {
+fn plain(tone: &'static str, state: String, detail: Option<String>) -> View {
     View {
         tone,
         state,
-        words: t.get("consent.how"),
+        ends: true,
         detail,
         documents: Vec::new(),
     }
@@ -102,13 +102,16 @@ fn view(granted: &Granted, now: Instant, t: Text) -> View {
     match granted {
         Granted::Waived(why) => {
             let detail = Some(why.clone());
-            plain("none", t.get("consent.waived").to_owned(), detail, t)
+            View {
+                ends: false,
+                ..plain("none", t.get("consent.waived").to_owned(), detail)
+            }
         }
-        Granted::Nothing => plain("none", t.get("consent.nothing").to_owned(), None, t),
-        Granted::Unchecked(count) => plain("info", t.count("consent.unchecked", *count), None, t),
+        Granted::Nothing => plain("none", t.get("consent.nothing").to_owned(), None),
+        Granted::Unchecked(count) => plain("info", t.count("consent.unchecked", *count), None),
         Granted::Refused(refused) => {
             let detail = Some(format!("{}: {}", refused.class, refused.detail));
-            plain("bad", t.get("consent.refused").to_owned(), detail, t)
+            plain("bad", t.get("consent.refused").to_owned(), detail)
         }
         Granted::Chain(chain) => of_chain(chain, now, t),
     }
@@ -134,7 +137,7 @@ fn of_chain(chain: &Consents, now: Instant, t: Text) -> View {
     let documents = chain.documents().rev();
     View {
         documents: documents.map(|one| document(&one.consent, t)).collect(),
-        ..plain(tone, state, None, t)
+        ..plain(tone, state, None)
     }
 }
 
