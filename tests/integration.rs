@@ -26,6 +26,7 @@ mod lending;
 mod limits_race;
 mod load;
 mod log_faults;
+mod models;
 mod monitor;
 mod old_backup;
 mod operation;

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod events;
 pub mod people;
+pub mod scorecards;
 pub mod served;
 pub mod witnesses;
 

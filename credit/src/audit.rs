@@ -82,6 +82,8 @@ pub enum Action {
     DailyRun,
     /// Did something with the trial of the sandbox; the detail says what.
     Trial,
+    /// Did something with a scorecard, or another points table scores from now on.
+    Model,
     /// Did something with a pledge, or the watch did.
     Pledge(PledgeAction),
 }
@@ -173,7 +175,7 @@ impl PledgeAction {
 
 impl Action {
     /// Every action, for texts and tests.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::LogIn,
         Self::LogOut,
         Self::Accept,
@@ -208,6 +210,7 @@ impl Action {
         Self::LoanMotion,
         Self::DailyRun,
         Self::Trial,
+        Self::Model,
         Self::Pledge(PledgeAction::Offer),
         Self::Pledge(PledgeAction::Accept),
         Self::Pledge(PledgeAction::Withdraw),
@@ -260,6 +263,7 @@ impl Action {
             Self::LoanMotion => "loan-motion",
             Self::DailyRun => "daily-run",
             Self::Trial => "trial",
+            Self::Model => "model",
             Self::Pledge(action) => action.word(),
         }
     }
@@ -419,11 +423,9 @@ impl Check {
     /// [`Broken`] where it does not follow.
     pub fn take(&mut self, row: Row) -> Result<(), Broken> {
         let expected = self.last.as_ref().map_or(1, |last| last.seq + 1);
-        if row.seq != expected {
-            return Err(Broken::Gap {
-                expected,
-                found: row.seq,
-            });
+        let found = row.seq;
+        if found != expected {
+            return Err(Broken::Gap { expected, found });
         }
         if row.prev != self.last.as_ref().map_or(Hash::ZERO, Row::hash) {
             return Err(Broken::Link(row.seq));

@@ -5,6 +5,7 @@ mod books;
 mod borrower;
 mod daily;
 mod score;
+mod scorecard;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -26,6 +27,7 @@ pub use books::{Ledger, ledger};
 pub use borrower::{Borrower, borrower};
 pub use daily::{Daily, daily};
 pub use score::{Score, score};
+pub use scorecard::{Scorecard, scorecard};
 
 /// A configuration, with the database that the environment names instead of its own.
 ///

@@ -16,6 +16,7 @@
 //! | `GET /live` | people | server-sent events: something has happened |
 //! | `GET /decisions/{id}/events/{leaf}` | people | an event; `.../bundle` its proof |
 //! | `GET /reasons`, `GET /audit` | people | refusal reasons, the trail |
+//! | `GET /models`, `GET /models/{hash}`, `.../card.json`, `POST /models/{hash}/act` | people; supervisors act | scorecards and points tables, see `http/models.rs` |
 //! | `GET /models/late-delivery` | people | the model of late delivery, its figures and how good they were; `GET /v1/models/late-delivery` for both |
 //! | `GET /pledges`, `GET /pledges/{id}`, `GET /pledges/new` | people | pledges, frozen ones first; one with its alarms, value and history; the form of a new one |
 //! | `POST /pledges`, `POST /pledges/{id}/{deed}` | officers | offers a pledge; accepts, thaws, calls, ends it, watches a sensor |
@@ -41,6 +42,7 @@ mod health;
 mod late_delivery;
 mod loan_desk;
 mod loans;
+mod models;
 mod my;
 pub mod pages;
 mod pledges;
@@ -223,6 +225,7 @@ fn inside() -> Routes<App> {
         .merge(pledges::routes())
         .merge(my::routes())
         .merge(loan_desk::routes())
+        .merge(models::routes())
         .route("/models/late-delivery", get(late_delivery::page))
         .route("/v1/models/late-delivery", get(late_delivery::json))
 }

@@ -2,6 +2,7 @@
 //! `credit verify-decision FILE`: does a kept decision follow from what it was made from?
 //! `credit migrate --config FILE`: the tables, as their owner.
 //! `credit score export|verify|replay`: decisions made again from their evidence.
+//! `credit scorecard fit|refit|card|show|list|export`: scorecards from labelled rows.
 //! `credit ledger check`: does the ledger hold?
 //! `credit daily --day YYYY-MM-DD`: brings every loan to a day.
 //! `credit export-key`: the key that exports are signed with.
@@ -75,6 +76,11 @@ enum Command {
         #[command(subcommand)]
         what: command::Score,
     },
+    /// Scorecards from labelled rows: drafts, cards, the identical table again.
+    Scorecard {
+        #[command(subcommand)]
+        what: command::Scorecard,
+    },
     /// The ledger.
     Ledger {
         #[command(subcommand)]
@@ -133,6 +139,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Command::VerifyDecision { file, table } => verify_decision(&file, table.as_deref()),
         Command::Score { what } => command::score(what).await,
+        Command::Scorecard { what } => command::scorecard(what).await,
         Command::Ledger { what } => command::ledger(what).await,
         Command::Daily(what) => command::daily(what).await,
         Command::User { what } => command::user(what).await,

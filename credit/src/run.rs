@@ -25,9 +25,11 @@ use crate::lending::ports::{NoBank, NoTrial, Room};
 use crate::lending::{self, CatalogueError, Lending, Ports};
 use crate::loan::reason::first_list;
 use crate::logged::Logged;
+use crate::models::in_use::{self, InUseError};
 use crate::pledge::cover::Pledged;
 use crate::pledge::office::Office;
 use crate::pledge::value::table::Table;
+use crate::rounds;
 use crate::score::{Model, ModelError};
 use crate::service::{Asked, Consenting, Credit, IssuerList, Lends, LendsOn, Terms};
 use crate::store::sandbox::{TrialStore, Trials};
@@ -88,6 +90,9 @@ pub enum StartError {
     /// The points table is wrong.
     #[error("the points table is refused")]
     Model(#[from] ModelError),
+    /// The points table says it came from a scorecard, and may not score.
+    #[error(transparent)]
+    InUse(#[from] InUseError),
     /// The list of issuers cannot be read.
     #[error("consent.issuers: cannot read {file}")]
     IssuersFile {
@@ -169,13 +174,14 @@ pub async fn run(
         );
     }
     let store = store::open(&config.database).await?;
+    in_use::check(&*store, &terms.model).await?;
+    let model = terms.model.clone();
     let trial = trial(&config, &store, &clock).await?;
-    let trial = match config.evidence.documents {
-        true => {
-            let logged = Logged::new(Arc::clone(&evidence), terms.policy.clone());
-            trial.map(|office| office.logging(logged))
-        }
-        false => trial,
+    let logged = || Logged::new(Arc::clone(&evidence), terms.policy.clone());
+    let logged = config.evidence.documents.then(logged);
+    let trial = match &logged {
+        Some(logged) => trial.map(|office| office.logging(logged.clone())),
+        None => trial,
     };
     store.seed_reasons(&first_list()).await?;
     let listener = serve::bind(config.listen)?;
@@ -196,10 +202,15 @@ pub async fn run(
     ));
     let credit = Credit::new(terms, shared, evidence, Arc::clone(&clock));
     let credit = credit.lending_on(lends(&config)?);
+    let credit = match logged {
+        Some(logged) => credit.logging(logged),
+        None => credit,
+    };
     let credit = Arc::new(match &trial {
         Some(office) => credit.within(office.clone()),
         None => credit,
     });
+    credit.catch_up_shadows().await;
     let lender = Arc::clone(&credit);
     let office = Office::new(
         lender,
@@ -211,6 +222,7 @@ pub async fn run(
     let room = room_of(trial.as_ref());
     let lending = lending(&config, Arc::clone(&store), room, Arc::clone(&clock)).await?;
     let signer = config.desk.export_key.as_deref().map(sealed::load_key);
+    let beat = Arc::clone(&clock);
     let desk = Desk::new(Arc::clone(&credit), config.desk.clone(), clock)
         .signing_with(signer.transpose()?)
         .ending_with(shutdown.clone());
@@ -218,11 +230,13 @@ pub async fn run(
     if let Some(address) = config.metrics {
         kit::metrics::listen(address, &crate::metrics::ALL, shutdown.clone()).await?;
     }
+    in_use::enter(&*store, &model, config.scorecard.as_deref(), beat.now()).await?;
     let (router, routes) =
         http::routes(&accounts, &desk, &office, lending.as_ref(), &config).into_parts();
     let limits = serve::Limits::default();
     let served = serve::serve_on(listener, router, None, limits, shutdown.clone())?;
     let watching = tokio::spawn(watch.run(shutdown.clone()));
+    let handing = cards_handed_over(&credit, beat, &shutdown);
     let watched = trial.map(|office| trials::watch::spawn(office, shutdown.clone()));
     let followed = lending.clone().map(|lending| {
         let stop = shutdown.clone();
@@ -244,6 +258,9 @@ pub async fn run(
             // It ends with the token; one that broke off has said so.
             let _ = watched.await;
         }
+        if let Some(handing) = handing {
+            let _ = handing.await;
+        }
         store.close().await;
     });
     Ok(Handle {
@@ -256,6 +273,25 @@ pub async fn run(
         lending,
         join,
     })
+}
+
+/// Hands cards of promoted models over for the log, where the configuration says so.
+fn cards_handed_over(
+    credit: &Arc<Credit>,
+    clock: Arc<dyn Clock>,
+    shutdown: &CancellationToken,
+) -> Option<JoinHandle<()>> {
+    let shutdown = shutdown.clone();
+    let credit = credit.hands_over().then(|| Arc::clone(credit))?;
+    Some(rounds::spawn(clock, shutdown, move || {
+        let credit = Arc::clone(&credit);
+        async move {
+            if let Err(error) = credit.hand_cards_over().await {
+                let error = schemas::causes::causes(&error);
+                tracing::error!(error, "cards of models could not be handed over");
+            }
+        }
+    }))
 }
 
 /// The limits that loans are paid out and repaid under: those of the declared trial, if there is one.

@@ -6,6 +6,7 @@ mod consented;
 mod error;
 mod granted;
 mod late_deliveries;
+mod models;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -25,6 +26,8 @@ use crate::facts::{Facts, FactsError, Rules, With};
 use crate::lateness::Evaluation;
 use crate::loan::decision::decision_id;
 use crate::loan::{Application, ApplicationError, Outcome, Product, Proven, Record, decide};
+use crate::logged::Logged;
+use crate::models::shadow::Shadows;
 use crate::sandbox::Sandbox;
 use crate::score::Model;
 use crate::store::sandbox::{LendError, Offer};
@@ -92,6 +95,8 @@ pub struct Credit {
     lender: Option<Lender>,
     office: Option<Office>,
     lends: Lends,
+    shadows: Shadows,
+    logged: Option<Logged>,
 }
 
 impl Credit {
@@ -113,6 +118,8 @@ impl Credit {
             lender: None,
             office: None,
             lends: Lends::default(),
+            shadows: Shadows::default(),
+            logged: None,
         }
     }
 
@@ -194,7 +201,11 @@ impl Credit {
             Err(error) => Err(error),
         };
         match read {
-            Ok(read) => self.decide(&application, &product, &read, now).await,
+            Ok(read) => {
+                let record = self.decide(&application, &product, &read, now).await?;
+                self.shadow(&record).await;
+                Ok(record)
+            }
             Err(error) => {
                 self.keep_refusal(&application, &error, now).await?;
                 Err(error)

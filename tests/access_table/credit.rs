@@ -16,7 +16,7 @@ use credit::pledge::invoice::Typed;
 use credit::pledge::office::{Asked, Collateral};
 use credit::pledge::value::PriceSource;
 use kit::people::factor::KeptFactor;
-use schemas::hash::sha256;
+use schemas::hash::{Hash, sha256};
 use schemas::ids::Slug;
 use schemas::log::PolicyFile;
 use schemas::time::Clock;
@@ -28,7 +28,7 @@ use super::caller::{self, Caller, Callers, Shows};
 use super::clock::RunningClock;
 use super::{Ground, none, papers, table, walk};
 use crate::browser::desk::supplier;
-use crate::world::World;
+use crate::world::{World, scorecards};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "a long pass phrase";
@@ -255,6 +255,20 @@ fn of_borrowers(asks: &mut Asks, offer: &str) {
         asks.add(&route, &path, Body::Form(fields))
             .never(format!("/my/loans/{never}/{deed}"));
     }
+}
+
+/// What is asked of models: the built-in table, which is in use, and the card of a draft.
+fn of_models(asks: &mut Asks, scorecard: &Hash) {
+    asks.plain(&["/models"]);
+    let card = format!("/models/{scorecard}/card.json");
+    asks.get_at("GET /models/{hash}/card.json", &card);
+    let table = credit::score::Model::built_in().unwrap().hash;
+    let path = format!("/models/{table}");
+    asks.get_at("GET /models/{hash}", &path);
+    // None of the buttons: what comes is no refusal of the person.
+    let form = vec![("act", "walked".to_owned()), ("steps", "0".to_owned())];
+    let path = format!("{path}/act");
+    asks.add("POST /models/{hash}/act", &path, Body::Form(form));
 }
 
 fn requests(offer: &str, leaf: &str) -> Asks {
@@ -486,7 +500,9 @@ async fn access_table_of_credit() {
             Caller::new(bank.client("lame", &["nothing"]).await),
         ),
     ]);
+    let scorecard = scorecards::draft(&bank.handle.credit, &*bank.clock).await;
     let mut asks = requests(&offer, &leaf);
+    of_models(&mut asks, &scorecard);
     of_pledges(&mut asks, &pledge(&bank).await);
     loans::requests(&mut asks, &offer);
     trial::requests(&mut asks, &trial);

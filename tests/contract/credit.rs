@@ -5,6 +5,7 @@ mod desk;
 mod ledger;
 mod lending;
 mod made;
+mod models;
 mod papers;
 mod people;
 mod pledge;
@@ -81,6 +82,10 @@ contract! { Bank:
         said_about_parties_counts_where_they_or_the_applicant_said_it
         passage_is_kept_with_its_decision_and_nobody_decides_on_it
         passage_beyond_its_line_is_refused_by_the_table;
+    models:
+        models_come_back_with_their_steps_and_cards
+        nobody_acts_twice_on_a_model
+        tables_in_use_and_shadow_scores_are_kept_once;
     papers:
         attestations_are_held_once_and_found_by_id
         what_was_seen_of_a_consent_never_falls;

@@ -6,6 +6,8 @@ use anyhow::{Context, ensure};
 use clap::Subcommand;
 use credit::evidence::offline::{Again, ScoreFile, replay_all};
 use credit::evidence::verify::TrustedPolicy;
+use credit::models::in_use::table_of;
+use credit::score::Model;
 use credit::{store, terms};
 
 /// What is done with scores.
@@ -81,7 +83,13 @@ async fn export(id: &str, config: &Path, out: &Path) -> anyhow::Result<()> {
             Some(papers.with_context(|| format!("the papers {hash} are not kept"))?)
         }
     };
-    let table = config.scorecard.as_ref().map(std::fs::read_to_string);
+    let built_in = Model::built_in()?.hash;
+    let named = record.decision.model.hash;
+    let table = match table_of(&*store, &named).await? {
+        _ if named == built_in => None,
+        Some(kept) => Some(Ok(kept.text)),
+        None => config.scorecard.as_ref().map(std::fs::read_to_string),
+    };
     let file = ScoreFile::new(&record, (bundle, papers), config.rules, table.transpose()?)?;
     let mut new = std::fs::File::create_new(out)
         .with_context(|| format!("{} cannot be made", out.display()))?;

@@ -20,7 +20,7 @@ pub struct EvidenceSource {
     pub max_bytes: usize,
     /// The oldest checkpoint that is taken.
     pub max_age: Duration,
-    /// Whether hashes of the trial's documents are handed over for the log.
+    /// Whether hashes of the trial's documents and of models' cards are handed over for the log.
     pub documents: bool,
 }
 

@@ -76,6 +76,12 @@ impl Role {
         self == Self::Supervisor
     }
 
+    /// True if this role reviews, promotes, tries and retires scorecards.
+    #[must_use]
+    pub fn keeps_models(self) -> bool {
+        self == Self::Supervisor
+    }
+
     /// True if this role writes down complaints, incidents and problems of the trial.
     #[must_use]
     pub fn writes_trial(self) -> bool {

@@ -34,7 +34,7 @@ pub(super) async fn page(
     language: Language,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let shell = Shell::new(&uri, language, &person, "late-delivery")?;
+    let shell = Shell::new(&uri, language, &person, "models")?;
     let evaluation = app.desk.credit().late_deliveries();
     let page = made(shell, language, evaluation.as_deref());
     shell::page(&uri, StatusCode::OK, &page)

@@ -117,5 +117,6 @@ fn back(path: &str, status: StatusCode) -> (String, &'static str) {
         .or_else(|| of("/pledges/", "problem.pledge"))
         .or_else(|| of("/loans/", "problem.loan"))
         .or_else(|| of("/my/loans/", "problem.loan"))
+        .or_else(|| of("/models/", "problem.model"))
         .unwrap_or(first)
 }

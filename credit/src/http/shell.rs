@@ -50,7 +50,7 @@ pub const NAVIGATION: &[Entry] = &[
     entry("loans", "/loans", Role::reads_desk),
     entry("pledges", "/pledges", Role::reads_desk),
     entry("reasons", "/reasons", Role::reads_desk),
-    entry("late-delivery", "/models/late-delivery", Role::reads_desk),
+    entry("models", "/models", Role::reads_desk),
     entry("regulator", "/regulator", |role| !role.reads_desk()),
     entry("audit", "/audit", Role::reads_trail),
 ];

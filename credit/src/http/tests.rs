@@ -2,6 +2,7 @@ mod case;
 mod desk;
 mod desk_work;
 mod loans;
+mod models;
 mod my;
 mod pledges;
 mod samples;

@@ -50,9 +50,16 @@ pub struct Model {
     pub characteristics: Vec<Characteristic>,
     /// What declines by itself.
     pub knock_outs: Vec<KnockOut>,
+    /// The scorecard that it says it came from; absent for a table that people wrote. The start
+    /// compares ([`crate::models::in_use`]).
+    #[serde(default)]
+    pub artefact: Option<Hash>,
     /// SHA-256 of the file.
     #[serde(skip)]
     pub hash: Hash,
+    /// The file's text.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// A grade and where it begins.
@@ -151,6 +158,7 @@ impl Model {
     pub fn parse(file: &str, text: &str) -> Result<Self, ModelError> {
         let mut model: Self = schemas::config::parse(file, text)?;
         model.hash = sha256(text.as_bytes());
+        text.clone_into(&mut model.text);
         model.check()?;
         Ok(model)
     }

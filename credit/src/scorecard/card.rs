@@ -12,6 +12,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use fairness::NOT_KNOWN;
 pub use fairness::{Fairness, GroupFigures};
 
 use super::artefact::{Artefact, ArtefactError, scored};
@@ -158,6 +159,9 @@ pub struct ModelCard {
     pub artefact: Hash,
     /// SHA-256 of the rows that it was made from.
     pub data: Hash,
+    /// SHA-256 of the points table that it gives for deciding; absent where it gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Hash>,
     /// What people state.
     pub statement: Statement,
     /// Steps of Newton's method of each fit.
@@ -235,6 +239,7 @@ impl ModelCard {
             figure: artefact.figure.clone(),
             artefact: artefact.hash()?,
             data: artefact.data,
+            table: None,
             iterations: artefact.fit.iterations.clone(),
             dropped: artefact.fit.dropped.clone(),
             features: features
@@ -333,7 +338,7 @@ fn volume(data: &Dataset) -> Volume {
 }
 
 /// Checks a text that a person wrote.
-pub(super) fn check_text(field: &'static str, text: &str) -> Result<(), CardError> {
+pub(crate) fn check_text(field: &'static str, text: &str) -> Result<(), CardError> {
     if text.trim().is_empty() || text.chars().count() > TEXT_MAX {
         Err(CardError::Text(field))
     } else {

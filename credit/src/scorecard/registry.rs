@@ -3,6 +3,7 @@
 //! ```text
 //! Draft --review, by another person than the operator--> Reviewed
 //! Reviewed --promote, by a third person--> Promoted --retire--> Retired
+//! Draft or Reviewed --withdraw--> Retired
 //! Reviewed --shadow--> scores beside the champion and decides nothing
 //! ```
 //!
@@ -138,6 +139,15 @@ impl Draft {
         Ok(Reviewed(model))
     }
 
+    /// Gives it up before it was reviewed.
+    ///
+    /// # Errors
+    /// A wrong reason, or a time before it was made.
+    pub fn withdraw(self, by: Slug, at: Instant, reason: &str) -> Result<Retired, RegistryError> {
+        let made = self.0.card.statement.developed_at;
+        self.0.ended(by, at, made, reason)
+    }
+
     /// The card, without a review.
     #[must_use]
     pub const fn card(&self) -> &ModelCard {
@@ -171,6 +181,16 @@ impl Reviewed {
         Ok((Promoted { model, by, at }, entry))
     }
 
+    /// Gives it up before it was promoted.
+    ///
+    /// # Errors
+    /// A wrong reason, or a time before it was reviewed.
+    pub fn withdraw(self, by: Slug, at: Instant, reason: &str) -> Result<Retired, RegistryError> {
+        let reviewed = self.0.card.review.as_ref().map(|review| review.at);
+        let since = reviewed.unwrap_or(self.0.card.statement.developed_at);
+        self.0.ended(by, at, since, reason)
+    }
+
     /// The card with its review.
     #[must_use]
     pub const fn card(&self) -> &ModelCard {
@@ -179,6 +199,25 @@ impl Reviewed {
 }
 
 impl Model {
+    fn ended(
+        &self,
+        by: Slug,
+        at: Instant,
+        since: Instant,
+        reason: &str,
+    ) -> Result<Retired, RegistryError> {
+        check_text("reason", reason)?;
+        if at < since {
+            return Err(RegistryError::Order);
+        }
+        Ok(Retired {
+            artefact: self.hash,
+            by,
+            at,
+            reason: reason.to_owned(),
+        })
+    }
+
     fn check_operator(&self, person: &Slug) -> Result<(), RegistryError> {
         if self.card.statement.operator == *person {
             let (person, before) = (person.clone(), "made");
@@ -220,16 +259,7 @@ impl Promoted {
     /// # Errors
     /// A wrong reason, or a time before it was promoted.
     pub fn retire(self, by: Slug, at: Instant, reason: &str) -> Result<Retired, RegistryError> {
-        check_text("reason", reason)?;
-        if at < self.at {
-            return Err(RegistryError::Order);
-        }
-        Ok(Retired {
-            artefact: self.model.hash,
-            by,
-            at,
-            reason: reason.to_owned(),
-        })
+        self.model.ended(by, at, self.at, reason)
     }
 }
 

@@ -135,7 +135,16 @@ pub fn shifts(
     expected: &[ScoreBand],
     today: &Dataset,
 ) -> Result<Vec<Shift>, ScoreError> {
-    let scored = scored(table, today)?;
+    Ok(shifts_of(table, expected, &scored(table, today)?))
+}
+
+/// The same of scores that were made before, each with what it counts.
+#[must_use]
+pub fn shifts_of(
+    table: &PointsTable,
+    expected: &[ScoreBand],
+    scored: &[(super::points::Score, f64)],
+) -> Vec<Shift> {
     let totals: Vec<(i32, f64)> = scored
         .iter()
         .map(|(score, row)| (score.total, *row))
@@ -145,12 +154,15 @@ pub fn shifts(
     let mut shifts = vec![shift("total", psi(&before, &counted(&ends, &totals)))];
     for (at, one) in table.characteristics.iter().enumerate() {
         let mut actual = vec![0.0; one.bins.len()];
-        for (score, weight) in &scored {
-            actual[score.given[at].bin] += weight;
+        for (score, weight) in scored {
+            let bin = score.given.get(at).map_or(usize::MAX, |given| given.bin);
+            if let Some(rows) = actual.get_mut(bin) {
+                *rows += weight;
+            }
         }
         shifts.push(shift(&one.feature.name, psi(&rows(one), &actual)));
     }
-    Ok(shifts)
+    shifts
 }
 
 fn rows(one: &Characteristic) -> Vec<f64> {

@@ -11,6 +11,7 @@ use super::cases::CaseStore;
 use super::desk::DeskStore;
 use super::ledger::Ledger;
 use super::lending::{Loans, Told};
+use super::models::ModelStore;
 use super::papers::PaperStore;
 use super::pledge::Pledges;
 use super::sandbox::TrialStore;
@@ -123,6 +124,7 @@ pub trait Tables:
     + super::Borrowers
     + super::Takings
     + CaseStore
+    + ModelStore
 {
 }
 
@@ -140,6 +142,7 @@ impl<T> Tables for T where
         + super::Borrowers
         + super::Takings
         + CaseStore
+        + ModelStore
 {
 }
 

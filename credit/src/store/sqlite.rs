@@ -5,6 +5,7 @@ mod cases;
 mod desk;
 mod ledger;
 mod lending;
+mod models;
 mod papers;
 mod people;
 mod pledge;

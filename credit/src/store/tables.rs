@@ -5,7 +5,7 @@ use kit::postgres::Privileges;
 
 /// Tables from which nothing is ever changed or removed. The role of the service on PostgreSQL has
 /// no UPDATE and no DELETE on them.
-pub const APPEND_ONLY: [&str; 36] = [
+pub const APPEND_ONLY: [&str; 42] = [
     "sandbox_limits",
     "decisions",
     "reservations",
@@ -42,6 +42,12 @@ pub const APPEND_ONLY: [&str; 36] = [
     "case_links",
     "passages",
     "offer_ends",
+    "model_artefacts",
+    "model_cards",
+    "model_steps",
+    "model_uses",
+    "model_shadows",
+    "model_places",
 ];
 
 /// All other tables, with what the service does to them beside reading and adding.

@@ -1,25 +1,16 @@
 //! What the service does about its trial by itself, every minute of the injected clock: the stop-loss
 //! is held against its rule, the report of a month that is over is made, and hashes of documents are
 //! handed over for the log.
-//!
-//! Whether a minute is over is asked once a second of real time, so that a replay whose clock runs
-//! through years is not held up at each of its minutes: it is looked at as often as a second allows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use schemas::causes::causes;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{ActError, Office};
+use crate::rounds;
 use crate::sandbox::stop_loss::StopLoss;
-
-/// Between two looks, by the injected clock.
-pub const EVERY: Duration = Duration::from_secs(60);
-/// Between two questions whether that time is over.
-const ASKED: Duration = Duration::from_secs(1);
 
 impl Office {
     /// Holds the rule against the rows as they are now, and trips the stop-loss if anything does.
@@ -65,21 +56,9 @@ impl Office {
 #[must_use]
 pub fn spawn(office: Office, shutdown: CancellationToken) -> JoinHandle<()> {
     let clock = Arc::clone(&office.clock);
-    tokio::spawn(async move {
-        let mut next = clock.now();
-        let mut ticks = tokio::time::interval(ASKED);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            let now = clock.now();
-            // A clock that was put back stops no looks.
-            if now < next && next.since(now) <= EVERY {
-                continue;
-            }
-            next = now + EVERY;
+    rounds::spawn(clock, shutdown, move || {
+        let office = office.clone();
+        async move {
             if let Err(error) = office.look().await {
                 tracing::error!(
                     error = causes(&error),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::replay::{Again, Unproven, again};
 use crate::loan::Record;
+use crate::models::in_use::table_of;
+use crate::score::Model;
 use crate::store::{PAGE_MAX, StoreError, Tables};
 
 /// Decisions that are named one by one; the rest is counted.
@@ -77,10 +79,28 @@ pub async fn replay_all(store: &dyn Tables, under: &Again<'_>) -> Result<Tally, 
             let id = decision.decision_id;
             let missing = StoreError::Row { what: "decision" };
             let record = store.lookup(&id).await?.ok_or(missing)?;
-            let result = replay(store, &record, under).await?;
+            let kept = earlier(store, &record, under).await?;
+            let under = Again {
+                model: kept.as_ref().unwrap_or(under.model),
+                ..*under
+            };
+            let result = replay(store, &record, &under).await?;
             tally.add(id, result);
         }
     }
+}
+
+/// The table that a decision was made by, where it is another than today's and is kept.
+async fn earlier(
+    store: &dyn Tables,
+    record: &Record,
+    under: &Again<'_>,
+) -> Result<Option<Model>, StoreError> {
+    let named = record.decision.model.hash;
+    if named == under.model.hash {
+        return Ok(None);
+    }
+    table_of(store, &named).await
 }
 
 async fn replay(

@@ -23,6 +23,7 @@ use crate::desk::compare::Comparison;
 use crate::desk::deadline::Waits;
 use crate::desk::exposure::Exposure as _;
 use crate::facts::Facts;
+use crate::http::models::{ShadowLine, shadow_line};
 use crate::http::pages::view::{self, DecisionView, leaves_of};
 use crate::http::pages::words::{self, Words};
 use crate::http::shell::{self, Shell};
@@ -116,6 +117,7 @@ struct Around {
     due: Option<When>,
     overdue: bool,
     rules: Rules,
+    shadows: Vec<ShadowLine>,
 }
 
 /// An offer, or an application that was declined.
@@ -229,12 +231,15 @@ async fn around(
     let told = |error: DeskError| super::problem(&error);
     let readings = desk.credit().around(decision, now).await;
     let readings = readings.map_err(|error| internal(&error))?;
-    let before = desk.credit().store().decision_before(decision).await;
+    let store = desk.credit().store();
+    let before = store.decision_before(decision).await;
     let before = before.map_err(|error| internal(&error))?;
     let before = before.map(|before| Comparison::of(decision, &before));
     let officers = desk.colleagues(true).await.map_err(told)?;
     let colleagues = desk.colleagues(false).await.map_err(told)?;
     let beside = desk.beside(&decision.decision_id).await.map_err(told)?;
+    let shadows = store.shadows_beside(&decision.decision_id).await;
+    let shadows = shadows.map_err(|error| internal(&error))?;
     let people = People {
         officers: &officers,
         colleagues: &colleagues,
@@ -248,6 +253,7 @@ async fn around(
         due: waits.as_ref().map(|waits| when(waits.due, now, t)),
         overdue: waits.is_some_and(|waits| waits.is_overdue(now)),
         rules: rules(decision, now, t),
+        shadows: shadows.iter().map(|row| shadow_line(row, t)).collect(),
     })
 }
 

@@ -15,7 +15,7 @@ use super::{CardError, GROUPINGS, check_group};
 const FOUR_FIFTHS: f64 = 0.8;
 
 /// What rows without a known group are called.
-const UNKNOWN: &str = "not known";
+pub(crate) const NOT_KNOWN: &str = "not known";
 
 /// The figures of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ fn collect(
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for (row, total) in data.rows().iter().zip(totals) {
         let name = match row.groups[at].as_str() {
-            "" => UNKNOWN,
+            "" => NOT_KNOWN,
             name => name,
         };
         check_group(name)?;

@@ -72,6 +72,11 @@ fn head(text: &mut String, card: &ModelCard, hash: Hash) -> std::fmt::Result {
         ("purpose", plain(&statement.purpose)),
         ("scorecard, SHA-256", card.artefact.to_string()),
         ("data, SHA-256", card.data.to_string()),
+        (
+            "points table, SHA-256",
+            card.table
+                .map_or_else(|| "none".to_owned(), |table| table.to_string()),
+        ),
         ("this card as JSON, SHA-256", hash.to_string()),
         ("made at", statement.developed_at.to_rfc3339()),
         ("source", plain(&statement.source)),

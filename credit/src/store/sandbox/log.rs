@@ -10,7 +10,8 @@ use super::record::{Kind, Record};
 /// that of a model's card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// `sandbox-declaration`, `sandbox-limits`, `sandbox-stop-loss-rule` or `sandbox-report`.
+    /// `sandbox-declaration`, `sandbox-limits`, `sandbox-stop-loss-rule`, `sandbox-report` or
+    /// `model-card`.
     pub kind: String,
     /// Hash of the document.
     pub hash: Hash,
