@@ -76,12 +76,16 @@ pub fn verify_bundle(bundle: &Bundle, trusted: Option<&[u8]>) -> Result<Report, 
         None => None,
     };
     let known = marks::known(&headers, &keys, fresh.as_ref());
+    let rows = bundle.checkpoints.iter();
+    let rows = rows.map(|row| (row.note.0.as_slice(), row.policy));
+    let counted = rows.zip(checkpoints.iter().cloned()).collect();
     let reader = statements::Reader {
         policies: &policies,
         last: &last.checkpoint,
         headers: &headers,
         keys: &keys,
         known: &known,
+        counted: &counted,
     };
     let statements = reader.check(&bundle.statements)?;
     let mut events = events::check(bundle, &headers, &statements)?;

@@ -8,7 +8,10 @@ const SPLIT_FROM: usize = 64;
 
 /// Checks the first and the second half of the rows; the second is empty for a short list, and where
 /// no second thread is to be had both are checked here.
-pub(super) fn check<T: Sync, R: Send>(rows: &[T], check: impl Fn(&[T]) -> R + Sync) -> (R, R) {
+pub(super) fn check<'a, T: Sync, R: Send>(
+    rows: &'a [T],
+    check: impl Fn(&'a [T]) -> R + Sync,
+) -> (R, R) {
     let middle = if rows.len() < SPLIT_FROM {
         rows.len()
     } else {

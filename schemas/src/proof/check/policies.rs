@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checked, begins, class, included, refuse, require};
+use super::{Checked, begins, class, halves, included, refuse, require};
 use crate::hash::{Hash, sha256};
 use crate::log::Policy;
 use crate::note::{Checkpoint, Note, Witnessed};
@@ -157,9 +157,12 @@ pub(super) fn check(
 }
 
 fn check_notes(rows: &[CheckpointRow], policies: &Policies) -> Checked<Vec<Witnessed>> {
+    let note = |row: &CheckpointRow| policies.check_note(&row.note, row.policy);
+    let all = |rows: &[CheckpointRow]| rows.iter().map(note).collect::<Vec<_>>();
+    let (front, back) = halves::check(rows, all);
     let mut checkpoints: Vec<Witnessed> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let witnessed = policies.check_note(&row.note, row.policy)?;
+    for witnessed in front.into_iter().chain(back) {
+        let witnessed = witnessed?;
         let before = checkpoints
             .last()
             .map_or(0, |before| before.checkpoint.size);

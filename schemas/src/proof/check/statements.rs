@@ -1,5 +1,6 @@
 //! Step 5: statements, who signed them, and what they had seen (`proof-bundle-v2.md` section 4).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::headers::CheckedHeader;
@@ -9,7 +10,7 @@ use super::policies::Policies;
 use super::{Checked, begins, class, halves, require};
 use crate::hash::Hash;
 use crate::merkle;
-use crate::note::Checkpoint;
+use crate::note::{Checkpoint, Witnessed};
 use crate::proof::form::{Seen, StatementRow};
 use crate::proof::{Class, KeyState, Refusal, VerifiedStatement};
 use crate::registry::{Record, Role, SignedRecord, State};
@@ -23,21 +24,35 @@ pub(super) struct Reader<'a> {
     pub(super) headers: &'a [CheckedHeader],
     pub(super) keys: &'a [CheckedKey],
     pub(super) known: &'a BTreeMap<Hash, Known>,
+    pub(super) counted: &'a Counted<'a>,
 }
+
+/// Notes that were found to count, by their bytes and the position of the policy under which they
+/// do. Many statements have seen the same checkpoint, and most of these stand in the bundle anyway.
+pub(super) type Counted<'a> = BTreeMap<(&'a [u8], usize), Witnessed>;
 
 const TWICE: &str = "a statement stands twice";
 
 /// What came of checking rows in their order, up to the first that fails.
 #[derive(Default)]
-struct Part {
+struct Part<'a> {
     verified: Vec<VerifiedStatement>,
     ids: BTreeSet<Hash>,
-    admitted: BTreeSet<(usize, usize, Option<usize>)>,
+    found: Found<'a>,
     /// The first failure, with the statement's id where it has one.
     failed: Option<(Option<Hash>, Refusal)>,
 }
 
-impl Part {
+/// What is the same for many rows, and was checked for one of them.
+#[derive(Default)]
+struct Found<'a> {
+    /// Who was found to be admitted by whom under which policy.
+    admitted: BTreeSet<(usize, usize, Option<usize>)>,
+    /// Checkpoints that were seen and are no rows of the bundle.
+    seen: Counted<'a>,
+}
+
+impl Part<'_> {
     fn fail(self, id: Option<Hash>, refusal: Refusal) -> Self {
         let failed = Some((id, refusal));
         Self { failed, ..self }
@@ -64,7 +79,7 @@ impl Reader<'_> {
         Ok(verified)
     }
 
-    fn check_part(&self, rows: &[StatementRow]) -> Part {
+    fn check_part<'rows>(&self, rows: &'rows [StatementRow]) -> Part<'rows> {
         let mut part = Part::default();
         for row in rows {
             let parsed = Statement::parse(row.statement.0.clone());
@@ -76,7 +91,7 @@ impl Reader<'_> {
             if !part.ids.insert(id) {
                 return part.fail(Some(id), Refusal::new(Class::Statement, TWICE));
             }
-            match self.check_row(row, statement, id, &mut part.admitted) {
+            match self.check_row(row, statement, id, &mut part.found) {
                 Ok(one) => part.verified.push(one),
                 Err(refusal) => return part.fail(Some(id), refusal),
             }
@@ -84,19 +99,21 @@ impl Reader<'_> {
         part
     }
 
-    /// `admitted`: who was found to be admitted by whom under which policy already.
-    fn check_row(
+    fn check_row<'rows>(
         &self,
-        row: &StatementRow,
+        row: &'rows StatementRow,
         statement: Statement,
         id: Hash,
-        admitted: &mut BTreeSet<(usize, usize, Option<usize>)>,
+        found: &mut Found<'rows>,
     ) -> Checked<VerifiedStatement> {
         self.check_belongs(&statement, row)?;
         let header = &self.headers[row.header];
         let device = &self.keys[row.device].signed;
         let policy = self.policies.in_force(header.index);
-        if admitted.insert((row.device, row.organisation, policy)) {
+        if found
+            .admitted
+            .insert((row.device, row.organisation, policy))
+        {
             let organisation = &self.keys[row.organisation].signed;
             self.check_admission(device, organisation, header.index)?;
         }
@@ -108,7 +125,7 @@ impl Reader<'_> {
         merkle::verify(id, row.index, count, &row.path.hashes(), root)
             .map_err(class(Class::BatchPath))?;
         let not_before = match &row.seen {
-            Some(seen) => Some(self.check_seen(&statement, seen)?),
+            Some(seen) => Some(self.check_seen(&statement, seen, &mut found.seen)?),
             None => None,
         };
         let registry_version = header.header.registry.version;
@@ -239,11 +256,16 @@ impl Reader<'_> {
     }
 
     /// The checkpoint that the statement says it has seen; when it was first cosigned.
-    fn check_seen(&self, statement: &Statement, seen: &Seen) -> Checked<Instant> {
+    fn check_seen<'rows>(
+        &self,
+        statement: &Statement,
+        seen: &'rows Seen,
+        counted: &mut Counted<'rows>,
+    ) -> Checked<Instant> {
         let said = statement.payload.seen.as_ref();
         let nothing = || Refusal::new(Class::Statement, "the statement has seen nothing");
         let said = said.ok_or_else(nothing)?;
-        let witnessed = self.policies.check_note(&seen.note, seen.policy)?;
+        let witnessed = self.seen_note(seen, counted)?;
         let note = &witnessed.checkpoint;
         let same = (note.size, note.root) == *said;
         require(same, Class::Checkpoint, "it has seen another checkpoint")?;
@@ -252,5 +274,23 @@ impl Reader<'_> {
         let times = witnessed.witnesses.iter().map(|(_, seconds)| *seconds);
         let first = times.min().and_then(|seconds| i64::try_from(seconds).ok());
         Ok(Instant::from_seconds(first.unwrap_or(0)))
+    }
+
+    /// Its signatures are checked once for all that have seen it.
+    fn seen_note<'one, 'rows>(
+        &'one self,
+        seen: &'rows Seen,
+        counted: &'one mut Counted<'rows>,
+    ) -> Checked<&'one Witnessed> {
+        let key = (seen.note.0.as_slice(), seen.policy);
+        if let Some(witnessed) = self.counted.get(&key) {
+            return Ok(witnessed);
+        }
+        Ok(match counted.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(self.policies.check_note(&seen.note, seen.policy)?)
+            }
+        })
     }
 }
