@@ -330,6 +330,29 @@ mod tests {
         }
     }
 
+    /// The kept inputs of the fuzz target `answer`, whole, cut at every place and with each byte
+    /// changed; what is named after a refusal is refused.
+    #[tokio::test]
+    async fn kept_answers_are_read_or_refused() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/corpus/answer");
+        let mut taken = 0;
+        for entry in std::fs::read_dir(folder).expect(folder) {
+            let path = entry.expect("an entry").path();
+            let bytes = std::fs::read(&path).expect("a file");
+            let name = path.file_name().expect("a name").to_string_lossy();
+            let is_read = read(&mut &bytes[..]).await.is_ok();
+            assert_eq!(is_read, !name.starts_with("refused-"), "{name}");
+            taken += usize::from(is_read);
+            for at in 0..bytes.len().min(512) {
+                let _ = read(&mut &bytes[..at]).await;
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << (at % 8);
+                let _ = read(&mut &changed[..]).await;
+            }
+        }
+        assert!(taken >= 5, "{taken} kept answers are taken");
+    }
+
     proptest::proptest! {
         /// Whoever answers: what comes is read or refused, and never larger than a body may be.
         #[test]
