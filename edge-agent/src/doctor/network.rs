@@ -62,7 +62,7 @@ impl Way<'_> {
         };
         let Some(address) = address else {
             let found = format!("{host} has no address");
-            let look = "check the name, and the name server in /etc/resolv.conf";
+            let look = where_names_are_asked(host);
             checks.push(Check::bad(self.name("dns"), found, look));
             for what in ["tcp", "tls", "certificate"] {
                 checks.push(Check::skipped(self.name(what), "without an address"));
@@ -161,6 +161,33 @@ impl Way<'_> {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(words(&error)),
             Err(_) => Err("the handshake does not end".to_owned()),
+        }
+    }
+}
+
+/// The program asks name servers and `/etc/hosts`, not the neighbours (multicast DNS).
+fn where_names_are_asked(host: &str) -> &'static str {
+    if host.trim_end_matches('.').ends_with(".local") {
+        "names in .local are not asked for: write the address, or the name into /etc/hosts"
+    } else {
+        "check the name, and the name server in /etc/resolv.conf"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::where_names_are_asked;
+
+    #[test]
+    fn a_name_among_neighbours_has_a_remedy_of_its_own() {
+        for name in ["platform.local", "platform.local."] {
+            assert!(where_names_are_asked(name).contains("/etc/hosts"), "{name}");
+        }
+        for name in ["platform.example", "local", "localhost"] {
+            assert!(
+                where_names_are_asked(name).contains("resolv.conf"),
+                "{name}"
+            );
         }
     }
 }

@@ -103,7 +103,7 @@ fn repository() -> Result<PathBuf> {
 
 /// Processor and system, as cargo names folders.
 fn triple() -> String {
-    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
 }
 
 /// `target` of `target/release/bench`.

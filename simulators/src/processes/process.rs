@@ -102,6 +102,8 @@ impl Process {
             .args(command(program_name)?)
             .args(arguments)
             .env_remove("RUST_LOG")
+            // Named for this program; an agent refuses settings that it does not know.
+            .env_remove(AGENT_COMMAND)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)
