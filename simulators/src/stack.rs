@@ -98,7 +98,7 @@ impl Stack {
         let posts = set_up(root, script, &operator, &owners, &clock).await?;
         let bank_shutdown = CancellationToken::new();
         let own = databases.make("credit").await?;
-        let bank = open_bank(
+        let mut bank = open_bank(
             root,
             &operator,
             own,
@@ -107,6 +107,10 @@ impl Stack {
             bank_shutdown.clone(),
         )
         .await?;
+        let suppliers = script.applicants().into_iter();
+        let suppliers = suppliers.filter(|(_, conduct)| conduct.is_some());
+        let suppliers = suppliers.map(|(one, _)| one.slug.clone());
+        bank.welcome(&suppliers.collect::<Vec<Slug>>()).await?;
         Ok(Stack {
             operator,
             posts,
@@ -159,8 +163,8 @@ impl Stack {
     /// When the bank cannot decide.
     pub async fn applications(&self, script: &Script) -> anyhow::Result<Vec<Decision>> {
         let mut decisions = Vec::new();
-        for (supplier, conduct) in script.applicants() {
-            decisions.push(self.bank.apply(supplier, conduct).await?);
+        for applicant in script.applicants() {
+            decisions.push(self.bank.apply(script, applicant).await?);
         }
         Ok(decisions)
     }

@@ -1,5 +1,6 @@
 //! The bank: the lending service in this process, with its own folder and its own evidence port.
 
+mod papers;
 mod trial;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::banner::LogIn;
 use crate::folder::Decision;
 use crate::scenario::{Conduct, Organisation};
+use crate::script::Script;
 
 /// What a bank lends, to whom, and how it decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +131,25 @@ impl Bank {
         })
     }
 
+    /// A log-in of its own for everybody who applies: the page of borrowers.
+    ///
+    /// # Errors
+    /// When an account cannot be made.
+    pub async fn welcome(&mut self, suppliers: &[Slug]) -> anyhow::Result<()> {
+        for supplier in suppliers {
+            let password = password()?;
+            let accounts = &self.handle.accounts;
+            let added = accounts.add_borrower("simulator", supplier, supplier, &password);
+            added.await?;
+            self.people.push(LogIn {
+                name: supplier.to_string(),
+                role: "borrower",
+                password,
+            });
+        }
+        Ok(())
+    }
+
     /// Who may log in.
     pub fn people(&self) -> &[LogIn] {
         &self.people
@@ -151,14 +172,14 @@ impl Bank {
         }
     }
 
-    /// A supplier applies for a loan; what the bank decides.
+    /// A supplier applies for a loan with its papers; what the bank decides.
     ///
     /// # Errors
     /// When evidence is refused or cannot be had.
     pub async fn apply(
         &self,
-        supplier: &Organisation,
-        conduct: Option<Conduct>,
+        script: &Script,
+        (supplier, conduct): (&Organisation, Option<Conduct>),
     ) -> anyhow::Result<Decision> {
         let lending = self.lending;
         let currency: Currency = lending.currency.parse()?;
@@ -167,7 +188,7 @@ impl Bank {
             supplier: supplier.slug.clone(),
             product: lending.product.parse::<Slug>()?,
             requested: Money::parse(lending.requested, currency)?,
-            declared: credit::loan::Declared::default(),
+            declared: papers::declared(script, supplier)?,
         };
         let record = self.decide(application).await;
         let record = record.with_context(|| format!("application of {}", supplier.slug))?;
