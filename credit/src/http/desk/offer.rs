@@ -112,6 +112,8 @@ struct Page {
 #[derive(Debug)]
 struct Around {
     limits: Vec<Limit>,
+    /// The application names somebody who pays.
+    has_buyer: bool,
     compared: Option<Compared>,
     beside: BesideView,
     due: Option<When>,
@@ -248,6 +250,7 @@ async fn around(
     let waits = stage.and_then(|stage| Waits::of(stage, decision.decided_at, desk.within()));
     Ok(Around {
         limits: look::limits(&readings, t),
+        has_buyer: decision.application.declared.payer().is_some(),
         compared: before.map(|one| look::compared(&one, now, t)),
         beside: look::beside(&beside, &people, [key()?, key()?], now, t),
         due: waits.as_ref().map(|waits| when(waits.due, now, t)),

@@ -69,6 +69,7 @@ async fn a_small_clean_application_is_accepted_by_rule_and_the_borrower_accepts_
         .await;
     assert!(page.has("Straight through") && page.has("Accepted by rule, without a person"));
     assert!(page.has("By these rules: straight through.") && !page.has("name=\"version\""));
+    assert!(!page.has("names no buyer"), "{}", page.text);
     let trail = bank.person("sun-li").await.get("/audit").await;
     assert!(
         trail.has("straight-through-v1: ¥4,000.00 asked for, up to ¥4,000.00"),

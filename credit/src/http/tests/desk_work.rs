@@ -326,6 +326,7 @@ async fn an_offer_stands_beside_its_limits_and_the_borrowers_last_score() {
     );
     let page = li.get(&format!("/decisions/{second}")).await;
     assert!(page.has(&format!("<a href=\"/decisions/{first}\">A-1</a>")));
+    assert!(page.has("The application names no buyer"), "{}", page.text);
     assert!(page.has("±0") && page.has("Borrower qinghe") && page.has("¥8,500.00"));
     assert!(
         page.has("Sandbox trial-1") && page.has("(94 %)"),
