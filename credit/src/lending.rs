@@ -39,7 +39,7 @@ pub use accept::Acceptance;
 pub use act::{Done, LOAN_CHANGED, Request, TOKEN_CHANGED, row_of};
 pub use catalogue::{Catalogue, CatalogueError, SourceFile};
 pub use daily::{DailyError, Day};
-pub use draw::{ACCOUNT_MAX, Draw, NewToken, Paid};
+pub use draw::{ACCOUNT_MAX, Draw, NewToken, Paid, Seen};
 pub use error::LendingError;
 pub use motion::{Proposal, What};
 pub use settings::Settings;

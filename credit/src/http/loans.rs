@@ -13,6 +13,10 @@
 //! | `POST /v1/loans/{id}/tokens/limit` | the borrower lowers it: `{"supplier","amount","currency"}`, under an `Idempotency-Key` |
 //! | `POST /v1/loans/{id}/tokens/revoke` | the borrower takes it back: `{"supplier"}`, under an `Idempotency-Key` |
 //! | `POST /v1/loans/{id}/tokens/use` | the borrower draws: `{"supplier","secret","account","amount","currency"}` |
+//!
+//! Issuing, lowering and revoking a token take the `ETag` of `GET /v1/loans/{id}` as `If-Match`: another
+//! one by now is 412. Payments take none, since money that came is booked whatever was read, and a draw
+//! names its token.
 
 mod read;
 mod write;
@@ -25,7 +29,7 @@ use kit::routes::{Routes, get, post};
 
 use super::{App, internal, refused};
 use crate::ledger::LoanId;
-use crate::lending::{Lending, LendingError};
+use crate::lending::{LOAN_CHANGED, Lending, LendingError};
 
 /// The routes.
 pub(super) fn routes() -> Routes<App> {
@@ -74,7 +78,11 @@ pub(super) fn problem(error: &LendingError) -> Problem {
             .with("rule", refusal.rule())
         }
         LendingError::Denied { rule, reason } => refused(
-            unprocessable,
+            if *rule == LOAN_CHANGED {
+                StatusCode::PRECONDITION_FAILED
+            } else {
+                unprocessable
+            },
             "loan-refused",
             "This is not allowed",
             reason.clone(),

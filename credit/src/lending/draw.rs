@@ -63,10 +63,31 @@ pub enum Paid {
 }
 
 /// A key with the first hex digits of a hash in it.
-fn of_token(token: Option<Hash>) -> Beside {
-    Beside {
-        token,
-        ..Beside::default()
+/// What of a loan somebody has seen and must find again; nothing at all is asked by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The open token.
+    pub token: Option<Hash>,
+    /// How many acts it had.
+    pub acts: Option<u32>,
+}
+
+impl Seen {
+    /// Somebody saw this token as the open one.
+    #[must_use]
+    pub const fn token(token: Hash) -> Self {
+        Self {
+            token: Some(token),
+            acts: None,
+        }
+    }
+
+    fn beside(self) -> Beside {
+        Beside {
+            token: self.token,
+            seen: self.acts,
+            ..Beside::default()
+        }
     }
 }
 
@@ -145,18 +166,19 @@ impl Lending {
         self.act_with(request, beside).await
     }
 
-    /// Lowers what the open token draws, by its borrower; `seen` is the token that they saw, if it must
-    /// be that one.
+    /// Lowers what the open token draws, by its borrower; `seen` is what they saw of the loan, if it must
+    /// still be so.
     ///
     /// # Errors
-    /// [`LendingError`], [`TOKEN_CHANGED`](super::TOKEN_CHANGED) among them; a refusal is kept.
+    /// [`LendingError`], [`TOKEN_CHANGED`](super::TOKEN_CHANGED) and [`LOAN_CHANGED`](super::LOAN_CHANGED)
+    /// among them; a refusal is kept.
     pub async fn limit(
         &self,
         loan: &LoanId,
         key: Key,
         supplier: Slug,
         amount: Money,
-        seen: Option<Hash>,
+        seen: Seen,
     ) -> Result<Done, LendingError> {
         let request = Request {
             loan: loan.clone(),
@@ -165,20 +187,21 @@ impl Lending {
             by: Actor::Borrower { supplier },
             deed: Deed::TokenLimited { amount },
         };
-        self.act_with(request, of_token(seen)).await
+        self.act_with(request, seen.beside()).await
     }
 
     /// Takes the open token back, by its borrower or by the bank's people; `seen` as for
     /// [`Lending::limit`].
     ///
     /// # Errors
-    /// [`LendingError`], [`TOKEN_CHANGED`](super::TOKEN_CHANGED) among them; a refusal is kept.
+    /// [`LendingError`], [`TOKEN_CHANGED`](super::TOKEN_CHANGED) and [`LOAN_CHANGED`](super::LOAN_CHANGED)
+    /// among them; a refusal is kept.
     pub async fn revoke(
         &self,
         loan: &LoanId,
         key: Key,
         by: Actor,
-        seen: Option<Hash>,
+        seen: Seen,
     ) -> Result<Done, LendingError> {
         let request = Request {
             loan: loan.clone(),
@@ -187,7 +210,7 @@ impl Lending {
             by,
             deed: Deed::TokenRevoked,
         };
-        self.act_with(request, of_token(seen)).await
+        self.act_with(request, seen.beside()).await
     }
 
     /// Uses a token: asks what stands behind it, keeps the intent, and pays. The same use again asks

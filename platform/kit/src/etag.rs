@@ -80,26 +80,28 @@ impl IfMatch {
     /// # Errors
     /// A 428 problem without a header or with `*`; a 400 problem for what is no list of tags.
     pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let mut versions = Vec::new();
-        let mut named = 0;
-        for value in headers.get_all(header::IF_MATCH) {
-            let text = value.to_str().map_err(|_| malformed())?;
-            if text.len() > HEADER_MAX {
-                return Err(malformed());
-            }
-            if text.trim() == "*" {
-                return Err(needed());
-            }
-            for tag in tags(text).ok_or_else(malformed)? {
-                named += 1;
-                versions.extend(Version::of_tag(tag));
-            }
+        let named = named(headers)?.into_iter();
+        Ok(Self(named.filter_map(Version::of_tag).collect()))
+    }
+}
+
+/// The tags that `If-Match` names, 1 to [`TAGS_MAX`].
+fn named(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
+    let mut named = Vec::new();
+    for value in headers.get_all(header::IF_MATCH) {
+        let text = value.to_str().map_err(|_| malformed())?;
+        if text.len() > HEADER_MAX {
+            return Err(malformed());
         }
-        match named {
-            0 => Err(needed()),
-            1..=TAGS_MAX => Ok(Self(versions)),
-            _ => Err(malformed()),
+        if text.trim() == "*" {
+            return Err(needed());
         }
+        named.extend(tags(text).ok_or_else(malformed)?);
+    }
+    match named.len() {
+        0 => Err(needed()),
+        1..=TAGS_MAX => Ok(named),
+        _ => Err(malformed()),
     }
 }
 
@@ -158,7 +160,7 @@ pub async fn of_content(request: Request, next: Next) -> Response {
     let Ok(body) = to_bytes(body, usize::MAX).await else {
         return Problem::internal().into_response();
     };
-    let tag = format!("\"{}\"", sha256(&body));
+    let tag = tag_of(&body);
     if asked.iter().any(|value| names(value, &tag)) {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
@@ -171,6 +173,18 @@ pub async fn of_content(request: Request, next: Next) -> Response {
         return Response::from_parts(parts, Body::empty());
     }
     Response::from_parts(parts, Body::from(body))
+}
+
+/// Whether `If-Match` names the tag that [`of_content`] gives these bytes; a weak tag never does.
+///
+/// # Errors
+/// A 428 problem without a tag or for `*`; a 400 problem for what is no list of tags.
+pub fn matches_content(headers: &HeaderMap, bytes: &[u8]) -> Result<bool, Problem> {
+    Ok(named(headers)?.contains(&tag_of(bytes).as_str()))
+}
+
+fn tag_of(bytes: &[u8]) -> String {
+    format!("\"{}\"", sha256(bytes))
 }
 
 fn wants_tag(response: &Response) -> bool {

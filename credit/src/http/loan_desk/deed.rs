@@ -17,7 +17,7 @@ use crate::http::desk::format::{exact, money};
 use crate::http::fields::{amount, day, wrong};
 use crate::http::loans::{lending, name};
 use crate::http::shell::{self, Shell};
-use crate::lending::{Lending, NewToken, Request};
+use crate::lending::{Lending, NewToken, Request, Seen};
 use crate::loan::life::{Actor, Deed, FreezeCause, Key, Person as Officer};
 
 /// The form of a token.
@@ -155,7 +155,7 @@ pub(super) async fn act(
                 .token
                 .parse()
                 .map_err(|_| wrong("token", "it is none"))?;
-            let done = lending.revoke(&loan, key, by, Some(token)).await;
+            let done = lending.revoke(&loan, key, by, Seen::token(token)).await;
             done.map_err(|error| problem(&error))?;
             return Ok(back(&loan));
         }

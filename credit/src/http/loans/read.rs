@@ -71,7 +71,12 @@ pub(crate) async fn show(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let (lending, id) = (lending(&app)?, name(&id)?);
+    Ok(Json(shown(&app, &id).await?.0))
+}
+
+/// A loan as it is shown, and how many acts it has.
+pub(super) async fn shown(app: &App, id: &str) -> Result<(Value, u32), Problem> {
+    let (lending, id) = (lending(app)?, name(id)?);
     let loaded = lending.loan(&id).await.map_err(|error| problem(&error))?;
     let told = |error: crate::loan::life::Refused| problem(&error.into());
     let mut shown = row(&loaded.head);
@@ -90,7 +95,7 @@ pub(crate) async fn show(
     if let (Value::Object(shown), Value::Object(more)) = (&mut shown, more) {
         shown.extend(more);
     }
-    Ok(Json(shown))
+    Ok((shown, loaded.head.acts))
 }
 
 fn token(token: &crate::lending::view::TokenView) -> Value {

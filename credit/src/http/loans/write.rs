@@ -6,9 +6,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
-use kit::idempotency;
 use kit::people::Machine;
 use kit::problem::Problem;
+use kit::{etag, idempotency};
 use schemas::hash::{Hash, sha256, sha256_parts};
 use schemas::ids::Slug;
 use schemas::time::Instant;
@@ -16,9 +16,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::read::shown;
 use super::{lending, name, problem};
-use crate::http::{App, refused};
-use crate::lending::{Acceptance, Draw, NewToken, Paid, Request};
+use crate::http::{App, internal, refused};
+use crate::lending::{Acceptance, Draw, NewToken, Paid, Request, Seen};
 use crate::loan::life::{Actor, Deed, Key, Loan};
 use crate::money::Money;
 
@@ -71,6 +72,21 @@ fn key(machine: &Machine, headers: &HeaderMap) -> Result<Key, Problem> {
     ]);
     let digits: String = hash.to_string().chars().take(30).collect();
     format!("k/{digits}").parse().map_err(|_| missing())
+}
+
+/// No loan has so few acts: it is opened by one.
+const ANOTHER: u32 = 0;
+
+/// How many acts the loan had that `If-Match` names by the tag of `GET /v1/loans/{id}`; nothing without
+/// the header. Another tag is no refusal of this place: the loan itself refuses, and keeps that.
+async fn seen(app: &App, id: &str, headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+    if !headers.contains_key(header::IF_MATCH) {
+        return Ok(None);
+    }
+    let (shown, acts) = shown(app, id).await?;
+    let bytes = serde_json::to_vec(&shown).map_err(|error| internal(&error))?;
+    let is_same = etag::matches_content(headers, &bytes)?;
+    Ok(Some(if is_same { acts } else { ANOTHER }))
 }
 
 #[derive(Deserialize)]
@@ -167,9 +183,11 @@ pub(crate) async fn issue(
     State(app): State<App>,
     _: Machine,
     Path(id): Path<String>,
+    headers: HeaderMap,
     body: Body<Issue>,
 ) -> Result<Response, Problem> {
     let body = read(body)?;
+    let seen = seen(&app, &id, &headers).await?;
     let expires = body.expires.as_deref().map(instant).transpose()?;
     let token = NewToken {
         loan: name(&id)?,
@@ -178,7 +196,11 @@ pub(crate) async fn issue(
         amount: money(&body.amount, &body.currency)?,
         expires,
     };
-    let done = lending(&app)?.issue(&token, Actor::Machine).await;
+    let lending = lending(&app)?;
+    let done = match seen {
+        Some(seen) => lending.issue_as_seen(&token, Actor::Machine, seen).await,
+        None => lending.issue(&token, Actor::Machine).await,
+    };
     let done = done.map_err(|error| problem(&error))?;
     Ok((StatusCode::CREATED, Json(state(&done.loan))).into_response())
 }
@@ -207,8 +229,12 @@ pub(crate) async fn limit(
     let key = key(&machine, &headers)?;
     let body = read(body)?;
     let amount = money(&body.amount, &body.currency)?;
+    let seen = Seen {
+        acts: seen(&app, &id, &headers).await?,
+        token: None,
+    };
     let done = lending(&app)?
-        .limit(&name(&id)?, key, body.supplier, amount, None)
+        .limit(&name(&id)?, key, body.supplier, amount, seen)
         .await;
     Ok(Json(state(&done.map_err(|error| problem(&error))?.loan)))
 }
@@ -230,7 +256,11 @@ pub(crate) async fn revoke(
     let key = key(&machine, &headers)?;
     let supplier = read(body)?.supplier;
     let by = Actor::Borrower { supplier };
-    let done = lending(&app)?.revoke(&name(&id)?, key, by, None).await;
+    let seen = Seen {
+        acts: seen(&app, &id, &headers).await?,
+        token: None,
+    };
+    let done = lending(&app)?.revoke(&name(&id)?, key, by, seen).await;
     Ok(Json(state(&done.map_err(|error| problem(&error))?.loan)))
 }
 

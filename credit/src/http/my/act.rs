@@ -14,7 +14,7 @@ use crate::audit::{Action, Entry};
 use crate::http::fields::{self, wrong};
 use crate::http::loans::problem;
 use crate::http::{App, internal, refused};
-use crate::lending::{Acceptance, LendingError, Loaded, Paid, TOKEN_CHANGED};
+use crate::lending::{Acceptance, LendingError, Loaded, Paid, Seen, TOKEN_CHANGED};
 use crate::loan::life::{Actor, Key, Loan};
 use crate::money::Money;
 
@@ -194,7 +194,7 @@ pub(crate) async fn limit(
     let token = token(&form.token)?;
     let key = key("limit", &token, &amount.to_string())?;
     let done = lending(&app)?
-        .limit(&loan, key, supplier.clone(), amount, Some(token))
+        .limit(&loan, key, supplier.clone(), amount, Seen::token(token))
         .await;
     let done = done.map_err(|error| of_token(&error))?;
     if done.is_new {
@@ -218,7 +218,9 @@ pub(crate) async fn revoke(
     let by = Actor::Borrower {
         supplier: supplier.clone(),
     };
-    let done = lending(&app)?.revoke(&loan, key, by, Some(token)).await;
+    let done = lending(&app)?
+        .revoke(&loan, key, by, Seen::token(token))
+        .await;
     let done = done.map_err(|error| of_token(&error))?;
     if done.is_new {
         note(&app, &person, &supplier, &id, "token_revoked").await?;

@@ -91,6 +91,71 @@ async fn issue(bank: &Bank, id: &str, secret: &str) {
 }
 
 #[tokio::test]
+async fn a_machine_that_read_an_older_loan_changes_nothing_of_it() {
+    let bank = lends().await;
+    let mut chen = bank.person("chen-hua").await;
+    let id = accepted(&bank, &mut chen).await;
+    let url = format!("{}/v1/loans/{id}", bank.base);
+    let read = async || {
+        let answer = bank.client.get(&url).bearer_auth(TOKEN).send().await;
+        answer.unwrap().headers()["etag"]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    let write = async |what: &str, tag: &str, key: &str, body: Value| {
+        let request = bank.client.post(format!("{url}/{what}"));
+        let request = request.bearer_auth(TOKEN).json(&body);
+        let request = request.header("idempotency-key", format!("\"{key}\""));
+        let answer = request.header("if-match", tag).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json::<Value>().await.unwrap())
+    };
+    let token = json!({
+        "token_sha256": sha256(b"secret"), "account": ACCOUNT, "amount": "4000.00", "currency": "CNY",
+    });
+    let before = read().await;
+    let tags = [
+        ("\"another\"", 412),
+        (&*format!("W/{before}"), 412),
+        ("*", 428),
+        ("no tag", 400),
+        (&before, 201),
+    ];
+    for (n, (tag, status)) in tags.into_iter().enumerate() {
+        let (found, said) = write("tokens", tag, &format!("token-{n}"), token.clone()).await;
+        assert_eq!(found, status, "{tag}: {said}");
+    }
+    let lower = json!({ "supplier": "qinghe", "amount": "3000.00", "currency": "CNY" });
+    let (status, said) = write("tokens/limit", &before, "limit-1", lower.clone()).await;
+    assert_eq!(
+        (status, &said["rule"]),
+        (412, &json!("loan-changed")),
+        "{said}"
+    );
+    let (status, said) = write("tokens/limit", &read().await, "limit-2", lower).await;
+    assert_eq!(status, 200, "{said}");
+    let supplier = json!({ "supplier": "qinghe" });
+    let (status, _) = write("tokens/revoke", &before, "revoke-1", supplier.clone()).await;
+    assert_eq!(status, 412);
+    let (status, said) = write("tokens/revoke", &read().await, "revoke-2", supplier).await;
+    assert_eq!(status, 200, "{said}");
+    // What was refused for an old reading is kept with the loan.
+    let denials = bank.json(&format!("/v1/loans/{id}/denials")).await;
+    let rules = denials
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["rule"].clone());
+    assert_eq!(
+        rules.filter(|rule| rule == "loan-changed").count(),
+        4,
+        "{denials}"
+    );
+    bank.close().await;
+}
+
+#[tokio::test]
 async fn a_borrower_reads_the_whole_schedule_and_accepts_once() {
     let bank = lends().await;
     let waiting = bank.offer("A-0", "1000.00").await;

@@ -1,5 +1,7 @@
 //! What borrower, bank and officers ask for.
 
+use credit::lending::Seen;
+
 use super::*;
 use crate::contract::ingest::join_all;
 
@@ -163,7 +165,7 @@ pub async fn token_is_the_borrowers(bank: &Bank) {
     let key = || "limit-1".parse().unwrap();
     let lowered = |amount: &str| {
         lent.lending
-            .limit(&loan, key(), slug("qinghe"), cny(amount), None)
+            .limit(&loan, key(), slug("qinghe"), cny(amount), Seen::default())
     };
     lowered("500.00").await.unwrap();
     assert!(!lowered("500.00").await.unwrap().is_new);
@@ -174,12 +176,16 @@ pub async fn token_is_the_borrowers(bank: &Bank) {
     assert_eq!((tokens.len(), tokens[0].amount), (1, cny("500.00")));
     assert_eq!(tokens[0].account.as_deref(), Some(ACCOUNT));
     let revoke = || {
-        lent.lending
-            .revoke(&loan, "revoke-1".parse().unwrap(), borrower(), None)
+        lent.lending.revoke(
+            &loan,
+            "revoke-1".parse().unwrap(),
+            borrower(),
+            Seen::default(),
+        )
     };
     // Whoever saw another token changes nothing of this one.
     let key = || "seen-1".parse().unwrap();
-    let (other, amount) = (Some(sha256(b"another token")), cny("300.00"));
+    let (other, amount) = (Seen::token(sha256(b"another token")), cny("300.00"));
     let limited = lent
         .lending
         .limit(&loan, key(), slug("qinghe"), amount, other);
@@ -187,7 +193,21 @@ pub async fn token_is_the_borrowers(bank: &Bank) {
     assert_eq!(lent.denied(&loan).await.0, "token-changed");
     let revoked = lent.lending.revoke(&loan, key(), borrower(), other);
     revoked.await.unwrap_err();
-    let seen = Some(lent.lending.tokens(&loan).await.unwrap()[0].token);
+    let token = lent.lending.tokens(&loan).await.unwrap()[0].token;
+    let (seen, acts) = (
+        Seen::token(token),
+        lent.lending.loan(&loan).await.unwrap().acts.len(),
+    );
+    // Nor does whoever saw the loan before its last act, whatever token they saw.
+    let stale = Seen {
+        acts: u32::try_from(acts).ok().map(|acts| acts - 1),
+        ..seen
+    };
+    let early = lent
+        .lending
+        .limit(&loan, key(), slug("qinghe"), cny("500.00"), stale);
+    early.await.unwrap_err();
+    assert_eq!(lent.denied(&loan).await.0, "loan-changed");
     let limited = lent
         .lending
         .limit(&loan, key(), slug("qinghe"), cny("500.00"), seen);
