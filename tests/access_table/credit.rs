@@ -17,7 +17,7 @@ use credit::pledge::invoice::Typed;
 use credit::pledge::office::{Asked, Collateral};
 use credit::pledge::value::PriceSource;
 use kit::people::factor::KeptFactor;
-use schemas::hash::{Hash, sha256};
+use schemas::hash::sha256;
 use schemas::ids::Slug;
 use schemas::log::PolicyFile;
 use schemas::time::Clock;
