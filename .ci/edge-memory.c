@@ -36,42 +36,33 @@ static void copy_short(unsigned char *to, const unsigned char *from, size_t n) {
   }
 }
 
-void *memcpy(void *restrict into, const void *restrict out, size_t n) {
-  unsigned char *to = into;
-  const unsigned char *from = out;
-  if (n <= 64) {
-    copy_short(to, from, n);
-    return into;
-  }
-  if (n >= LONG) {
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
-    return into;
-  }
+/* What is to be read stands behind what is written, or apart from it. */
+static void copy_forwards(unsigned char *to, const unsigned char *from, size_t n) {
   for (; n > 64; n -= 32, to += 32, from += 32) {
     line a = *(line *)from, b = *(line *)(from + 16);
     *(line *)to = a, *(line *)(to + 16) = b;
   }
   copy_short(to, from, n);
+}
+
+static void copy_backwards(unsigned char *to, const unsigned char *from, size_t n) {
+  for (; n > 64; n -= 32) {
+    line a = *(line *)(from + n - 32), b = *(line *)(from + n - 16);
+    *(line *)(to + n - 32) = a, *(line *)(to + n - 16) = b;
+  }
+  copy_short(to, from, n);
+}
+
+void *memcpy(void *restrict into, const void *restrict out, size_t n) {
+  void *to = into;
+  if (n < LONG) copy_forwards(into, out, n);
+  else __asm__ volatile("rep movsb" : "+D"(to), "+S"(out), "+c"(n) : : "memory");
   return into;
 }
 
 void *memmove(void *into, const void *out, size_t n) {
-  unsigned char *to = into;
-  const unsigned char *from = out;
-  if ((uintptr_t)to - (uintptr_t)from >= n) {
-    if (n < LONG && (uintptr_t)from - (uintptr_t)to >= n) return memcpy(into, out, n);
-    /* Forwards; what is to be read stands behind what is written. */
-    for (; n > 64; n -= 32, to += 32, from += 32) {
-      line a = *(line *)from, b = *(line *)(from + 16);
-      *(line *)to = a, *(line *)(to + 16) = b;
-    }
-  } else {
-    for (; n > 64; n -= 32) {
-      line a = *(line *)(from + n - 32), b = *(line *)(from + n - 16);
-      *(line *)(to + n - 32) = a, *(line *)(to + n - 16) = b;
-    }
-  }
-  copy_short(to, from, n);
+  if ((uintptr_t)into - (uintptr_t)out >= n) copy_forwards(into, out, n);
+  else copy_backwards(into, out, n);
   return into;
 }
 #endif
