@@ -9,6 +9,7 @@ use credit::loan::declared::{Contract, DeclaredInvoice};
 use credit::loan::warning::{Identifier, IdentifierKind};
 use credit::money::{Currency, Money};
 use credit::pledge::invoice::{Invoice, Typed};
+use schemas::attestation::SubjectCode;
 use schemas::hash::{Hash, sha256};
 use serde_json::Value;
 
@@ -114,8 +115,8 @@ fn fingerprint(
         issued.format("%y%m%d")
     );
     let typed = Typed {
-        seller: credit_code(&seller.prefix),
-        buyer: credit_code(&buyer.prefix),
+        seller: credit_code(&seller.prefix)?,
+        buyer: credit_code(&buyer.prefix)?,
         digital,
         date: issued.to_string(),
         total: total.to_owned(),
@@ -126,22 +127,14 @@ fn fingerprint(
     Ok(Hash(*name.as_bytes()))
 }
 
-/// A made-up unified social credit code (GB 32100-2015): a company of Shanghai by its GS1 prefix.
-fn credit_code(prefix: &str) -> String {
-    const CHARACTERS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
-    const WEIGHTS: [usize; 17] = [
-        1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28,
-    ];
-    let code = format!("91310115MA{prefix}");
-    let values = code
-        .chars()
-        .map(|one| CHARACTERS.find(one).unwrap_or_default());
-    let sum: usize = values
-        .zip(WEIGHTS)
-        .map(|(value, weight)| value * weight)
-        .sum();
-    let check = CHARACTERS.chars().nth((31 - sum % 31) % 31).unwrap_or('0');
-    format!("{code}{check}")
+/// A made-up unified social credit code: a company of Shanghai by its GS1 prefix, with the one last
+/// character that fits.
+fn credit_code(prefix: &str) -> anyhow::Result<String> {
+    let codes = ('0'..='9')
+        .chain('A'..='Z')
+        .map(|check| format!("91310115MA{prefix}{check}"));
+    let mut codes = codes.filter(|code| code.parse::<SubjectCode>().is_ok());
+    codes.next().context("a prefix that makes no credit code")
 }
 
 /// Account, telephone and address of a party, hashed; those of no two parties are the same.
