@@ -157,9 +157,18 @@ pub(super) fn check(
 }
 
 fn check_notes(rows: &[CheckpointRow], policies: &Policies) -> Checked<Vec<Witnessed>> {
-    let note = |row: &CheckpointRow| policies.check_note(&row.note, row.policy);
-    let all = |rows: &[CheckpointRow]| rows.iter().map(note).collect::<Vec<_>>();
-    let (front, back) = halves::check(rows, all);
+    // Up to the first that fails: what comes after it is not looked at.
+    let up_to_failure = |rows: &[CheckpointRow]| {
+        let mut checked = Vec::with_capacity(rows.len());
+        for row in rows {
+            checked.push(policies.check_note(&row.note, row.policy));
+            if checked.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        checked
+    };
+    let (front, back) = halves::check(rows, up_to_failure);
     let mut checkpoints: Vec<Witnessed> = Vec::with_capacity(rows.len());
     for witnessed in front.into_iter().chain(back) {
         let witnessed = witnessed?;
