@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use schemas::causes::causes;
 use schemas::hash::Hash;
 use schemas::time::Instant;
 
-use super::life::state_word;
-use super::office::taken_entry;
+use super::life::Standing;
+use super::office::{OfficeError, find, taken_entry};
 use crate::score::Model;
 use crate::store::models::{KeptText, ModelStore, Origin, TableUse};
 use crate::store::{StoreError, Tables};
@@ -41,15 +42,20 @@ pub async fn check(store: &dyn Tables, model: &Model) -> Result<(), InUseError> 
     let Some(artefact) = model.artefact else {
         return Ok(());
     };
-    let kept = store.model(&artefact).await?;
-    let kept = kept.ok_or(InUseError::Unknown(artefact))?;
-    let mut steps = store.model_steps().await?;
-    steps.retain(|step| step.artefact == artefact);
-    match state_word(&steps) {
-        "promoted" => {}
-        state => return Err(InUseError::NotPromoted { artefact, state }),
-    }
-    if kept.table.is_some_and(|table| table.sha256 == model.hash) {
+    let kept = match find(store, &artefact).await {
+        Ok(kept) => kept,
+        Err(OfficeError::Unknown) => return Err(InUseError::Unknown(artefact)),
+        Err(OfficeError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(%artefact, error = causes(&error), "a kept scorecard is broken");
+            return Err(InUseError::Altered(artefact));
+        }
+    };
+    let Standing::Promoted(_) = kept.life.standing else {
+        let state = kept.life.standing.word();
+        return Err(InUseError::NotPromoted { artefact, state });
+    };
+    if kept.card.table == Some(model.hash) {
         Ok(())
     } else {
         Err(InUseError::Altered(artefact))
@@ -105,6 +111,8 @@ pub async fn table_of(store: &dyn Tables, hash: &Hash) -> Result<Option<Model>, 
     let broken = StoreError::Row {
         what: "points table",
     };
-    let model = Model::parse("kept", &taken.table.text).map_err(|_| broken)?;
-    Ok((model.hash == *hash).then_some(model))
+    match Model::parse("kept", &taken.table.text) {
+        Ok(model) if model.hash == *hash => Ok(Some(model)),
+        _ => Err(broken),
+    }
 }

@@ -5,7 +5,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use crate::scorecard::Artefact;
-use crate::scorecard::card::{CardError, ModelCard, check_text};
+use crate::scorecard::card::{CardError, ModelCard, check_remark, check_text};
 use crate::scorecard::registry::{Draft, LogEntry, Promoted, RegistryError, Retired, Reviewed};
 
 /// What is done with a model.
@@ -192,16 +192,19 @@ impl Life {
                 Standing::Reviewed(Box::new(draft.review(person, at, &words)?))
             }
             (Act::Promoted, Standing::Reviewed(reviewed)) => {
+                check_remark("remark", &words)?;
                 let (promoted, entry) = reviewed.promote(person, at)?;
                 self.logged = Some(entry);
                 Standing::Promoted(Box::new(promoted))
             }
-            (Act::Retired, standing) => {
-                self.shadowing = None;
-                Standing::Retired(
-                    retired(standing, person, at, &words)
-                        .map_err(|error| error.unwrap_or_else(|| refused(Act::Retired)))?,
-                )
+            (Act::Retired, Standing::Draft(draft)) => {
+                Standing::Retired(draft.withdraw(person, at, &words)?)
+            }
+            (Act::Retired, Standing::Reviewed(reviewed)) => {
+                Standing::Retired(reviewed.withdraw(person, at, &words)?)
+            }
+            (Act::Retired, Standing::Promoted(promoted)) => {
+                Standing::Retired(promoted.retire(person, at, &words)?)
             }
             (Act::Shadowing, standing @ (Standing::Reviewed(_) | Standing::Promoted(_)))
                 if self.shadowing.is_none() =>
@@ -217,6 +220,9 @@ impl Life {
             }
             (act, _) => return Err(refused(act)),
         };
+        if step.act == Act::Retired {
+            self.shadowing = None;
+        }
         self.steps.push(step);
         Ok(self)
     }
@@ -236,22 +242,6 @@ impl Life {
             .into_iter()
             .any(|act| self.person(act) == Some(person))
     }
-}
-
-/// `None` where it is retired already.
-fn retired(
-    standing: Standing,
-    by: Slug,
-    at: Instant,
-    reason: &str,
-) -> Result<Retired, Option<LifeError>> {
-    let ended = match standing {
-        Standing::Draft(draft) => draft.withdraw(by, at, reason),
-        Standing::Reviewed(reviewed) => reviewed.withdraw(by, at, reason),
-        Standing::Promoted(promoted) => promoted.retire(by, at, reason),
-        Standing::Retired(_) => return Err(None),
-    };
-    ended.map_err(|error| Some(error.into()))
 }
 
 /// True if the last of these steps about shadowing began it, and the model was not retired.

@@ -144,30 +144,7 @@ impl Models {
     /// # Errors
     /// [`OfficeError::Unknown`]; what is kept cannot be read.
     pub async fn find(&self, artefact: &Hash) -> Result<Kept, OfficeError> {
-        let model = self.store.model(artefact).await?;
-        let model = model.ok_or(OfficeError::Unknown)?;
-        let cards = self.store.model_cards(artefact).await?;
-        unaltered(&model, &cards)?;
-        let steps: Vec<ModelStep> = self.store.model_steps().await?;
-        let own: Vec<ModelStep> = steps
-            .into_iter()
-            .filter(|step| step.artefact == *artefact)
-            .collect();
-        let missing = || StoreError::Row { what: "model card" };
-        let draft = cards.iter().find(|card| !card.reviewed);
-        let draft = ModelCard::parse(&draft.ok_or_else(missing)?.bytes)?;
-        let read = Artefact::parse(&model.bytes)?;
-        let life = Life::read(read.clone(), draft.clone(), &own)?;
-        let card = match cards.iter().find(|card| card.reviewed) {
-            Some(card) => ModelCard::parse(&card.bytes)?,
-            None => draft,
-        };
-        Ok(Kept {
-            model,
-            artefact: read,
-            card,
-            life,
-        })
+        find(&*self.store, artefact).await
     }
 
     /// Keeps a draft; `by` is who is named in the trail.
@@ -298,6 +275,42 @@ fn entry(step: &ModelStep, name: &str, version: &str, person: &Slug) -> Entry {
         subject: step.artefact.to_string(),
         detail: format!("{} {name} {version}{words}", step.act.word()),
     }
+}
+
+/// A model with everything that is kept of it, held against each other: rows against their hashes, the
+/// table against the card, which goes into the log, and the card against what the steps make of it.
+pub(super) async fn find(store: &dyn Tables, artefact: &Hash) -> Result<Kept, OfficeError> {
+    let model = store.model(artefact).await?.ok_or(OfficeError::Unknown)?;
+    let cards = store.model_cards(artefact).await?;
+    unaltered(&model, &cards)?;
+    let steps = store.model_steps(Some(artefact)).await?;
+    let missing = || StoreError::Row { what: "model card" };
+    let draft = cards.iter().find(|card| !card.reviewed);
+    let draft = ModelCard::parse(&draft.ok_or_else(missing)?.bytes)?;
+    let read = Artefact::parse(&model.bytes)?;
+    let life = Life::read(read.clone(), draft.clone(), &steps)?;
+    let reviewed = cards.iter().find(|card| card.reviewed);
+    let card = match reviewed {
+        Some(card) => ModelCard::parse(&card.bytes)?,
+        None => draft,
+    };
+    let altered = |what| OfficeError::Altered {
+        what,
+        artefact: *artefact,
+    };
+    if card.table != model.table.as_ref().map(|table| table.sha256) {
+        return Err(altered("points table"));
+    }
+    let logged = life.logged.as_ref().map(|entry| entry.hash);
+    if logged.is_some() && logged != reviewed.map(|card| card.sha256) {
+        return Err(altered("card"));
+    }
+    Ok(Kept {
+        model,
+        artefact: read,
+        card,
+        life,
+    })
 }
 
 /// Whether what is kept still has the hashes that it is kept under.

@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schemas::hash::{Hash, sha256};
+use schemas::time::Instant;
 
-use super::life::is_shadowing;
+use super::life::{Act, is_shadowing};
+use super::table::word;
 use crate::facts::Facts;
-use crate::loan::Record;
+use crate::loan::{Decision, Record};
 use crate::money::Currency;
-use crate::score::{FactName, measures};
+use crate::score::measures;
 use crate::scorecard::card::ModelCard;
 use crate::scorecard::number::figure;
 use crate::scorecard::points::Score;
 use crate::scorecard::stability::{Shift, shifts_of};
 use crate::scorecard::{Applicant, Artefact, Number, Value};
-use crate::store::models::{ShadowBody, ShadowRow};
+use crate::store::models::{SHADOWS_MAX, ShadowBody, ShadowRow};
 use crate::store::{PAGE_MAX, StoreError, Tables};
 
 /// Newest decisions that a start looks at for scores that were not kept.
@@ -44,7 +46,8 @@ impl Shadows {
         record: &Record,
         in_use: Option<Hash>,
     ) -> Result<(), StoreError> {
-        for hash in watched(store, in_use).await? {
+        let watched = shadowing(store).await?.into_keys().chain(in_use);
+        for hash in watched.collect::<BTreeSet<Hash>>() {
             if let Some(artefact) = self.readable(store, hash).await? {
                 store.keep_shadow(&row(&artefact, hash, record)).await?;
             }
@@ -53,7 +56,7 @@ impl Shadows {
     }
 
     /// Keeps what an end of the service between a decision and its scores left out, among the newest
-    /// decisions since each scorecard began to be tried.
+    /// decisions since each scorecard began to be tried, or its table to decide.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -62,36 +65,63 @@ impl Shadows {
         store: &dyn Tables,
         in_use: Option<Hash>,
     ) -> Result<(), StoreError> {
-        let steps = store.model_steps().await?;
-        let begun = |hash: Hash| {
-            let own = steps.iter().filter(|step| step.artefact == hash);
-            own.map(|step| step.at).max()
+        let tried = self.tried(store, in_use).await?;
+        let Some(first) = tried.iter().map(|one| one.since).min() else {
+            return Ok(());
         };
-        for hash in watched(store, in_use).await? {
-            let Some(artefact) = self.readable(store, hash).await? else {
-                continue;
-            };
-            let Some(since) = begun(hash) else {
-                continue;
-            };
-            let mut skip = 0;
-            'pages: while skip < CAUGHT_UP_MAX {
-                let page = store.list(skip, PAGE_MAX).await?;
-                if page.is_empty() {
-                    break;
+        for skip in (0..CAUGHT_UP_MAX).step_by(PAGE_MAX as usize) {
+            let page = store.list(skip, PAGE_MAX).await?;
+            for decision in &page {
+                if decision.decided_at < first {
+                    return Ok(());
                 }
-                skip += PAGE_MAX;
-                for decision in page {
-                    if decision.decided_at < since {
-                        break 'pages;
-                    }
-                    if let Some(record) = store.lookup(&decision.decision_id).await? {
-                        store.keep_shadow(&row(&artefact, hash, &record)).await?;
-                    }
+                let lacking: Vec<&Tried> = tried.iter().filter(|one| one.lacks(decision)).collect();
+                if lacking.is_empty() {
+                    continue;
                 }
+                let Some(record) = store.lookup(&decision.decision_id).await? else {
+                    continue;
+                };
+                for one in lacking {
+                    let row = row(&one.artefact, one.hash, &record);
+                    store.keep_shadow(&row).await?;
+                }
+            }
+            if page.is_empty() {
+                return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// The scorecards that are watched now, each with since when and what it has said.
+    async fn tried(
+        &self,
+        store: &dyn Tables,
+        in_use: Option<Hash>,
+    ) -> Result<Vec<Tried>, StoreError> {
+        let mut begun = shadowing(store).await?;
+        let newest = store.table_uses(None).await?.into_iter().next();
+        if let Some(taken) = newest
+            && let Some(hash) = in_use.filter(|hash| taken.artefact == Some(*hash))
+        {
+            let since = begun.entry(hash).or_insert(taken.since);
+            *since = taken.since.min(*since);
+        }
+        let mut tried = Vec::new();
+        for (hash, since) in begun {
+            let Some(artefact) = self.readable(store, hash).await? else {
+                continue;
+            };
+            let said = store.shadows_of(&hash, SHADOWS_MAX).await?;
+            tried.push(Tried {
+                hash,
+                artefact,
+                since,
+                said: said.into_iter().map(|row| row.decision_id).collect(),
+            });
+        }
+        Ok(tried)
     }
 
     /// A scorecard; one that is broken is told of, and keeps none of the others from scoring.
@@ -132,12 +162,28 @@ impl Shadows {
     }
 }
 
-async fn watched(store: &dyn Tables, in_use: Option<Hash>) -> Result<BTreeSet<Hash>, StoreError> {
-    let steps = store.model_steps().await?;
+/// A scorecard that is watched.
+struct Tried {
+    hash: Hash,
+    artefact: Arc<Artefact>,
+    since: Instant,
+    /// Ids of decisions that it has said something beside.
+    said: BTreeSet<String>,
+}
+
+impl Tried {
+    fn lacks(&self, decision: &Decision) -> bool {
+        decision.decided_at >= self.since && !self.said.contains(&decision.decision_id)
+    }
+}
+
+/// Scorecards that are tried now, with since when.
+async fn shadowing(store: &dyn Tables) -> Result<BTreeMap<Hash, Instant>, StoreError> {
+    let steps = store.model_steps(None).await?;
     let by_model = steps.chunk_by(|one, next| one.artefact == next.artefact);
-    let shadowing = by_model.filter(|steps| is_shadowing(steps));
-    let found = shadowing.filter_map(|steps| steps.first().map(|step| step.artefact));
-    Ok(found.chain(in_use).collect())
+    let tried = by_model.filter(|steps| is_shadowing(steps));
+    let begun = tried.filter_map(|steps| steps.iter().rfind(|step| step.act == Act::Shadowing));
+    Ok(begun.map(|step| (step.artefact, step.at)).collect())
 }
 
 /// What a scorecard says beside a decision.
@@ -168,10 +214,6 @@ pub fn row(artefact: &Artefact, hash: Hash, record: &Record) -> ShadowRow {
 /// The facts of a decision as a scorecard reads them: by their names in files.
 #[must_use]
 pub fn applicant(facts: &Facts, currency: Currency) -> Applicant {
-    let name = |fact: FactName| match serde_json::to_value(fact) {
-        Ok(serde_json::Value::String(name)) => Some(name),
-        _ => None,
-    };
     let measures = measures(facts, currency).into_iter();
     let values = measures.filter_map(|(fact, value)| {
         let number = value.map(|value| value.normalize().to_string().parse::<Number>());
@@ -179,7 +221,7 @@ pub fn applicant(facts: &Facts, currency: Currency) -> Applicant {
             Some(Ok(number)) => Value::Number(number),
             _ => Value::Missing,
         };
-        Some((name(fact)?, value))
+        Some((word(&fact)?, value))
     });
     values.collect()
 }

@@ -104,7 +104,7 @@ pub fn fact_of(name: &str) -> Option<FactName> {
 }
 
 /// The name of a fact in files.
-fn word<T: Serialize>(of: &T) -> Option<String> {
+pub(super) fn word<T: Serialize>(of: &T) -> Option<String> {
     match serde_json::to_value(of) {
         Ok(serde_json::Value::String(word)) => Some(word),
         _ => None,
@@ -149,6 +149,10 @@ pub fn write(artefact: &Artefact, hash: Hash, terms: &TableTerms) -> Result<Stri
         quoted(&artefact.version),
         artefact.table.base
     );
+    if terms.knock_outs.is_empty() {
+        // Before the first table in the file a list of none can stand as a member.
+        text.push_str("knock_outs = []\n");
+    }
     for grade in &terms.grades {
         let (name, least) = (quoted(&grade.name), grade.at_least);
         let _ = writeln!(text, "\n[[grades]]\nname = {name}\nat_least = {least}");
@@ -158,10 +162,6 @@ pub fn write(artefact: &Artefact, hash: Hash, terms: &TableTerms) -> Result<Stri
         let code = terms.reasons.get(&fact).copied().or(usual(fact));
         let code = code.ok_or_else(|| TableError::Reason(one.feature.name.clone()))?;
         text.push_str(&characteristic(one, code)?);
-    }
-    if terms.knock_outs.is_empty() {
-        // Before the first table in the file a list of none can stand as a member.
-        text = text.replacen("\n[[grades]]", "knock_outs = []\n\n[[grades]]", 1);
     }
     for rule in &terms.knock_outs {
         text.push_str(&knock_out(rule));

@@ -339,7 +339,15 @@ fn volume(data: &Dataset) -> Volume {
 
 /// Checks a text that a person wrote.
 pub(crate) fn check_text(field: &'static str, text: &str) -> Result<(), CardError> {
-    if text.trim().is_empty() || text.chars().count() > TEXT_MAX {
+    if text.trim().is_empty() {
+        return Err(CardError::Text(field));
+    }
+    check_remark(field, text)
+}
+
+/// The same for one that may be empty.
+pub(crate) fn check_remark(field: &'static str, text: &str) -> Result<(), CardError> {
+    if text.chars().count() > TEXT_MAX {
         Err(CardError::Text(field))
     } else {
         Ok(())

@@ -231,8 +231,8 @@ pub trait ModelStore: Send + Sync {
     /// Every scorecard with its steps, newest first.
     async fn models(&self) -> Result<Vec<ModelHead>, StoreError>;
 
-    /// Every step of every scorecard, by scorecard and number.
-    async fn model_steps(&self) -> Result<Vec<ModelStep>, StoreError>;
+    /// Every step of every scorecard, by scorecard and number; with `artefact` those of that one.
+    async fn model_steps(&self, artefact: Option<&Hash>) -> Result<Vec<ModelStep>, StoreError>;
 
     /// A scorecard.
     async fn model(&self, artefact: &Hash) -> Result<Option<KeptModel>, StoreError>;

@@ -104,7 +104,7 @@ pub async fn models_come_back_with_their_steps_and_cards(bank: &Bank) {
     let head = heads.iter().find(|head| head.artefact == one.artefact);
     let first = step(&one, 0, Act::Made, "lin");
     assert_eq!(head.unwrap().steps, [first, review, promotion]);
-    assert_eq!(bank.store.model_steps().await.unwrap().len(), 4);
+    assert_eq!(bank.store.model_steps(None).await.unwrap().len(), 4);
     assert_eq!(bank.store.trail(0, 10).await.unwrap().len(), 4);
 }
 

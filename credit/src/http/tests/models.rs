@@ -1,14 +1,16 @@
 //! Models over HTTP: three people, the watermark, scores beside decisions, replay unchanged.
 
 use super::*;
-use crate::audit::Action;
+use crate::audit::{Action, Entry};
 use crate::evidence::offline::{Again, replay_all};
 use crate::logged::Place;
 use crate::models::fit::fit;
-use crate::models::life::Act;
+use crate::models::life::{Act, ModelStep};
 use crate::models::office::{OfficeError, Wish};
+use crate::models::shadow::Shadows;
 use crate::models::sheet::Sheet;
 use crate::models::tests::{SETTINGS, rows};
+use crate::store::models::{KeptText, ModelKept, Origin, TableUse};
 
 /// A draft that this person made.
 async fn draft(bank: &Bank, operator: &str) -> String {
@@ -241,5 +243,71 @@ async fn broken_challenger_stops_neither_decisions_nor_another_challenger() {
     assert_eq!(names, hashes[1..]);
     let altered = chen.get(&format!("/models/{}", hashes[0])).await;
     assert_eq!(altered.status, 500);
+    bank.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_end_left_out_is_made_good_since_the_scorecard_began_to_be_tried() {
+    let bank = Bank::open(journey(&COLD)).await;
+    let store = bank.handle.credit.store();
+    let offer = bank.offer("A-1", "1000.00").await;
+    let decided = store.lookup(&offer).await.unwrap().unwrap();
+    let decided = decided.decision.decided_at;
+    let [tried, used] = [
+        draft(&bank, "zhao-min").await,
+        draft_of(&bank, "zhao-min", "2").await,
+    ];
+    let [tried, used]: [schemas::hash::Hash; 2] = [tried, used].map(|hash| hash.parse().unwrap());
+    // As if the service had ended between the decision and its scores: it was tried before, and its
+    // last step is of later.
+    let hour = std::time::Duration::from_secs(3_600);
+    for (number, act, at) in [
+        (1, Act::Shadowing, decided - hour),
+        (2, Act::Promoted, decided + hour),
+    ] {
+        let step = ModelStep {
+            artefact: tried,
+            number,
+            act,
+            person: slug(if number == 1 { "chen-jie" } else { "qian-yi" }),
+            words: "a reason".to_owned(),
+            at,
+        };
+        let entry = Entry {
+            at,
+            actor: step.person.to_string(),
+            action: Action::Model,
+            subject: tried.to_string(),
+            detail: String::new(),
+        };
+        let kept = store.step_model(&step, None, &entry).await.unwrap();
+        assert_eq!(kept, ModelKept::New);
+    }
+    // The other one's table decides since then only.
+    let table = KeptText::new("a table".to_owned());
+    let taken = TableUse {
+        table,
+        since: decided + hour,
+        origin: Origin::Promoted,
+        artefact: Some(used),
+        name: "late-delivery-points".to_owned(),
+        version: "2".to_owned(),
+    };
+    let entry = Entry {
+        at: taken.since,
+        actor: "service".to_owned(),
+        action: Action::Model,
+        subject: taken.table.sha256.to_string(),
+        detail: String::new(),
+    };
+    store.use_table(&taken, &entry).await.unwrap();
+    for _ in 0..2 {
+        let shadows = Shadows::default();
+        shadows.catch_up(&**store, Some(used)).await.unwrap();
+        let said = store.shadows_of(&tried, 9).await.unwrap();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0].decision_id, offer);
+        assert_eq!(store.shadows_of(&used, 9).await.unwrap(), []);
+    }
     bank.close().await;
 }

@@ -180,12 +180,6 @@ impl ModelStore for Sqlite {
         step: &ModelStep,
         entry: &Entry,
     ) -> Result<ModelKept, StoreError> {
-        let (kept,): (i64,) = sqlx::query_as("SELECT count(*) FROM model_artefacts")
-            .fetch_one(&self.pool)
-            .await?;
-        if kept >= i64::from(MODELS_MAX) {
-            return Ok(ModelKept::Full);
-        }
         let mut transaction = self.begin().await?;
         if !insert_model(&mut transaction, model).await? {
             return Ok(ModelKept::Taken);
@@ -193,6 +187,9 @@ impl ModelStore for Sqlite {
         insert_card(&mut transaction, card).await?;
         insert_step(&mut transaction, step).await?;
         trail::append(&mut transaction, entry).await?;
+        if is_over(&mut transaction).await? {
+            return Ok(ModelKept::Full);
+        }
         transaction.commit().await?;
         Ok(ModelKept::New)
     }
@@ -237,12 +234,19 @@ impl ModelStore for Sqlite {
             })
         };
         let heads: Result<_, StoreError> = rows.into_iter().map(head).collect();
-        Ok(with_steps(heads?, self.model_steps().await?))
+        Ok(with_steps(heads?, self.model_steps(None).await?))
     }
 
-    async fn model_steps(&self) -> Result<Vec<ModelStep>, StoreError> {
-        let query = sqlx::AssertSqlSafe(format!("{STEPS} ORDER BY artefact, step"));
-        let rows: Vec<StepRow> = sqlx::query_as(query).fetch_all(&self.pool).await?;
+    async fn model_steps(&self, artefact: Option<&Hash>) -> Result<Vec<ModelStep>, StoreError> {
+        let query = match artefact {
+            None => format!("{STEPS} ORDER BY artefact, step"),
+            Some(_) => format!("{STEPS} WHERE artefact = $1 ORDER BY step"),
+        };
+        let mut query = sqlx::query_as(sqlx::AssertSqlSafe(query));
+        if let Some(artefact) = artefact {
+            query = query.bind(&artefact.0[..]);
+        }
+        let rows: Vec<StepRow> = query.fetch_all(&self.pool).await?;
         rows.into_iter().map(StepRow::step).collect()
     }
 
@@ -392,7 +396,8 @@ impl Sqlite {
         .await?;
         let acts = [Act::Reviewed, Act::Promoted].contains(&step.act);
         Ok(match row {
-            Some(_) if acts => ModelKept::SamePerson,
+            // The very step again is no second act of the person.
+            Some((number,)) if acts && number != i64::from(step.number) => ModelKept::SamePerson,
             _ => ModelKept::Taken,
         })
     }
@@ -403,6 +408,15 @@ fn is_taken(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// True if there are more than may be kept. Asked behind the row of the trail, for which writers wait
+/// for each other.
+async fn is_over(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let (kept,): (i64,) = sqlx::query_as("SELECT count(*) FROM model_artefacts")
+        .fetch_one(&mut *connection)
+        .await?;
+    Ok(kept > i64::from(MODELS_MAX))
 }
 
 /// False if it is there.
