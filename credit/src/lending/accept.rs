@@ -145,7 +145,7 @@ impl Lending {
         }
         let stage = self.stage(record).await?;
         let amount = stage.offer().amount;
-        let last = accepted_by_bank(&stage)?;
+        let last = stage.accepted().ok_or_else(|| not_accepted(&stage))?;
         let now = self.clock.now();
         let until = last.at + self.rules.review.offer_valid;
         if now >= until && self.store.head(&loan_id(decision)?).await?.is_none() {
@@ -210,16 +210,6 @@ impl Lending {
                 rules: schemas::hash::Hash::ZERO,
             }),
         })
-    }
-}
-
-/// The step that accepted an offer for the bank: a person's, or the rule's by which it went straight
-/// through.
-fn accepted_by_bank(stage: &Stage) -> Result<&Review, LendingError> {
-    match stage {
-        Stage::Passed(passed) => Ok(&passed.last),
-        Stage::Settled(settled) if settled.last.act == review::Act::Accept => Ok(&settled.last),
-        stage => Err(not_accepted(stage)),
     }
 }
 

@@ -353,17 +353,21 @@ fn not_run(loan: &LoanId, day: NaiveDate, at: Instant, reason: &str) -> Denial {
 }
 
 /// Room that nobody will use any more: of offers that were not taken, of loans that were not drawn.
-async fn give_back(lending: &Lending) -> Result<(), LendingError> {
-    let offers = lending.end_untaken().await?;
-    let loans = lending.close_undrawn().await?;
-    if offers + loans > 0 {
-        tracing::info!(offers, loans, "room was given back");
+async fn give_back(lending: &Lending) {
+    for (whose, given) in [
+        ("offers", lending.end_untaken().await),
+        ("loans", lending.close_undrawn().await),
+    ] {
+        match given {
+            Ok(0) => {}
+            Ok(number) => tracing::info!(whose, number, "room was given back"),
+            Err(error) => tracing::error!(whose, %error, "room that nobody took is not given back"),
+        }
     }
-    Ok(())
 }
 
-/// The task of a service: gives back room that nobody takes, goes on with payments that are not over, and runs each day once it has
-/// begun, until it is stopped.
+/// The task of a service: gives back room that nobody takes, goes on with payments that are not over,
+/// and runs each day once it has begun, until it is stopped.
 pub async fn follow(lending: Arc<Lending>, stop: CancellationToken) {
     let holder = schemas::random::bytes::<8>().map_or_else(
         |_| "service".to_owned(),
@@ -373,9 +377,7 @@ pub async fn follow(lending: Arc<Lending>, stop: CancellationToken) {
         if let Err(error) = lending.resume_all().await {
             tracing::error!(%error, "payments cannot be gone on with");
         }
-        if let Err(error) = give_back(&lending).await {
-            tracing::error!(%error, "room of offers and loans that nobody took is not given back");
-        }
+        give_back(&lending).await;
         match lending.run_day(None, &holder, &stop).await {
             Ok(done) if done.loans > 0 => {
                 tracing::info!(loans = done.loans, acts = done.acts, "loans were run");

@@ -79,10 +79,11 @@ impl Lending {
     }
 
     /// Ends every offer whose borrower said nothing while it was valid; how many. What was ended before
-    /// is not looked at again, so a run that was stopped goes on with the rest.
+    /// is not looked at again, so a run that was stopped goes on with the rest. An offer that cannot be
+    /// ended now is logged and tried again with the next run.
     ///
     /// # Errors
-    /// [`LendingError`]; the next run goes on.
+    /// [`LendingError::Store`] if offers cannot be found; the next run goes on.
     pub async fn end_untaken(&self) -> Result<u64, LendingError> {
         let now = self.clock.now();
         let valid = i64::try_from(self.rules.review.offer_valid.as_micros()).unwrap_or(i64::MAX);
@@ -93,7 +94,11 @@ impl Lending {
             let found = self.store.untaken(until, UNTAKEN_MAX).await?;
             let mut new = 0;
             for id in &found {
-                new += u64::from(self.run_out(id).await?);
+                match self.run_out(id).await {
+                    Ok(ended) => new += u64::from(ended),
+                    // One that is broken keeps the room of no other.
+                    Err(error) => tracing::error!(offer = %id, %error, "an offer does not end"),
+                }
             }
             ended += new;
             // What others end meanwhile is found no more; what cannot end stays for the next run.
@@ -136,7 +141,7 @@ impl Lending {
     /// logged and tried again with the next run.
     ///
     /// # Errors
-    /// [`LendingError::Store`]; the next run goes on.
+    /// [`LendingError::Store`] if loans cannot be found; the next run goes on.
     pub async fn close_undrawn(&self) -> Result<u64, LendingError> {
         let mut closed = 0;
         for state in ["approved", "drawable"] {
@@ -145,7 +150,12 @@ impl Lending {
             loop {
                 let heads = self.store.heads(&which, after.as_ref(), LOANS_MAX).await?;
                 for head in &heads {
-                    closed += u64::from(self.close_if_over(head).await?);
+                    match self.close_if_over(head).await {
+                        Ok(new) => closed += u64::from(new),
+                        Err(error) => {
+                            tracing::error!(loan = %head.loan, %error, "a loan that was not drawn stays open");
+                        }
+                    }
                 }
                 let Some(last) = heads.last().filter(|_| heads.len() == LOANS_MAX as usize) else {
                     break;
@@ -157,8 +167,12 @@ impl Lending {
     }
 
     async fn close_if_over(&self, head: &Head) -> Result<bool, LendingError> {
-        let loaded = self.loan(&head.loan).await?;
-        if self.clock.now() < loaded.loan.file().opened().valid_until {
+        // Its first act says it: only a loan that is over is folded.
+        let first = self.store.acts(&head.loan, 0, 1).await?;
+        let Some(Deed::Opened(opened)) = first.first().map(|one| &one.act.deed) else {
+            return Err(StoreError::Row { what: "loan" }.into());
+        };
+        if self.clock.now() < opened.valid_until {
             return Ok(false);
         }
         let key: Key = UNDRAWN.parse().map_err(Refused::from)?;
@@ -169,14 +183,7 @@ impl Lending {
             by: Actor::Machine,
             deed: Deed::Closed,
         };
-        match self.act(request).await {
-            Ok(done) => Ok(done.is_new),
-            Err(error) if error.refusal().is_some() => {
-                tracing::warn!(loan = %head.loan, %error, "a loan that was not drawn stays open");
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        Ok(self.act(request).await?.is_new)
     }
 }
 

@@ -255,6 +255,17 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The step that accepted the offer for the bank, if it did: a person's, or the rule's by which it
+    /// went straight through.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&Review> {
+        match self {
+            Self::Passed(passed) => Some(&passed.last),
+            Self::Settled(settled) if settled.last.act == Act::Accept => Some(&settled.last),
+            Self::Settled(_) | Self::Waiting(_) | Self::Endorsed(_) => None,
+        }
+    }
+
     /// The stage of an offer after these steps, in their order.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use std::time::Duration;
 use schemas::ids::Slug;
 use schemas::time::Instant;
 
-use super::review::{Act, Review, Stage};
+use super::review::Stage;
 
 /// How an offer ended without a loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,18 +81,12 @@ impl Open {
     /// is how long it waits for the borrower.
     #[must_use]
     pub fn of(stage: &Stage, borrower: &Slug, valid: Duration) -> Option<Self> {
-        let last = accepted(stage)?;
+        let last = stage.accepted()?;
         Some(Self {
             decision_id: last.decision_id.clone(),
             borrower: borrower.clone(),
             until: last.at + valid,
         })
-    }
-
-    /// When its time is over.
-    #[must_use]
-    pub const fn until(&self) -> Instant {
-        self.until
     }
 
     /// The borrower does not want it.
@@ -126,14 +120,5 @@ impl Open {
             how,
             at,
         }
-    }
-}
-
-/// The step that accepted an offer for the bank.
-fn accepted(stage: &Stage) -> Option<&Review> {
-    match stage {
-        Stage::Passed(passed) => Some(&passed.last),
-        Stage::Settled(settled) if settled.last.act == Act::Accept => Some(&settled.last),
-        Stage::Settled(_) | Stage::Waiting(_) | Stage::Endorsed(_) => None,
     }
 }

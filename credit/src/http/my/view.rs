@@ -110,13 +110,7 @@ pub(super) fn standing(
 
 /// Until when an accepted offer is valid.
 pub(super) fn until(stage: Option<&Stage>, valid: std::time::Duration) -> Option<Instant> {
-    match stage {
-        Some(Stage::Settled(settled)) if settled.last.act == Act::Accept => {
-            Some(settled.last.at + valid)
-        }
-        Some(Stage::Passed(passed)) => Some(passed.last.at + valid),
-        _ => None,
-    }
+    Some(stage?.accepted()?.at + valid)
 }
 
 /// Names exactly the conditions and the stage that were shown; none for a product without a file or
