@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use kit::problem::Problem;
 
 use super::{internal, refused};
+use crate::loan::life::Key;
 use crate::money::{Currency, Money};
 use crate::written;
 
@@ -36,6 +37,13 @@ pub(super) fn wrong(field: &'static str, why: impl std::fmt::Display) -> Problem
         format!("{field}: {why}"),
     )
     .with("field", field)
+}
+
+/// The name that [`form_key`] made, as a key of what is done; no other name is taken.
+pub(super) fn read_form_key(text: &str) -> Result<Key, Problem> {
+    let ours = Some(text).filter(|text| text.starts_with("f/"));
+    let key = ours.and_then(|text| text.parse().ok());
+    key.ok_or_else(|| Problem::bad_request("request: the key of a form of this page is expected"))
 }
 
 /// A random name for a form: whoever sends it twice does one thing.

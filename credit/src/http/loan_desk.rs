@@ -9,8 +9,9 @@
 //! | `POST /loans/{id}/tokens` | officers | issues a token; its secret is shown once |
 //! | `POST /loans/{id}/acts` | officers | what one person may do: take a token back, freeze, close |
 //!
-//! Every form names how many acts the loan had when it was shown; one that was filled in from an older
-//! page is refused with 412, and the refusal is kept with the loan. Everything else that is refused is
+//! A form that decides names how many acts the loan had when it was shown; one that was filled in from
+//! an older page is refused with 412, and the refusal is kept with the loan. A token is taken back by its
+//! own name, and a proposal ended by its own, whatever else happened. Everything else that is refused is
 //! refused by [`crate::lending`], which keeps it too.
 
 mod deed;

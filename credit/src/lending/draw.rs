@@ -62,7 +62,6 @@ pub enum Paid {
     Waiting,
 }
 
-/// A key with the first hex digits of a hash in it.
 /// What of a loan somebody has seen and must find again; nothing at all is asked by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -91,6 +90,7 @@ impl Seen {
     }
 }
 
+/// A key with the first hex digits of a hash in it.
 fn named(prefix: &str, hash: &Hash) -> Result<Key, LendingError> {
     let digits: String = hash.to_string().chars().take(22).collect();
     Ok(format!("{prefix}/{digits}")
@@ -257,7 +257,11 @@ impl Lending {
         request: &Request,
         amount: Money,
     ) -> Result<(), LendingError> {
-        self.plan(loaded, request, &Beside::default(), self.clock.now())?;
+        let planned = self.plan(loaded, request, &Beside::default(), self.clock.now())?;
+        if planned.is_none() {
+            // It was drawn before: what became of it is asked, not whether it may be.
+            return Ok(());
+        }
         self.agreed(&loaded.loan, amount).await
     }
 

@@ -259,7 +259,16 @@ impl Lending {
     /// # Errors
     /// [`LendingError`].
     pub async fn tokens(&self, loan: &LoanId) -> Result<Vec<TokenView>, LendingError> {
-        let mut tokens = self.loan(loan).await?.tokens(self.clock().now());
+        self.tokens_of(&self.loan(loan).await?).await
+    }
+
+    /// The same of a loan that was read already.
+    ///
+    /// # Errors
+    /// [`LendingError`].
+    pub async fn tokens_of(&self, loaded: &Loaded) -> Result<Vec<TokenView>, LendingError> {
+        let loan = loaded.loan.file().id();
+        let mut tokens = loaded.tokens(self.clock().now());
         for token in &mut tokens {
             token.account = self.store().payee(loan, &token.payee).await?;
         }

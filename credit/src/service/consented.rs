@@ -139,7 +139,7 @@ impl Credit {
 }
 
 /// An empty chain: there was never one, or an older state is shown.
-fn nothing_shown(
+pub(super) fn nothing_shown(
     log: Hash,
     supplier: &Slug,
     asked: &Asked,

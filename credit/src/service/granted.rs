@@ -1,10 +1,10 @@
 //! What a supplier lets this bank read, as its own signed documents say it: for the supplier's people,
 //! who look at what they have granted.
 
-use schemas::consent::Consents;
+use schemas::consent::{Consents, Purpose};
 use schemas::ids::Slug;
 
-use super::consented::Consenting;
+use super::consented::{Asked, Consenting, nothing_shown};
 use super::{ApplyError, Credit};
 use crate::evidence::Shown;
 use crate::evidence::consent::{self, Parties, Signers};
@@ -42,11 +42,11 @@ impl Credit {
             Consenting::Asked(asked) => asked,
         };
         let shown = self.evidence.consents(supplier, &asked.bank).await?;
-        let (false, Some(bundle)) = (shown.is_empty(), verified) else {
-            return Ok(match shown.len() {
-                0 => Granted::Nothing,
-                documents => Granted::Unchecked(documents),
-            });
+        if shown.is_empty() {
+            return self.nothing_granted(supplier, asked).await;
+        }
+        let Some(bundle) = verified else {
+            return Ok(Granted::Unchecked(shown.len()));
         };
         let parties = Parties {
             log: self.terms.policy.policy().log,
@@ -54,6 +54,19 @@ impl Credit {
             bank: asked.bank.clone(),
         };
         self.chain(&parties, &shown, bundle).await
+    }
+
+    /// There was never a document, or an older state is shown than this bank has seen.
+    async fn nothing_granted(&self, supplier: &Slug, asked: &Asked) -> Result<Granted, ApplyError> {
+        let remembered = self.store.remembered(supplier, &asked.bank).await?;
+        if remembered.mark.is_none() {
+            return Ok(Granted::Nothing);
+        }
+        let log = self.terms.policy.policy().log;
+        let moment = remembered.moment(self.clock.now(), None);
+        let purpose = Purpose::Assess;
+        let refused = nothing_shown(log, supplier, asked, remembered, purpose, moment);
+        Ok(Granted::Refused(refused))
     }
 
     async fn chain(

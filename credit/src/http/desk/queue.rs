@@ -189,8 +189,11 @@ pub(crate) async fn show(
     let tasks = app.desk.tasks_of(&person.name).await;
     let tasks = tasks.map_err(|error| super::problem(&error))?;
     let now = app.desk.clock().now();
-    let mut motions = inbox(&app, &person.name, now, shell.t).await?;
-    motions.retain(|one| shell.decides() && !one.mine);
+    let mut motions = Vec::new();
+    if shell.decides() {
+        motions = inbox(&app, &person.name, now, shell.t).await?;
+        motions.retain(|one| !one.mine);
+    }
     let view = View {
         t: shell.t,
         now,

@@ -14,11 +14,11 @@ use serde::Deserialize;
 use super::{back, officer, problem};
 use crate::http::App;
 use crate::http::desk::format::{exact, money};
-use crate::http::fields::{amount, day, wrong};
+use crate::http::fields::{amount, day, read_form_key, wrong};
 use crate::http::loans::{lending, name};
 use crate::http::shell::{self, Shell};
 use crate::lending::{Lending, NewToken, Request, Seen};
-use crate::loan::life::{Actor, Deed, FreezeCause, Key, Person as Officer};
+use crate::loan::life::{Actor, Deed, FreezeCause, Person as Officer};
 
 /// The form of a token.
 #[derive(Deserialize)]
@@ -142,10 +142,7 @@ pub(super) async fn act(
     Checked(form): Checked<Press>,
 ) -> Result<Response, Problem> {
     let (lending, officer, loan) = (lending(&app)?, officer(&person)?, name(&loan)?);
-    let key: Key = form
-        .request
-        .parse()
-        .map_err(|_| Problem::bad_request("request: the key of a form of this page is expected"))?;
+    let key = read_form_key(&form.request)?;
     let by = Actor::One {
         person: Officer::new(officer),
     };

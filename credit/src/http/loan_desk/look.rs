@@ -96,7 +96,7 @@ impl May {
             issue: drawable && !open && valid && frozen.is_empty(),
             revoke: open,
             freeze: !matches!(loan, Loan::Closed(_)) && !frozen.contains(&FreezeCause::Collateral),
-            close: matches!(loan, Loan::Approved(_)) || (settled && !credit),
+            close: (drawable && !open) || (settled && !credit),
             paid: lent || settled,
             correct: lent || given_up || settled,
             lent,

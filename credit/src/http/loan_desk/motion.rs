@@ -16,9 +16,9 @@ use super::words::{self, Said};
 use super::{back, officer, problem};
 use crate::http::App;
 use crate::http::desk::format::{When, when};
+use crate::http::fields::read_form_key;
 use crate::http::loans::{lending, name};
 use crate::lending::Proposal;
-use crate::loan::life::Key;
 use crate::store::lending::Motion;
 
 /// Proposes; the same form again is the same motion.
@@ -31,7 +31,7 @@ pub(super) async fn propose(
     let (lending, officer, loan) = (lending(&app)?, officer(&person)?, name(&loan)?);
     let loaded = lending.loan(&loan).await.map_err(|error| problem(&error))?;
     let proposal = fields.read(loaded.loan.file().opened().approved.currency())?;
-    let form: Key = fields.request.parse().map_err(|_| not_ours())?;
+    let form = read_form_key(&fields.request)?;
     let made = lending
         .propose_by_form(&loan, &officer, &proposal, (&form, fields.seen))
         .await;
@@ -99,10 +99,6 @@ pub(super) async fn end(
 fn id(text: &str) -> Result<Hash, Problem> {
     let none = |_| Problem::not_found("There is no motion with this id.");
     text.parse().map_err(none)
-}
-
-fn not_ours() -> Problem {
-    Problem::bad_request("request: the key of a form of this page is expected")
 }
 
 /// A motion that waits, as lists have it.

@@ -130,7 +130,7 @@ impl Parts<'_> {
         let motions = self.lending.motions_of(&self.id).await.map_err(told)?;
         let shown = motion::shown(&motions, &person.name, t);
         let (open, ended) = shown.into_iter().partition(|one| one.ended.is_none());
-        let tokens = self.lending.tokens(&self.id).await.map_err(told)?;
+        let tokens = self.lending.tokens_of(loaded).await.map_err(told)?;
         let denials = self.lending.denials(&self.id).await.map_err(told)?;
         let standing = loaded.standing().map_err(broken)?;
         let (events, hidden, cut) = look::events(&loaded.acts, self.all, t);

@@ -1,5 +1,7 @@
 //! `GET /my/consents`: what the supplier lets the bank read, until when, and how that is ended.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -13,11 +15,15 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use super::supplier;
+use crate::desk::DeskError;
+use crate::evidence::kept::Opened;
 use crate::http::desk::format::exact;
 use crate::http::shell::{self, Shell};
 use crate::http::{App, internal};
 use crate::service::{ApplyError, Granted};
-use crate::store::borrowers::OF_SUPPLIER_MAX;
+
+/// Newest decisions whose evidence is tried: each may be a bundle of megabytes.
+const LOOKED_AT: u32 = 5;
 
 /// A label and what stands beside it.
 type Pair = (&'static str, String);
@@ -62,7 +68,9 @@ pub(super) async fn show(
     let supplier = supplier(&app, &person).await?;
     let shell = Shell::of_borrower(&uri, language, &person, supplier.as_str());
     let (t, now) = (shell.t, app.desk.clock().now());
-    let view = match granted(&app, &supplier).await {
+    let evidence = evidence(&app, &supplier).await?;
+    let bundle = evidence.as_ref().map(|opened| opened.bundle());
+    let view = match app.desk.credit().granted(&supplier, bundle).await {
         Ok(granted) => view(&granted, now, t),
         Err(ApplyError::Evidence(error)) => {
             let detail = Some(schemas::causes::causes(&error));
@@ -73,19 +81,22 @@ pub(super) async fn show(
     shell::page(&uri, StatusCode::OK, &Page { shell, view })
 }
 
-/// The consents, held against the newest evidence of the supplier that still holds here.
-async fn granted(app: &App, supplier: &Slug) -> Result<Granted, ApplyError> {
-    let credit = app.desk.credit();
-    let store = credit.store();
-    for decision in store.decisions_of(supplier, OF_SUPPLIER_MAX).await? {
-        let Some(record) = store.lookup(&decision.decision_id).await? else {
+/// The newest evidence of the supplier that still holds here, among its newest decisions.
+async fn evidence(app: &App, supplier: &Slug) -> Result<Option<Arc<Opened>>, Problem> {
+    let store = app.desk.credit().store();
+    let decisions = store.decisions_of(supplier, LOOKED_AT).await;
+    for decision in decisions.map_err(|error| internal(&error))? {
+        let record = store.lookup(&decision.decision_id).await;
+        let Some(record) = record.map_err(|error| internal(&error))? else {
             continue;
         };
-        if let Ok(opened) = app.desk.evidence(&record).await {
-            return credit.granted(supplier, Some(opened.bundle())).await;
+        match app.desk.evidence(&record).await {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(DeskError::Evidence(_)) => {}
+            Err(error) => return Err(crate::http::desk::problem(&error)),
         }
     }
-    credit.granted(supplier, None).await
+    Ok(None)
 }
 
 fn plain(tone: &'static str, state: String, detail: Option<String>) -> View {

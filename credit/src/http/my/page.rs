@@ -187,14 +187,14 @@ async fn read(
     let until = until.filter(|_| end.is_none());
     let (mut tokens, mut denied, mut offer) = (Vec::new(), Vec::new(), None);
     if let Some(lending) = &app.lending {
-        if let Some((_, id)) = &loan {
-            let kept = lending.tokens(id).await;
+        if let Some((loaded, _)) = &loan {
+            let kept = lending.tokens_of(loaded).await;
             let kept = kept.map_err(|error| crate::http::loans::problem(&error))?;
             tokens = kept.iter().map(|one| view::token(one, t)).collect();
         } else if let (Some(stage), Some(until)) = (&stage, until.filter(|until| now < *until)) {
             offer = view::offer(lending, &record, stage, until, (wanted, now), t);
         }
-        denied = denials(lending, &decision.decision_id, t).await?;
+        denied = denials(lending, decision, t).await?;
     }
     Ok(One {
         words,
@@ -229,18 +229,17 @@ async fn ended(app: &App, decision: &Decision) -> Result<Option<How>, Problem> {
 
 async fn denials(
     lending: &crate::lending::Lending,
-    id: &str,
+    decision: &Decision,
     t: Text,
 ) -> Result<Vec<Denied>, Problem> {
-    let Ok(id) = id.parse() else {
+    let Ok(id) = decision.decision_id.parse() else {
         return Ok(Vec::new());
     };
     let found = lending.denials(&id).await;
     let found = found.map_err(|error| crate::http::loans::problem(&error))?;
-    // What others asked for is the bank's own matter, and may name its people.
-    let own = found
-        .into_iter()
-        .filter(|one| one.who.starts_with("borrower"));
+    // What others asked for is the bank's own matter, or another borrower's, and may name people.
+    let who = format!("borrower {}", decision.application.supplier);
+    let own = found.into_iter().filter(|one| one.who == who);
     let shown = own.map(|one| Denied {
         at: exact(one.at),
         deed: t

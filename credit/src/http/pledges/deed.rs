@@ -87,7 +87,8 @@ fn ending(fields: &Fields) -> Result<Ending, Problem> {
                 Problem::bad_request("by: the 64 digits of another pledge of the loan are expected")
             }),
         "realised" => {
-            let proceeds = written::amount("proceeds", &fields.proceeds, Currency::CNY);
+            // What went for nothing is realised, too.
+            let proceeds = written::amount_or_nothing("proceeds", &fields.proceeds, Currency::CNY);
             let proceeds = proceeds.map_err(|error| Problem::bad_request(error.to_string()));
             proceeds.map(Ending::Realised)
         }
