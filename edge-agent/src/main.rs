@@ -23,6 +23,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::Targets;
 
+/// The heap of the package (see the feature `packaged`).
+#[cfg(feature = "packaged")]
+#[global_allocator]
+static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// How often systemd is told that the agent is starting still.
 const START_LOOK: Duration = Duration::from_secs(10);
 /// A start that takes longer is no start.

@@ -81,11 +81,7 @@ impl FileFollower {
             Err(error) => return Err(error),
         };
         let start = self.start(&mut file, from)?;
-        file.seek(SeekFrom::Start(start.offset))?;
-        let mut buffer = Vec::new();
-        file.by_ref()
-            .take(READ_MAX as u64)
-            .read_to_end(&mut buffer)?;
+        let mut buffer = piece(&mut file, start.offset, READ_MAX as u64)?;
         let (mut lines, mut used) = split(&buffer, limit, start.line);
         if lines.is_empty() && buffer.len() > LINE_MAX {
             match self.end_of_overlong(&mut file, start.offset)? {
@@ -138,10 +134,16 @@ impl FileFollower {
 }
 
 fn prefix(file: &mut File, length: u64) -> std::io::Result<schemas::hash::Hash> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.by_ref().take(length).read_to_end(&mut bytes)?;
-    Ok(sha256(&bytes))
+    Ok(sha256(&piece(file, 0, length)?))
+}
+
+/// What a file has from a place on, at most `most` bytes; room is made for all of it at once.
+fn piece(file: &mut File, at: u64, most: u64) -> std::io::Result<Vec<u8>> {
+    let left = file.metadata()?.len().saturating_sub(at).min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(left).unwrap_or(READ_MAX));
+    file.seek(SeekFrom::Start(at))?;
+    file.by_ref().take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn position(file: &mut File, offset: u64, line: u64) -> std::io::Result<ScanPosition> {
