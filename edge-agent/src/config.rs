@@ -9,6 +9,7 @@ mod place;
 mod raw;
 mod rule;
 mod source;
+mod written;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -247,7 +248,7 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, with file, line and field.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        check::parse(file, text)
+        check::parse(file, text, &[])
     }
 }
 

@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, Deserializer};
+use toml::de::DeTable;
 
+use super::environment::Override;
 use super::place::Place;
 use super::raw::{RawConfig, RawDevice, RawLed, RawOutbox, RawPeers};
+use super::written::{Mistake, read};
 use super::{
     ClockSetting, Config, ConfigError, DeviceConfig, OutboxConfig, PEERS_MAX, PeersConfig, source,
 };
@@ -26,12 +27,20 @@ const OUTBOX_MAX_MIB: u64 = 1024 * 1024;
 /// Longest time between two comparisons with other gateways, in seconds: a day.
 const PEERS_INTERVAL_MAX_S: u64 = 86_400;
 
-pub(super) fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
-    let at = Place { file, text };
-    let refused = |error: toml::de::Error| at.refused("", &error);
-    let mut table = DeTable::parse(text).map_err(refused)?;
-    let (written, mut sources) = source::take(&at, table.get_mut())?;
-    let raw = RawConfig::deserialize(Deserializer::from(table)).map_err(refused)?;
+pub(super) fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Config, ConfigError> {
+    let at = Place {
+        file,
+        text,
+        overrides,
+    };
+    let refused = |mistake: Mistake| at.refused("", &mistake);
+    let table = DeTable::parse(text).map_err(|error| refused(error.into()))?;
+    let (whole, mut table) = (table.span(), table.into_inner());
+    for (one, place) in overrides.iter().zip(at.beyond()) {
+        one.put(&mut table, place);
+    }
+    let (written, mut sources) = source::take(&at, &mut table)?;
+    let raw: RawConfig = read(table, whole).map_err(refused)?;
     rule::attach(&at, &raw.rules, &written, &mut sources)?;
     Ok(Config {
         state: raw.state,

@@ -4,9 +4,11 @@
 //! Every variable of this name that is not in the table is refused: a field that is misspelt in a
 //! unit file would otherwise be a field that nobody set. Sources are told in the file only.
 
+use std::ops::Range;
 use std::path::Path;
 
-use toml::{Table, Value};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::{Config, ConfigError, check};
 
@@ -72,11 +74,38 @@ pub const VARIABLES: &[(&str, &str, &str, Kind)] = &[
 ];
 
 /// A value that goes before the file's.
-struct Override {
+pub(super) struct Override {
     name: String,
     section: &'static str,
     field: &'static str,
-    value: Value,
+    value: Given,
+}
+
+/// A value as the environment has it.
+enum Given {
+    Text(String),
+    /// A whole number in decimal digits.
+    Number(String),
+    List(Vec<String>),
+}
+
+impl Given {
+    /// As it would stand in a file at `place`.
+    fn written(&self, place: &Range<usize>) -> DeValue<'_> {
+        let text = |text| DeValue::String(DeString::Borrowed(text));
+        match self {
+            Self::Text(value) => text(value),
+            // A number is only made by reading one.
+            Self::Number(digits) => {
+                DeValue::parse(digits).map_or_else(|_| text(digits), Spanned::into_inner)
+            }
+            Self::List(parts) => {
+                let parts = parts.iter().map(|part| text(part));
+                let parts = parts.map(|part| Spanned::new(place.clone(), part));
+                DeValue::Array(parts.collect())
+            }
+        }
+    }
 }
 
 impl Config {
@@ -102,35 +131,40 @@ impl Config {
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let overrides = overrides(variables)?;
-        if overrides.is_empty() {
-            return Self::parse(file, text);
-        }
-        let mut table: Table = schemas::config::parse(file, text)?;
-        let names: Vec<&str> = overrides.iter().map(|one| &*one.name).collect();
-        let from = format!("{file} with {}", names.join(", "));
-        for one in &overrides {
-            put(&mut table, one);
-        }
-        let merged = toml::to_string(&table).map_err(|error| wrong(&from, error.to_string()))?;
-        // What is wrong in the file alone is named with its line there.
-        check::parse(&from, &merged).map_err(|error| match Self::parse(file, text) {
-            Err(own) if own.field == error.field && own.problem == error.problem => own,
-            _ => ConfigError { line: 0, ..error },
-        })
+        check::parse(file, text, &overrides(variables)?)
     }
 }
 
-fn put(table: &mut Table, one: &Override) {
-    let (field, value) = (one.field.to_owned(), one.value.clone());
-    if one.section.is_empty() {
-        table.insert(field, value);
-        return;
+impl Override {
+    /// Puts the value into the file's table; from then on it stands at `place`.
+    pub(super) fn put<'f>(&'f self, file: &mut DeTable<'f>, place: Range<usize>) {
+        let value = Spanned::new(place.clone(), self.value.written(&place));
+        let name = |name| Spanned::new(place.clone(), DeString::Borrowed(name));
+        let section = match self.section {
+            "" => file,
+            section => {
+                let section = file.entry(name(section));
+                let empty = || Spanned::new(place.clone(), DeValue::Table(DeTable::new()));
+                match section.or_insert_with(empty).get_mut() {
+                    DeValue::Table(section) => section,
+                    // What is no table there is the file's mistake, which its own check names.
+                    _ => return,
+                }
+            }
+        };
+        section.insert(name(self.field), value);
     }
-    let section = table.entry(one.section.to_owned());
-    // What is no table there is the file's mistake, which its own check names.
-    if let Value::Table(section) = section.or_insert_with(|| Value::Table(Table::new())) {
-        section.insert(field, value);
+
+    /// A value that cannot be used.
+    pub(super) fn wrong(&self, problem: String) -> ConfigError {
+        let field = match self.section {
+            "" => format!("{}: ", self.field),
+            section => format!("{section}.{}: ", self.field),
+        };
+        ConfigError {
+            field,
+            ..wrong(&self.name, problem)
+        }
     }
 }
 
@@ -165,9 +199,9 @@ fn read_one(name: String, text: &str) -> Result<Override, ConfigError> {
         return Err(wrong(&name, format!("is longer than {VALUE_MAX} bytes")));
     }
     let value = match kind {
-        Kind::Text => Value::String(text.to_owned()),
-        Kind::Number => match text.trim().parse() {
-            Ok(number) => Value::Integer(number),
+        Kind::Text => Given::Text(text.to_owned()),
+        Kind::Number => match text.trim().parse::<i64>() {
+            Ok(number) => Given::Number(number.to_string()),
             Err(_) => return Err(wrong(&name, "is no whole number".to_owned())),
         },
         Kind::List => {
@@ -175,7 +209,7 @@ fn read_one(name: String, text: &str) -> Result<Override, ConfigError> {
                 .split(',')
                 .map(str::trim)
                 .filter(|part| !part.is_empty());
-            Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+            Given::List(parts.map(str::to_owned).collect())
         }
     };
     Ok(Override {

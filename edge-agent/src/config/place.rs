@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::environment::Override;
+use super::written::Mistake;
 use super::{ConfigError, TEXT_MAX};
 
 /// Longest wait that can be configured, in milliseconds: an hour.
@@ -14,15 +16,30 @@ const WAIT_MAX_MS: u64 = 3_600_000;
 pub(in crate::config) struct Place<'a> {
     pub(in crate::config) file: &'a str,
     pub(in crate::config) text: &'a str,
+    /// What goes before the text; it stands behind it ([`Place::beyond`]).
+    pub(in crate::config) overrides: &'a [Override],
 }
 
 impl Place<'_> {
+    /// Where the overrides stand, one after the other.
+    pub(in crate::config) fn beyond(&self) -> impl Iterator<Item = Range<usize>> {
+        (self.text.len() + 1..).map(|start| start..start + 1)
+    }
+
+    /// The override that stands there.
+    fn overriding(&self, start: usize) -> Option<&Override> {
+        self.overrides.get(start.checked_sub(self.text.len() + 1)?)
+    }
+
     pub(in crate::config) fn error(
         &self,
         span: Range<usize>,
         field: &str,
         problem: impl Into<String>,
     ) -> ConfigError {
+        if let Some(one) = self.overriding(span.start) {
+            return one.wrong(problem.into());
+        }
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
         ConfigError {
@@ -33,11 +50,13 @@ impl Place<'_> {
         }
     }
 
-    /// What the parser refuses: `section` stands before the name of the line's field.
-    pub(in crate::config) fn refused(&self, section: &str, error: &toml::de::Error) -> ConfigError {
-        let start = error
-            .span()
-            .map_or(0, |span| span.start.min(self.text.len()));
+    /// What cannot be read: `section` stands before the name of the line's field.
+    pub(in crate::config) fn refused(&self, section: &str, mistake: &Mistake) -> ConfigError {
+        let start = mistake.place.as_ref().map_or(0, |place| place.start);
+        if let Some(one) = self.overriding(start) {
+            return one.wrong(mistake.problem.clone());
+        }
+        let start = start.min(self.text.len());
         let line = self.text[..start].matches('\n').count();
         let written = self.text.lines().nth(line).unwrap_or_default();
         ConfigError {
@@ -48,7 +67,7 @@ impl Place<'_> {
                 .map_or_else(String::new, |(name, _)| {
                     format!("{section}{}: ", name.trim())
                 }),
-            problem: error.message().into(),
+            problem: mistake.problem.clone(),
         }
     }
 

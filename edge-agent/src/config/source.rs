@@ -18,10 +18,10 @@ use std::ops::Range;
 use schemas::event::Source;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
-use super::{ConfigError, SOURCES_MAX, ScanRule};
+use super::{ConfigError, SOURCES_MAX, ScanRule, written};
 use crate::names;
 
 pub use folder::{Columns, FileFormat, FolderConfig};
@@ -280,9 +280,8 @@ fn read<T: DeserializeOwned>(
     span: Range<usize>,
     type_name: &str,
 ) -> Result<T, ConfigError> {
-    let value = Spanned::new(span, DeValue::Table(table));
-    T::deserialize(ValueDeserializer::from(value)).map_err(|error| {
-        let mut refused = at.refused("source.", &error);
+    written::read(table, span).map_err(|mistake| {
+        let mut refused = at.refused("source.", &mistake);
         if refused.problem.starts_with("unknown field") {
             refused.problem = format!("does not belong to type \"{type_name}\"");
         }
