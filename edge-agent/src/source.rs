@@ -21,6 +21,7 @@ pub mod modbus;
 pub mod poll;
 pub mod probe;
 mod rejects;
+pub(crate) mod remedy;
 pub mod scan;
 pub mod scanner;
 pub mod serial;
@@ -39,6 +40,7 @@ use crate::compose::desk::KeptCodes;
 use crate::compose::line::Composed;
 use crate::config::{Config, SourceConfig};
 use crate::outbox::{Fault, Outbox, OutboxError, ScanBatch, ScanPosition};
+use crate::state::Text;
 
 pub use probe::{Probed, probe};
 pub use state::{Board, Counts, Last, Quality, Standing, State};
@@ -78,12 +80,12 @@ pub trait Source: Send {
 pub struct Trouble {
     /// What is wrong, in words.
     pub cause: String,
-    /// What to do about it; empty where nothing is known.
-    pub remedy: &'static str,
+    /// What to do about it.
+    pub remedy: Text,
 }
 
 impl Trouble {
-    pub(crate) fn new(cause: impl Into<String>, remedy: &'static str) -> Self {
+    pub(crate) fn new(cause: impl Into<String>, remedy: Text) -> Self {
         Self {
             cause: cause.into(),
             remedy,
@@ -134,7 +136,7 @@ impl Faults {
             tracing::debug!(source = self.name, %trouble, "still in trouble");
             return;
         }
-        tracing::warn!(source = self.name, %trouble, remedy = trouble.remedy, "in trouble");
+        tracing::warn!(source = self.name, %trouble, remedy = trouble.remedy.en, "in trouble");
         self.since = Some(now);
         self.say(context, &trouble.cause, None).await;
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Check, Patient};
 use crate::clock::SystemClock;
-use crate::config::{LinesConfig, SourceConfig};
+use crate::config::{LinesConfig, ModbusLink, SourceConfig};
 use crate::source::Quality;
 use crate::source::probe::{LinesFound, Probed, lines, probe};
 use crate::state::State;
@@ -31,7 +31,10 @@ pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
             ),
             None => Check::good(format!("{name} allowed"), "by the device's record"),
         });
-        checks.push(tried(name, source).await);
+        checks.push(match taken(patient, source) {
+            true => Check::skipped(name, "the running agent has it; see its status page"),
+            false => tried(name, source).await,
+        });
     }
 }
 
@@ -42,13 +45,27 @@ fn allowed(patient: &Patient<'_>, source: &SourceConfig) -> Option<String> {
     crate::agent::first_not_allowed(only, record).map(|(_, what)| what)
 }
 
+/// Whether the agent runs and has the device for itself: a second look would take its codes, or be
+/// refused.
+fn taken(patient: &Patient<'_>, source: &SourceConfig) -> bool {
+    let alone = match source {
+        SourceConfig::Scanner(_) => true,
+        SourceConfig::Modbus(modbus) => matches!(modbus.link, ModbusLink::Rtu { .. }),
+        SourceConfig::Sysfs(_)
+        | SourceConfig::Gpsd(_)
+        | SourceConfig::Lines(_)
+        | SourceConfig::Folder(_) => false,
+    };
+    patient.is_running && alone
+}
+
 async fn tried(name: String, source: &SourceConfig) -> Check {
     if let SourceConfig::Lines(lines) = source {
         return lines_of(name, lines);
     }
     match tokio::time::timeout(PATIENCE, probe(source, &SystemClock)).await {
         Ok(Ok(probed)) => judged(name, &probed),
-        Ok(Err(trouble)) => Check::bad(name, trouble.cause, trouble.remedy),
+        Ok(Err(trouble)) => Check::bad(name, trouble.cause, trouble.remedy.en),
         Err(_) => {
             let found = format!("{} does not answer", source.name());
             Check::bad(name, found, State::SensorFault.remedy().en)
@@ -87,6 +104,6 @@ fn lines_of(name: String, config: &LinesConfig) -> Check {
             format!("{path} is not there yet"),
             "nothing, if the scanner makes it with its first line",
         ),
-        Err(trouble) => Check::bad(name, trouble.cause, trouble.remedy),
+        Err(trouble) => Check::bad(name, trouble.cause, trouble.remedy.en),
     }
 }

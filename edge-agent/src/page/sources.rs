@@ -51,7 +51,7 @@ fn one(page: &mut String, source: &State, look: &Look<'_>, language: Language) {
             page,
             "<p class=\"{class}\">{} <span class=\"todo\">{since}</span></p><p class=\"todo\">{}</p>",
             escaped(&fault.cause),
-            escaped(fault.remedy),
+            escaped(fault.remedy.get(language)),
         );
     }
     page.push_str("</div></li>");

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::clock::SystemClock;
 use crate::source::{Counts, Last, Quality, Standing};
-use crate::state::{State, states};
+use crate::state::{State, Text, states};
 use crate::status::{Link, Trouble};
 
 fn asked(path: &str, query: &str, languages: &str) -> Request {
@@ -41,7 +41,10 @@ fn probe() -> source::State {
         fault: Some(Standing {
             since: Instant::from_seconds(1_795_000_060),
             cause: "wrong check sum & no answer".to_owned(),
-            remedy: "look at the wire",
+            remedy: Text {
+                zh: "看看电线",
+                en: "look at the wire",
+            },
         }),
         counts: Counts::default(),
     }
@@ -121,7 +124,7 @@ async fn every_sample_renders_in_both_languages_with_each_state_and_its_remedy()
                 "<b>85 °C</b> Temperature",
                 "4012345000016&lt;1&gt;",
                 "wrong check sum &amp; no answer",
-                "look at the wire",
+                ["看看电线", "look at the wire"][usize::from(language == Language::English)],
                 "the power-on value",
                 words::SUSPECT.get(language),
                 words::NOTHING_YET.get(language),

@@ -20,10 +20,6 @@ use super::scanner::Typed;
 use super::scanner::split::{Collector, Ended};
 use super::serial;
 
-/// What to do about a device that cannot be opened.
-pub(super) const REMEDY: &str = "check the plug and `path` (ls -l /dev/input/by-id), that the agent's \
-     user is in group input, and that nobody else has grabbed it";
-
 /// An open keyboard, or a pipe that plays one.
 pub(super) struct Device {
     file: pipe::Receiver,

@@ -29,6 +29,8 @@ use super::{Batch, Faults, Rounds, Source, SourceContext, Trouble};
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::FolderConfig;
 use crate::outbox::{OutboxError, ScanPosition};
+use crate::source::remedy;
+use crate::state::Text;
 
 /// Most rows handed over at once.
 const ROWS_PER_BATCH: usize = 64;
@@ -78,12 +80,12 @@ enum FolderError {
 }
 
 impl FolderError {
-    const fn remedy(&self) -> &'static str {
+    const fn remedy(&self) -> Text {
         match self {
-            Self::Io { .. } => "make the folder, and let the agent's user read and write it",
-            Self::Rejects(_) => "let the agent's user write the rejects file, and check its disk",
-            Self::Move(..) => "let the agent's user write both folders, on one file system",
-            Self::Outbox(_) => "see what the agent says of its outbox",
+            Self::Io { .. } => remedy::FOLDER,
+            Self::Rejects(_) => remedy::REJECTS,
+            Self::Move(..) => remedy::MOVE,
+            Self::Outbox(_) => remedy::OUTBOX,
         }
     }
 }

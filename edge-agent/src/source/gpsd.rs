@@ -17,6 +17,7 @@ use super::Trouble;
 use super::judge::{Doubt, Sample};
 use super::poll::{Device, Polled};
 use crate::config::GpsdConfig;
+use crate::source::remedy;
 
 /// Longest wait for a connection, in real time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -128,10 +129,6 @@ impl Device for GpsdDevice {
     }
 }
 
-const SERVICE: &str =
-    "check that gpsd runs and listens at `address` (systemctl status gpsd.socket)";
-const RECEIVER: &str = "check the receiver and its antenna's view of the sky (cgps)";
-
 impl GpsdDevice {
     fn doubt(&self, fix: &Fix) -> Option<Doubt> {
         let (error, most) = (fix.error_m?, self.config.error_max_m?);
@@ -148,7 +145,7 @@ impl GpsdDevice {
         while self.before == Some(fix.time) {
             if asked.elapsed() > NEW_FIX_TIMEOUT {
                 let cause = format!("no new fix since {}", fix.time);
-                return Err(Trouble::new(cause, RECEIVER));
+                return Err(Trouble::new(cause, remedy::RECEIVER));
             }
             tokio::time::sleep(NEW_FIX_POLL).await;
             fix = self.fix().await?;
@@ -168,17 +165,18 @@ impl GpsdDevice {
         };
         match result {
             Ok(Some(fix)) => Ok(fix),
-            Ok(None) => Err(Trouble::new("the receiver has no fix", RECEIVER)),
+            Ok(None) => Err(Trouble::new("the receiver has no fix", remedy::RECEIVER)),
             Err(error) => {
                 self.connection = None;
-                Err(Trouble::new(format!("gpsd: {error}"), SERVICE))
+                Err(Trouble::new(format!("gpsd: {error}"), remedy::GPSD))
             }
         }
     }
 }
 
 async fn connect(address: &str) -> Result<Connection, Trouble> {
-    let trouble = |problem: String| Trouble::new(format!("gpsd at {address}: {problem}"), SERVICE);
+    let trouble =
+        |problem: String| Trouble::new(format!("gpsd at {address}: {problem}"), remedy::GPSD);
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
         .await
         .map_err(|_| trouble("no connection in time".to_owned()))?

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::source::remedy;
+use crate::state::Text;
 use schemas::time::Instant;
 
 /// What a sensor can physically say.
@@ -67,16 +69,12 @@ impl fmt::Display for Doubt {
 impl Doubt {
     /// What a person can do about it.
     #[must_use]
-    pub const fn remedy(&self) -> &'static str {
+    pub const fn remedy(&self) -> Text {
         match self {
-            Self::NoNumber | Self::Device(_) => "check the sensor's wiring and power",
-            Self::Beyond { .. } => {
-                "check sensor and wiring; if the value is true, widen plausible_min and plausible_max"
-            }
-            Self::Stuck { .. } => "check that the sensor still measures; else lengthen stuck_s",
-            Self::Unit { .. } => {
-                "set the device back to its unit, or correct uom and scale and restart the agent"
-            }
+            Self::NoNumber | Self::Device(_) => remedy::SENSOR,
+            Self::Beyond { .. } => remedy::TRUE_VALUE,
+            Self::Stuck { .. } => remedy::STUCK,
+            Self::Unit { .. } => remedy::UNIT,
         }
     }
 }

@@ -20,6 +20,8 @@ use super::poll::{Device, Polled};
 use super::{Trouble, serial};
 use crate::compose::figures::rounded;
 use crate::config::{ModbusConfig, ModbusLink, RegisterKind, RegisterTable, SerialLine, WordOrder};
+use crate::source::remedy;
+use crate::state::Text;
 
 /// Longest wait for a connection, in real time: the device is not on the domain's clock.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -104,19 +106,13 @@ impl ReadError {
         )
     }
 
-    const fn remedy(&self) -> &'static str {
+    const fn remedy(&self) -> Text {
         match self {
-            Self::Connect(_) => "check that the device is on and reachable at `address`",
-            Self::Port { .. } => serial::REMEDY,
-            Self::Timeout(_) | Self::Protocol(_) => {
-                "check `unit`; on a serial line also baud, parity, and that A and B are not swapped"
-            }
-            Self::Refused(_) | Self::Short(_) => {
-                "compare `table`, `register` and `unit` with the device's manual"
-            }
-            Self::Torn => {
-                "put value and time into neighbouring registers, or leave time_register out"
-            }
+            Self::Connect(_) => remedy::MODBUS_ADDRESS,
+            Self::Port { .. } => remedy::SERIAL,
+            Self::Timeout(_) | Self::Protocol(_) => remedy::MODBUS_UNIT,
+            Self::Refused(_) | Self::Short(_) => remedy::MODBUS_REGISTER,
+            Self::Torn => remedy::MODBUS_TIME,
         }
     }
 }

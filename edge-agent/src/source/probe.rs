@@ -11,6 +11,7 @@ use schemas::time::Clock;
 use super::poll::{self, Device};
 use super::{Last, Quality, Trouble, folder, gpsd, modbus, scanner, sysfs};
 use crate::config::{LinesConfig, Sampling, SensorRule, SourceConfig};
+use crate::source::remedy;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,13 +114,13 @@ pub(crate) fn lines(config: &LinesConfig) -> Result<LinesFound, Trouble> {
     let rejects = folder_of(&config.rejects);
     if let Err(error) = std::fs::metadata(rejects) {
         let cause = format!("rejects: {}: {error}", rejects.display());
-        let remedy = "make the folder, writable for the agent's user";
+        let remedy = remedy::REJECTS_FOLDER;
         return Err(Trouble::new(cause, remedy));
     }
     let trouble = |path: &Path, error: std::io::Error| {
         let remedy = match error.kind() {
-            ErrorKind::NotFound => "make the folder that `path` is in, or correct `path`",
-            _ => "let the agent's user read it",
+            ErrorKind::NotFound => remedy::LINES_FOLDER,
+            _ => remedy::MAY_READ,
         };
         Trouble::new(format!("{}: {error}", path.display()), remedy)
     };
@@ -127,7 +128,7 @@ pub(crate) fn lines(config: &LinesConfig) -> Result<LinesFound, Trouble> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(Trouble::new(
             format!("{} is a folder", path.display()),
-            "name a file or a named pipe",
+            remedy::NO_FILE,
         )),
         Ok(found) if found.is_file() => match std::fs::File::open(path) {
             Ok(_) => Ok(LinesFound::File),
@@ -213,11 +214,8 @@ mod tests {
         assert!(names(folder.path()).is_empty(), "a look makes nothing");
         std::fs::write(folder.path().join("scans"), "").expect("file");
         assert_eq!(look("scans"), Ok(LinesFound::File));
-        assert_eq!(
-            look("gone/scans"),
-            Err("make the folder that `path` is in, or correct `path`")
-        );
+        assert_eq!(look("gone/scans"), Err(remedy::LINES_FOLDER));
         std::fs::create_dir(folder.path().join("folder")).expect("folder");
-        assert_eq!(look("folder"), Err("name a file or a named pipe"));
+        assert_eq!(look("folder"), Err(remedy::NO_FILE));
     }
 }

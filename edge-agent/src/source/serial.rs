@@ -14,9 +14,6 @@ use tokio::net::unix::pipe;
 
 use crate::config::{Parity, SerialLine};
 
-/// What to do about a port that cannot be opened.
-pub(super) const REMEDY: &str = "check the cable and `port`, that the agent's user is in group dialout, and that nobody else uses it";
-
 /// An open serial line, ours alone while it is open.
 ///
 /// tokio waits on any file as it does on a pipe; a terminal that is not blocking is one to it.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Trouble;
+use crate::state::Text;
 
 /// How far a reading can be believed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,8 +44,13 @@ pub struct Standing {
     pub since: Instant,
     /// What is wrong.
     pub cause: String,
-    /// What to do about it; may be empty.
-    pub remedy: &'static str,
+    /// What to do about it; the English words in a serialized picture.
+    #[serde(serialize_with = "english")]
+    pub remedy: Text,
+}
+
+fn english<S: serde::Serializer>(text: &Text, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text.en)
 }
 
 /// Counts of one source since the agent started.

@@ -18,6 +18,7 @@ use super::Trouble;
 use super::judge::Sample;
 use super::poll::{Device, Polled};
 use crate::config::{Bus, SysfsConfig};
+use crate::source::remedy;
 
 /// Longest file that is read, in bytes; the kernel writes at most a page.
 const FILE_MAX: u64 = 4_096;
@@ -57,13 +58,13 @@ impl Device for SysfsDevice {
         let reading = tokio::task::spawn_blocking(move || read(&config, known));
         let sample = match tokio::time::timeout(READ_TIMEOUT, reading).await {
             Ok(Ok(sample)) => sample?,
-            Ok(Err(error)) => return Err(Trouble::new(error.to_string(), "restart the agent")),
+            Ok(Err(error)) => return Err(Trouble::new(error.to_string(), remedy::RESTART)),
             Err(_) => {
                 let cause = format!(
                     "the kernel does not answer within {}s",
                     READ_TIMEOUT.as_secs()
                 );
-                return Err(Trouble::new(cause, "check the bus's wiring and pull-up"));
+                return Err(Trouble::new(cause, remedy::BUS));
             }
         };
         if sample.doubt.is_none() {
@@ -102,7 +103,7 @@ fn number(path: &Path) -> Result<Option<f64>, Trouble> {
         Ok(number) if number.is_finite() => Ok(Some(number)),
         _ => {
             let cause = format!("{}: `{text:.40}` is no number", path.display());
-            Err(Trouble::new(cause, "check that `channel` is the right one"))
+            Err(Trouble::new(cause, remedy::CHANNEL))
         }
     }
 }
@@ -110,12 +111,10 @@ fn number(path: &Path) -> Result<Option<f64>, Trouble> {
 fn unread(path: &Path, error: &std::io::Error) -> Trouble {
     let cause = format!("{}: {error}", path.display());
     let remedy = match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            "check the wiring, that its driver is loaded, and `device` (ls /sys/bus)"
-        }
-        std::io::ErrorKind::PermissionDenied => "give the agent's user the right to read it",
+        std::io::ErrorKind::NotFound => remedy::DRIVER,
+        std::io::ErrorKind::PermissionDenied => remedy::MAY_READ,
         // EIO, EREMOTEIO, ENODEV: the chip did not answer on its bus.
-        _ => "check the sensor's wiring and power",
+        _ => remedy::SENSOR,
     };
     Trouble::new(cause, remedy)
 }
@@ -138,7 +137,7 @@ fn folder(config: &SysfsConfig, parent: &str) -> Result<PathBuf, Trouble> {
         (Some(only), true) => Ok(only),
         (Some(_), false) => {
             let cause = format!("several devices are named {}", config.device);
-            Err(Trouble::new(cause, "name the device by its folder"))
+            Err(Trouble::new(cause, remedy::BY_FOLDER))
         }
         (None, _) => Err(unread(&direct, &std::io::ErrorKind::NotFound.into())),
     }

@@ -249,6 +249,25 @@ async fn a_doctor_finds_what_is_broken() {
 }
 
 #[tokio::test]
+async fn a_doctor_leaves_a_scanner_to_the_agent_that_has_it() {
+    let mut site = Site::new(World::new(), Faults::default()).await;
+    site.sources.push_str(
+        "[[source]]\ntype = \"evdev\"\npath = \"/dev/input/by-id/none\"\nstep = \"storing\"\n\
+         place = \"https://id.gs1.org/414/9521001000024\"\n",
+    );
+    let config = configured(&site, "");
+    let look = async || {
+        let (_, text) = doctor(&config, &["--json"]).await;
+        let report: Value = serde_json::from_str(&text).expect("json");
+        verdict(&report, "source 1").to_owned()
+    };
+    assert_eq!(look().await, "bad");
+    let lock = std::fs::File::create(site.folder.path().join("state/lock")).expect("lock");
+    lock.lock().expect("ours");
+    assert_eq!(look().await, "skipped");
+}
+
+#[tokio::test]
 async fn a_variable_of_the_environment_goes_before_the_file_and_a_misspelt_one_is_refused() {
     let mut site = Site::new(World::new(), Faults::default()).await;
     site.add_scan();

@@ -119,7 +119,7 @@ async fn registers_of_pymodbus_are_read_over_tcp() {
     let missing = probe(&modbus("register = 900\nkind = \"i16\"")).await;
     let trouble = missing.expect_err("no such register");
     assert!(trouble.cause.contains("refused"), "{trouble}");
-    assert!(trouble.remedy.contains("register"), "{trouble:?}");
+    assert!(trouble.remedy.en.contains("register"), "{trouble:?}");
     drop(server);
     let trouble = probe(&integer).await.expect_err("gone");
     assert!(trouble.cause.contains("no connection"), "{trouble}");

@@ -9,6 +9,8 @@ use tokio::net::unix::pipe;
 
 use crate::compose::line::LINE_MAX;
 use crate::outbox::ScanPosition;
+use crate::source::remedy;
+use crate::state::Text;
 
 /// Bytes read at once.
 const READ_MAX: usize = 256 * 1024;
@@ -31,11 +33,11 @@ pub(super) enum FollowError {
 
 impl FollowError {
     /// What a person can do about it.
-    pub const fn remedy(&self) -> &'static str {
+    pub const fn remedy(&self) -> Text {
         match self {
-            Self::Io { .. } => "let the agent's user read the file, and check its disk",
-            Self::Rejects(_) => "let the agent's user write the rejects file, and check its disk",
-            Self::Outbox(_) => "see what the agent says of its outbox",
+            Self::Io { .. } => remedy::FILE,
+            Self::Rejects(_) => remedy::REJECTS,
+            Self::Outbox(_) => remedy::OUTBOX,
         }
     }
 }

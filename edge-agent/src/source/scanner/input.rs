@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use super::split::{Lines, Typed};
 use crate::config::{ScannerConfig, ScannerInput};
 use crate::source::evdev::{self, Keys};
+use crate::source::remedy;
 use crate::source::{Trouble, serial};
+use crate::state::Text;
 
 /// How often a recorded file is looked at for more, in real time.
 const POLL: Duration = Duration::from_millis(200);
@@ -90,10 +92,10 @@ impl Input {
 }
 
 /// What to do about a scanner that cannot be read.
-pub(in crate::source) const fn remedy(config: &ScannerConfig) -> &'static str {
+pub(in crate::source) const fn remedy(config: &ScannerConfig) -> Text {
     match &config.input {
-        ScannerInput::Serial { .. } => serial::REMEDY,
-        ScannerInput::Evdev { .. } => evdev::REMEDY,
+        ScannerInput::Serial { .. } => remedy::SERIAL,
+        ScannerInput::Evdev { .. } => remedy::KEYBOARD,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::compose::figures::rounded;
 use crate::config::SysfsConfig;
 use crate::source::Trouble;
 use crate::source::judge::{Doubt, Sample};
+use crate::source::remedy;
 
 /// What a sensor holds between power-on and its first conversion, in thousandths of a degree.
 const POWER_ON: i64 = 85_000;
@@ -17,15 +18,11 @@ const NEAR: f64 = 10.0;
 /// How often a reading whose CRC is wrong is repeated: one disturbed reading is no fault.
 const TRIES: usize = 3;
 
-const WIRING: &str = "check wiring, length and pull-up (4.7 kOhm) of the 1-Wire bus";
-const POWER: &str =
-    "the sensor lost power or had none: check its supply, or leave parasitic power for three wires";
-
 /// Reads a thermometer; `known` is the newest value that was not doubted, in the rule's unit.
 pub(super) fn read(config: &SysfsConfig, known: Option<f64>) -> Result<Sample, Trouble> {
     let device = config.root.join("bus/w1/devices").join(&config.device);
     let path = device.join("w1_slave");
-    let mut answer = Err(Trouble::new("not read", WIRING));
+    let mut answer = Err(Trouble::new("not read", remedy::ONE_WIRE));
     for _ in 0..TRIES {
         let text = text(&path).map_err(|error| unread(&path, &error))?;
         answer = parse(&text);
@@ -57,7 +54,7 @@ fn power_on(
     }
     if bytes.get(RESERVED) == Some(&RESERVED_AT_POWER_ON) {
         let cause = "85 degrees: the power-on value, nothing was measured";
-        return Err(Trouble::new(cause, POWER));
+        return Err(Trouble::new(cause, remedy::ONE_WIRE_POWER));
     }
     if known.is_some_and(|known| (known - degrees).abs() <= NEAR) {
         return Ok(None);
@@ -68,7 +65,12 @@ fn power_on(
 
 /// The nine bytes and the temperature.
 fn parse(text: &str) -> Result<(Vec<u8>, i64), Trouble> {
-    let broken = || Trouble::new(format!("`{text:.60}` is not what w1_slave holds"), WIRING);
+    let broken = || {
+        Trouble::new(
+            format!("`{text:.60}` is not what w1_slave holds"),
+            remedy::ONE_WIRE,
+        )
+    };
     let (first, second) = text.split_once('\n').ok_or_else(broken)?;
     let (bytes, verdict) = first.split_once(": crc=").ok_or_else(broken)?;
     let bytes = bytes
@@ -80,11 +82,17 @@ fn parse(text: &str) -> Result<(Vec<u8>, i64), Trouble> {
         return Err(broken());
     }
     if !verdict.ends_with("YES") {
-        return Err(Trouble::new("CRC of the sensor's answer is wrong", WIRING));
+        return Err(Trouble::new(
+            "CRC of the sensor's answer is wrong",
+            remedy::ONE_WIRE,
+        ));
     }
     // Nine zeros have a right CRC: the data line lies on ground.
     if bytes.iter().all(|&byte| byte == 0) {
-        return Err(Trouble::new("the data line is shorted to ground", WIRING));
+        return Err(Trouble::new(
+            "the data line is shorted to ground",
+            remedy::ONE_WIRE,
+        ));
     }
     let (_, millis) = second.split_once("t=").ok_or_else(broken)?;
     let millis = millis.trim().parse().map_err(|_| broken())?;

@@ -75,7 +75,7 @@ async fn a_thermometer_is_read_and_its_crc_believed() {
     }
     std::fs::remove_file(tree.0.path().join(W1)).expect("removed");
     let trouble = one(&mut device).await.expect_err("gone");
-    assert!(trouble.remedy.contains("wiring"), "{trouble:?}");
+    assert!(trouble.remedy.en.contains("wiring"), "{trouble:?}");
 }
 
 #[tokio::test]
