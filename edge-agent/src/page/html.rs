@@ -22,10 +22,10 @@ section{background:var(--panel);border:1px solid var(--line);border-radius:6px;p
 .verdict p{margin:0;max-width:68ch}.word{font-size:28px;line-height:1.3}:lang(zh) .verdict p{max-width:34em}.todo{color:var(--muted)}\
 .fine{color:var(--ok)}.warning{color:var(--warn)}.bad{color:var(--bad)}.also{grid-column:2;margin:8px 0 0;padding:0;list-style:none}.also li{margin-top:8px}\
 .cards{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,280px),1fr))}\
-dl{margin:0}dl div{display:flex;flex-wrap:wrap;gap:0 16px}dl div+div{margin-top:4px}dt{flex:1 1 8em;color:var(--muted)}dd{margin:0 0 0 auto;text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\
+dl{margin:0}dl div{display:flex;flex-wrap:wrap;gap:0 16px}dl div+div{margin-top:4px}dt{flex:1 1 4em;color:var(--muted)}dd{margin:0 0 0 auto;text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\
 .sources{margin-top:16px}.each{margin:0;padding:0;list-style:none}.each li{display:grid;grid-template-columns:28px 1fr;gap:4px 12px}.each li+li{margin-top:16px;padding-top:16px;border-top:1px solid var(--line)}\
 .each svg{width:24px;height:24px}.each p{margin:0;max-width:68ch;overflow-wrap:anywhere}.each b{font-variant-numeric:tabular-nums}\
-.hash{font-family:ui-monospace,monospace;font-size:13px}footer{color:var(--muted);font-size:13px}footer h2{font-size:13px;margin:0}footer p{margin:0 0 8px;max-width:68ch}";
+.hash,code{font-family:ui-monospace,monospace;font-size:13px}footer{color:var(--muted);font-size:13px}footer h2{font-size:13px;margin:0}footer p{margin:0 0 8px;max-width:68ch}";
 
 /// The whole page.
 pub(super) fn page(look: &Look<'_>, language: Language) -> String {

@@ -51,10 +51,21 @@ fn one(page: &mut String, source: &State, look: &Look<'_>, language: Language) {
             page,
             "<p class=\"{class}\">{} <span class=\"todo\">{since}</span></p><p class=\"todo\">{}</p>",
             escaped(&fault.cause),
-            escaped(fault.remedy.get(language)),
+            with_fields(fault.remedy.get(language)),
         );
     }
     page.push_str("</div></li>");
+}
+
+/// Escaped, and what stands in code marks as code.
+fn with_fields(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(place, part)| match place % 2 {
+            0 => escaped(part),
+            _ => format!("<code>{}</code>", escaped(part)),
+        })
+        .collect()
 }
 
 fn reading(page: &mut String, last: &Last, look: &Look<'_>, language: Language) {

@@ -42,8 +42,8 @@ fn probe() -> source::State {
             since: Instant::from_seconds(1_795_000_060),
             cause: "wrong check sum & no answer".to_owned(),
             remedy: Text {
-                zh: "看看电线",
-                en: "look at the wire",
+                zh: "看看 `address` 的电线",
+                en: "look at the wire of `address`",
             },
         }),
         counts: Counts::default(),
@@ -124,7 +124,10 @@ async fn every_sample_renders_in_both_languages_with_each_state_and_its_remedy()
                 "<b>85 °C</b> Temperature",
                 "4012345000016&lt;1&gt;",
                 "wrong check sum &amp; no answer",
-                ["看看电线", "look at the wire"][usize::from(language == Language::English)],
+                [
+                    "看看 <code>address</code> 的电线",
+                    "look at the wire of <code>address</code>",
+                ][usize::from(language == Language::English)],
                 "the power-on value",
                 words::SUSPECT.get(language),
                 words::NOTHING_YET.get(language),
