@@ -40,7 +40,7 @@ pub use open::{Database, migrate, open};
 pub use postgres::Postgres;
 pub use reviews::{Reviewed, Reviews, Shelf, Step, Tables};
 pub use sqlite::Sqlite;
-pub use takings::Takings;
+pub use takings::{Fate, Takings};
 
 /// Most decisions that one page lists.
 pub const PAGE_MAX: u32 = 200;

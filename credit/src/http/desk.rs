@@ -10,6 +10,7 @@ mod queue_filter;
 pub(super) mod reasons;
 pub(super) mod review;
 mod rules;
+mod stage;
 pub(super) mod trail;
 pub(super) mod work;
 

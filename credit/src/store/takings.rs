@@ -3,12 +3,23 @@
 //! One row an offer, never changed: that it became a loan, or how it ended without one. The row of a loan
 //! is written by [`Loans::write_loans`](super::Loans::write_loans) with its first act.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use schemas::time::Instant;
 
 use super::StoreError;
 use crate::audit::Entry;
 use crate::loan::taking::{End, How};
+
+/// What became of an offer that the bank accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It became a loan.
+    Loan,
+    /// It ended without one.
+    Ended(How),
+}
 
 /// Most offers that one read hands out.
 pub const UNTAKEN_MAX: u32 = 500;
@@ -22,6 +33,9 @@ pub trait Takings: Send + Sync {
 
     /// How an offer ended; none while it has not, and where it became a loan.
     async fn offer_end(&self, decision_id: &str) -> Result<Option<End>, StoreError>;
+
+    /// What became of these decisions' offers; of those that wait or were never accepted, nothing.
+    async fn fates(&self, decision_ids: &[&str]) -> Result<BTreeMap<String, Fate>, StoreError>;
 
     /// Decisions whose offers the bank accepted at `until` or before, by that instant, and that neither
     /// became a loan nor ended; at most `take` (at most [`UNTAKEN_MAX`]).
@@ -39,6 +53,16 @@ pub(super) fn end(decision_id: &str, how: &str, at: Instant) -> Result<Option<En
         how,
         at,
     }))
+}
+
+/// The kept word of what became of an offer.
+pub(super) fn fate(how: &str) -> Result<Fate, StoreError> {
+    match how {
+        LOAN => Ok(Fate::Loan),
+        how => How::of_word(how)
+            .map(Fate::Ended)
+            .ok_or(StoreError::Row { what: "offer" }),
+    }
 }
 
 /// The word of an offer that became a loan.

@@ -17,6 +17,7 @@ use super::event::{EventLine, lines};
 use super::format::{When, exact, money, when};
 use super::look::{self, BesideView, Compared, Limit, People};
 use super::rules::{Rules, rules};
+use super::stage::standing;
 use super::trail::{TrailRow, trail_row};
 use crate::desk::DeskError;
 use crate::desk::compare::Comparison;
@@ -31,6 +32,7 @@ use crate::http::{App, internal};
 use crate::loan::review::{Act, NoStage, Review};
 use crate::loan::{Decision, Record, RefusalReason, Stage};
 use crate::score::FactName;
+use crate::store::Fate;
 
 /// Rows of the trail that an offer's page shows.
 const TRAIL_SHOWN: u32 = 50;
@@ -146,6 +148,8 @@ pub(crate) async fn show(
     };
     let store = app.desk.credit().store();
     let reasons = store.reasons().await.map_err(|error| internal(&error))?;
+    let fates = store.fates(&[&id]).await;
+    let fates = fates.map_err(|error| internal(&error))?;
     let trail = store
         .newest(None, Some(&id), TRAIL_SHOWN)
         .await
@@ -161,6 +165,7 @@ pub(crate) async fn show(
         record: &record,
         facts: &facts,
         stage: stage.as_ref(),
+        fate: fates.get(&id).copied(),
         reasons: &reasons,
     };
     let trail = trail
@@ -273,6 +278,7 @@ struct Parts<'p> {
     record: &'p Record,
     facts: &'p Facts,
     stage: Option<&'p Stage>,
+    fate: Option<Fate>,
     reasons: &'p [RefusalReason],
 }
 
@@ -290,13 +296,13 @@ impl Parts<'_> {
         let words = words::of(language);
         let view = view::decision(decision, self.facts, words);
         let offer = self.stage.map(Stage::offer);
-        let (stage_tone, stage) = stage_words(self.stage, t);
+        let (stage_tone, stage, _) = standing(self.stage, self.fate);
         let line = self.app.desk.rules().second_officer_above;
         let waits = self.stage.filter(|stage| !stage.is_settled());
         Page {
             words,
             stage_tone,
-            stage,
+            stage: t.get(stage).to_owned(),
             amount: offer.map(|offer| money(offer.amount, language)),
             requested: money(decision.application.requested, language),
             deadline: waits.map(|stage| when(stage.offer().lapses_at, now, t)),
@@ -377,22 +383,6 @@ impl Parts<'_> {
             accept_next,
         }
     }
-}
-
-fn stage_words(stage: Option<&Stage>, t: Text) -> (&'static str, String) {
-    let (tone, key) = match stage {
-        None => ("bad", "stage.declined"),
-        Some(Stage::Waiting(_)) => ("info", "stage.waiting"),
-        Some(Stage::Endorsed(_)) => ("warn", "stage.endorsed"),
-        Some(Stage::Passed(_)) => ("ok", "stage.passed"),
-        Some(Stage::Settled(settled)) => match settled.last.act {
-            Act::Accept => ("ok", "stage.accepted"),
-            Act::Pass => ("ok", "stage.passed"),
-            Act::Refuse => ("bad", "stage.refused"),
-            Act::Lapse => ("none", "stage.lapsed"),
-        },
-    };
-    (tone, t.get(key).to_owned())
 }
 
 fn choices(reasons: &[RefusalReason], language: Language) -> Vec<Choice> {

@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 use super::format::{When, exact, money, when};
 use super::queue_filter::{Part, Place, Show, TaskLine, task_lines};
+use super::stage::standing;
 use crate::desk::deadline::{Waits, Within};
 use crate::evidence::consent::{NO_CONSENT, is_consent_class};
 use crate::http::loan_desk::{Inbox, inbox};
@@ -29,11 +30,10 @@ use crate::http::pages::view::{Gauge, sandbox_gauges};
 use crate::http::pages::words;
 use crate::http::shell::{self, Shell};
 use crate::http::{App, internal};
-use crate::loan::review::Act;
 use crate::loan::{Outcome, ReviewRules, Stage};
 use crate::service::{NO_FACTS, NOT_PERMITTED, UNREACHABLE};
-use crate::store::Refusal;
 use crate::store::reviews::{Reviewed, SHELF_MAX, Shelf};
+use crate::store::{Fate, Refusal};
 
 /// Refused reads that the page lists.
 const REFUSED_SHOWN: u32 = 50;
@@ -186,6 +186,7 @@ pub(crate) async fn show(
         .map_err(|error| internal(&error))?;
     let ids: Vec<&str> = found.iter().map(|one| &*one.decision.decision_id).collect();
     let officers = store.assigned(&ids).await.map_err(failed)?;
+    let fates = store.fates(&ids).await.map_err(failed)?;
     let tasks = app.desk.tasks_of(&person.name).await;
     let tasks = tasks.map_err(|error| super::problem(&error))?;
     let now = app.desk.clock().now();
@@ -200,6 +201,7 @@ pub(crate) async fn show(
         rules: app.desk.rules(),
         within: app.desk.within(),
         officers: &officers,
+        fates: &fates,
         me: &person.name,
         decides: shell.decides(),
     };
@@ -261,6 +263,7 @@ struct View<'v> {
     rules: &'v ReviewRules,
     within: &'v Within,
     officers: &'v BTreeMap<String, Slug>,
+    fates: &'v BTreeMap<String, Fate>,
     me: &'v Slug,
     decides: bool,
 }
@@ -279,7 +282,8 @@ impl View<'_> {
             .iter()
             .any(|step| step.person.as_ref().is_some_and(|person| person == self.me));
         let stage = amount.and_then(|_| Stage::read(&decision, history, self.rules).ok());
-        let (tone, words, order) = self.stage(stage.as_ref());
+        let fate = self.fates.get(&decision.decision_id).copied();
+        let (tone, word, order) = standing(stage.as_ref(), fate);
         let open = stage.as_ref().filter(|stage| !stage.is_settled());
         let waits = open.and_then(|stage| Waits::of(stage, decision.decided_at, self.within));
         let lapses = waits.as_ref().map(|waits| waits.lapses);
@@ -299,7 +303,7 @@ impl View<'_> {
             lapses: lapses.map(|at| when(at, self.now, self.t)),
             soon: lapses.is_some_and(|at| at.since(self.now).as_secs() < 24 * 3600),
             tone,
-            stage: words,
+            stage: self.t.get(word).to_owned(),
             mine: mine && open.is_some(),
             replay: decision.replay,
             order: Order {
@@ -310,22 +314,6 @@ impl View<'_> {
             },
             place,
         })
-    }
-
-    fn stage(&self, stage: Option<&Stage>) -> (&'static str, String, u8) {
-        let (tone, key, order) = match stage {
-            None => ("bad", "stage.declined", 5),
-            Some(Stage::Waiting(_)) => ("info", "stage.waiting", 0),
-            Some(Stage::Endorsed(_)) => ("warn", "stage.endorsed", 1),
-            Some(Stage::Passed(_)) => ("ok", "stage.passed", 2),
-            Some(Stage::Settled(settled)) => match settled.last.act {
-                Act::Accept => ("ok", "stage.accepted", 2),
-                Act::Pass => ("ok", "stage.passed", 2),
-                Act::Refuse => ("bad", "stage.refused", 3),
-                Act::Lapse => ("none", "stage.lapsed", 4),
-            },
-        };
-        (tone, self.t.get(key).to_owned(), order)
     }
 }
 

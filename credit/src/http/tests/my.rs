@@ -393,8 +393,14 @@ async fn an_offer_is_declined_once_and_never_accepted_then() {
         zh.text
     );
     assert!(chen.get("/my").await.has("您已谢绝"));
-    let trail = bank.person("sun-li").await.get("/audit").await;
+    let mut li = bank.person("sun-li").await;
+    let trail = li.get("/audit").await;
     assert!(trail.has("declined for qinghe") && trail.has("chen-hua"));
+    // What the bank accepted is nothing that it still offers.
+    let page = li.get(&format!("/decisions/{id}?lang=en")).await;
+    assert!(page.has("Borrower declined") && !page.has(">Accepted<"));
+    let queue = li.get("/?state=settled&lang=en").await;
+    assert!(queue.has("Borrower declined") && !queue.has(">Accepted<"));
     bank.close().await;
 }
 

@@ -1,5 +1,7 @@
 //! What becomes of offers that the bank has accepted.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use kit::postgres::Timestamp;
 use schemas::time::Instant;
@@ -9,7 +11,7 @@ use super::{Postgres, retried, reviews, trail};
 use crate::audit::Entry;
 use crate::loan::taking::End;
 use crate::store::StoreError;
-use crate::store::takings::{LOAN, Takings, UNTAKEN, UNTAKEN_MAX, end};
+use crate::store::takings::{Fate, LOAN, Takings, UNTAKEN, UNTAKEN_MAX, end, fate};
 
 #[async_trait]
 impl Takings for Postgres {
@@ -27,6 +29,19 @@ impl Takings for Postgres {
             return Ok(None);
         };
         end(decision_id, &how, at.0)
+    }
+
+    async fn fates(&self, decision_ids: &[&str]) -> Result<BTreeMap<String, Fate>, StoreError> {
+        // A loan of before this table has no row here.
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT decision_id, how FROM offer_ends WHERE decision_id = ANY($1)
+             UNION SELECT loan, 'loan' FROM loan_heads WHERE loan = ANY($1)",
+        )
+        .bind(decision_ids)
+        .fetch_all(&self.pool)
+        .await?;
+        let pair = |(id, how): (String, String)| Ok((id, fate(&how)?));
+        rows.into_iter().map(pair).collect()
     }
 
     async fn untaken(&self, until: Instant, take: u32) -> Result<Vec<String>, StoreError> {

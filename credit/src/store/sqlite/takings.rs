@@ -1,5 +1,7 @@
 //! What becomes of offers that the bank has accepted.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use schemas::time::Instant;
 use sqlx::sqlite::SqliteConnection;
@@ -8,7 +10,7 @@ use super::{Sqlite, reviews, trail};
 use crate::audit::Entry;
 use crate::loan::taking::End;
 use crate::store::StoreError;
-use crate::store::takings::{LOAN, Takings, UNTAKEN, UNTAKEN_MAX, end};
+use crate::store::takings::{Fate, LOAN, Takings, UNTAKEN, UNTAKEN_MAX, end, fate};
 
 #[async_trait]
 impl Takings for Sqlite {
@@ -27,6 +29,22 @@ impl Takings for Sqlite {
         };
         let at = Instant::parse_rfc3339(&at).ok_or(StoreError::Row { what: "offer" })?;
         end(decision_id, &how, at)
+    }
+
+    async fn fates(&self, decision_ids: &[&str]) -> Result<BTreeMap<String, Fate>, StoreError> {
+        let ids = serde_json::to_string(decision_ids);
+        // A loan of before this table has no row here.
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT decision_id, how FROM offer_ends
+              WHERE decision_id IN (SELECT value FROM json_each($1))
+             UNION SELECT loan, 'loan' FROM loan_heads
+              WHERE loan IN (SELECT value FROM json_each($1))",
+        )
+        .bind(ids.map_err(|_| StoreError::Row { what: "decision" })?)
+        .fetch_all(&self.pool)
+        .await?;
+        let pair = |(id, how): (String, String)| Ok((id, fate(&how)?));
+        rows.into_iter().map(pair).collect()
     }
 
     async fn untaken(&self, until: Instant, take: u32) -> Result<Vec<String>, StoreError> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::contract::ingest::join_all;
 use credit::loan::taking::How;
+use credit::store::Fate;
 
 impl Lent {
     async fn used(&self) -> Money {
@@ -97,6 +98,14 @@ pub async fn offer_that_nobody_takes_holds_no_room(bank: &Bank) {
     assert_eq!(lent.lending.end_untaken().await.unwrap(), 0);
     assert_eq!(lent.used().await, cny("900.00"));
     assert_eq!(lent.trail_of(&left).await[0], "offer-untaken");
+    let asked = [taken.as_str(), left.as_str(), "no-such-offer"];
+    let expected = [
+        (taken.to_string(), Fate::Loan),
+        (left.to_string(), Fate::Ended(How::Untaken)),
+    ];
+    let fates = lent.store.fates(&asked).await.unwrap();
+    assert_eq!(fates, expected.into_iter().collect());
+    assert!(lent.store.fates(&[]).await.unwrap().is_empty());
     lent.lending
         .accept(&lent.acceptance(&left))
         .await
