@@ -106,6 +106,7 @@ fn rules_that_cannot_work_are_refused_with_line_and_field() {
             "rule.begin_after: ",
         ),
         (&pack.replace("close = \"DONE\"", ""), 0, "rule.close: "),
+        (&pack.replace("DONE", "9521001000017"), 3, "rule.close: "),
         (
             &pack.replace("\"packing\"", "\"packaging\""),
             2,

@@ -16,6 +16,7 @@ use super::super::super::{
 };
 use super::super::Place;
 use super::DAY_S;
+use crate::compose::code::is_of_goods;
 use crate::compose::desk::Desk;
 use crate::compose::line::Action;
 use crate::compose::presence::Direction;
@@ -92,7 +93,7 @@ fn command(
         _ if text.trim() != text || text.starts_with('{') => {
             Err("begins with { or has white space around it".to_owned())
         }
-        _ if Identifier::parse_any(text).is_ok() => Err("is a code of goods".to_owned()),
+        _ if is_of_goods(text) => Err("is a code of goods".to_owned()),
         _ => Ok(text.to_owned()),
     };
     at.key(field, value, right).map(Some)
