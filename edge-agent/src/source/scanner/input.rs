@@ -29,6 +29,11 @@ pub(super) enum Input {
         file: File,
         keys: Keys,
     },
+    /// Codes that a preview was given.
+    Given {
+        file: File,
+        lines: Lines,
+    },
 }
 
 impl Input {
@@ -43,6 +48,10 @@ impl Input {
                 })
             }
             ScannerInput::Evdev { path, grab } => Self::typing(path, *grab, offset),
+            ScannerInput::Given { path } => File::open(path).map(|file| Self::Given {
+                file,
+                lines: Lines::default(),
+            }),
         };
         opened.map_err(|error| {
             let cause = format!("{}: {error}", config.name());
@@ -78,21 +87,33 @@ impl Input {
                 let count = device.read(buffer).await?;
                 Ok(keys.push(&buffer[..count]))
             }
-            Self::Recorded { file, keys } => loop {
-                let count = file.read(buffer)?;
-                if count > 0 {
-                    return Ok(keys.push(&buffer[..count]));
-                }
-                tokio::time::sleep(POLL).await;
-            },
+            Self::Recorded { file, keys } => {
+                let count = more(file, buffer).await?;
+                Ok(keys.push(&buffer[..count]))
+            }
+            Self::Given { file, lines } => {
+                let count = more(file, buffer).await?;
+                Ok(lines.push(&buffer[..count], Duration::ZERO))
+            }
         }
+    }
+}
+
+/// Waits until a file has more.
+async fn more(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        let count = file.read(buffer)?;
+        if count > 0 {
+            return Ok(count);
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 
 /// What to do about a scanner that cannot be read.
 pub(in crate::source) const fn remedy(config: &ScannerConfig) -> &'static str {
     match &config.input {
-        ScannerInput::Serial { .. } => serial::REMEDY,
+        ScannerInput::Serial { .. } | ScannerInput::Given { .. } => serial::REMEDY,
         ScannerInput::Evdev { .. } => evdev::REMEDY,
     }
 }
