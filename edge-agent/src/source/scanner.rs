@@ -181,10 +181,7 @@ impl ScannerSource {
                 Heard::Codes(typed) => self.take(context, &typed).await?,
                 Heard::Asked(done) => asked = Some(done),
                 Heard::Due => self.expire(context).await?,
-                Heard::Silence => {
-                    self.expire(context).await?;
-                    answer(asked.take());
-                }
+                Heard::Silence => answer(asked.take()),
                 Heard::Gone(error) => {
                     self.expire(context).await?;
                     answer(asked.take());
@@ -196,7 +193,8 @@ impl ScannerSource {
         }
     }
 
-    /// Waits for what comes next; codes that are there come before what is due.
+    /// Waits for what comes next; codes that are there come before what is due, and that before
+    /// silence.
     async fn hear(
         &self,
         context: &mut SourceContext,

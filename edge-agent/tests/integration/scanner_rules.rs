@@ -417,6 +417,28 @@ async fn a_half_packed_case_is_packed_to_its_end_after_restarts() {
 }
 
 #[tokio::test]
+async fn codes_of_a_file_that_could_not_be_handed_over_are_taken_once() {
+    let mut site = Site::new(World::new(), Faults::default()).await;
+    site.add_scan();
+    let pack = rule("pack", PACK).replace("\"gun\"", &format!("{:?}", site.scans()));
+    site.sources += &pack;
+    // Where the rejects file should be there is a folder: the bad code cannot be put aside.
+    let blocked = site.folder.path().join("scans.jsonl.rejects");
+    std::fs::create_dir(&blocked).expect("folder");
+    site.append(&[CASES[0], &piece(1), "9521001000018"]);
+    let (handle, shutdown) = site.start().await;
+    let stuck = until_state(&handle, |state| state.fault.is_some()).await;
+    assert_eq!((stuck.open_codes, stuck.counts.rejected), (0, 0));
+    std::fs::remove_dir(&blocked).expect("removed");
+    let well = until_state(&handle, |state| state.fault.is_none()).await;
+    assert_eq!((well.open_codes, well.counts.rejected), (2, 1));
+    site.append(&["DONE"]);
+    let events = signed(&site, handle, shutdown).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["childEPCs"], named(&[1]));
+}
+
+#[tokio::test]
 async fn what_waits_when_the_rules_go_is_shown_and_forgotten() {
     let mut gun = Recording::new(&rule("pack", PACK)).await;
     gun.types(&[CASES[0], &piece(1)]);
