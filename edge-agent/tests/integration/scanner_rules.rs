@@ -188,13 +188,7 @@ async fn a_case_is_packed_with_a_serial_scanner() {
     assert!(rejects[0].1.contains("check digit"), "{rejects:?}");
     let texts: Vec<_> = rejects.iter().map(|one| (one.0, &*one.2)).collect();
     assert_eq!(texts, [(4, "9521001000018"), (5, "HELLO")]);
-    let Gun {
-        site,
-        handle,
-        shutdown,
-        ..
-    } = gun;
-    let events = signed(&site, handle, shutdown).await;
+    let events = signed(&gun.site, gun.handle, gun.shutdown).await;
     assert_eq!(events.len(), 1, "{events:?}");
     let event = &events[0];
     assert_eq!(event["type"], "AggregationEvent");
@@ -239,13 +233,7 @@ async fn a_cancelled_case_is_no_event_and_a_silent_one_is_closed_by_the_clock() 
     let last = rejects(&gun.site, "near").pop().expect("rejects");
     assert!(last.1.starts_with("timed out: "), "{last:?}");
     assert_eq!(last.2, CASES[2]);
-    let Gun {
-        site,
-        handle,
-        shutdown,
-        ..
-    } = gun;
-    let events = signed(&site, handle, shutdown).await;
+    let events = signed(&gun.site, gun.handle, gun.shutdown).await;
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0]["childEPCs"], named(&[2]));
     // It was done with its last code, not when the time was over.
@@ -261,30 +249,16 @@ async fn a_case_times_out_while_the_scanner_is_gone_and_the_next_is_packed_when_
     if no_socat() {
         return;
     }
-    let gun = Gun::new(&rule("pack", PACK)).await;
+    let mut gun = Gun::new(&rule("pack", PACK)).await;
     gun.says(&[CASES[0], &piece(1)]);
     gun.open_codes(2).await;
-    let Gun {
-        site,
-        line,
-        far,
-        handle,
-        shutdown,
-    } = gun;
-    drop(line);
-    until_state(&handle, |state| state.fault.is_some()).await;
-    assert_eq!(states(&handle)[0].open_codes, 2);
-    site.clock.advance(60);
-    until_state(&handle, |state| state.counts.scans == 1).await;
-    let (line, ..) = serial_line(site.folder.path());
-    until_state(&handle, |state| state.fault.is_none()).await;
-    let gun = Gun {
-        site,
-        line,
-        far,
-        handle,
-        shutdown,
-    };
+    drop(gun.line);
+    until_state(&gun.handle, |state| state.fault.is_some()).await;
+    assert_eq!(states(&gun.handle)[0].open_codes, 2);
+    gun.site.clock.advance(60);
+    until_state(&gun.handle, |state| state.counts.scans == 1).await;
+    gun.line = serial_line(gun.site.folder.path()).0;
+    until_state(&gun.handle, |state| state.fault.is_none()).await;
     gun.listened_to().await;
     gun.says(&[CASES[1], &piece(2), "DONE"]);
     until_state(&gun.handle, |state| state.counts.scans == 2).await;
