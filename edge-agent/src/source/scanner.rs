@@ -7,7 +7,7 @@
 //! the rejects file with its reason. The same code once more within `repeat_ms` is the scanner's
 //! stutter: it is counted, and is no second event, nor a second code on the desk.
 //!
-//! What waits on the desk is in the outbox ([`KeptDesk`]); it times out on the agent's clock, also
+//! What waits on the desk is in the outbox (`source/desk.rs`); it times out on the agent's clock, also
 //! while nobody scans and while the scanner is gone.
 
 mod code;
