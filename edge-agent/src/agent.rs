@@ -28,7 +28,7 @@ use crate::tls::TlsError;
 use crate::trust::TrustError;
 
 pub(crate) use self::sources::{rules, settle, start_sources};
-pub(crate) use self::who::first_not_allowed;
+pub(crate) use self::who::{first_not_allowed, first_rule_not_allowed};
 
 /// How long the outbox may take to answer: a disk that is busy is no reason to restart.
 const ALIVE_WITHIN: Duration = Duration::from_secs(10);

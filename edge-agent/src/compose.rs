@@ -6,7 +6,7 @@
 //! Pure: no clock, no disk. What has to outlive a restart (readings that wait, an open window, a
 //! half-packed case) is a value that the outbox stores with the events made of it.
 
-mod code;
+pub(crate) mod code;
 pub mod desk;
 pub(crate) mod figures;
 pub mod line;

@@ -28,8 +28,8 @@ use crate::identity::Algorithm;
 
 pub use source::{
     Bus, Columns, FileFormat, FolderConfig, GpsdConfig, LinesConfig, ModbusConfig, ModbusLink,
-    Parity, RegisterKind, RegisterTable, Sampling, ScannerConfig, ScannerInput, SensorRule,
-    SerialLine, SourceConfig, SysfsConfig, WordOrder,
+    Parity, RegisterKind, RegisterTable, Sampling, ScanMeaning, ScannerConfig, ScannerInput,
+    SensorRule, SerialLine, SourceConfig, SysfsConfig, WordOrder,
 };
 
 pub(crate) use source::{DeskTarget, RuleTarget};

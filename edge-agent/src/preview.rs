@@ -4,8 +4,8 @@
 //! The agent's own sources, rules and outbox run here, on a scratch outbox with a key made for the
 //! moment, which goes when the preview ends: what is shown is what would be signed. Nothing of the
 //! device is touched: not its outbox, its position in scan files, its rejects; nothing is sent.
-//! Scan files are read from their end. A named pipe is not read: a line read here would be missing
-//! in the running agent.
+//! Scan files are read from their end. A named pipe or a scanner is not read: a line or code read
+//! here would be missing in the running agent. What a scanner would send can be given.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::FileTypeExt;
@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{rules, settle, start_sources};
-use crate::config::{BrokerAddress, Config, SourceConfig};
+use crate::config::{BrokerAddress, Config, ScannerConfig, ScannerInput, SourceConfig};
 use crate::follow::Followed;
 use crate::identity::{IdentityError, make_state_directory};
 use crate::outbox::{self, Opening, Outbox, OutboxError, ScanBatch, ScanPosition};
@@ -57,7 +57,9 @@ pub enum PreviewError {
     #[error(transparent)]
     Randomness(#[from] schemas::random::NoRandomness),
     /// Lines come, and no source takes lines.
-    #[error("lines were given, and the configuration has no source of type scan or file")]
+    #[error(
+        "lines were given, and the configuration has no source of type scan, file, serial or evdev"
+    )]
     NoLines,
     /// Something of the agent's own is not as it should be.
     #[error("the preview contradicts itself: {0}")]
@@ -111,8 +113,9 @@ impl Shown {
 /// Shows what the configuration makes of live readings and of scan lines until `shutdown`, then
 /// what the readings that still wait for more of their kind would come to.
 ///
-/// `input`, where there is one, stands for the first source of lines: its file is left alone, and
-/// the preview ends with the input.
+/// `input`, where there is one, stands for the first source of lines, or where there is none for
+/// the first scanner, one code a line: its file or device is left alone, and the preview ends with
+/// the input.
 ///
 /// # Errors
 /// [`PreviewError`].
@@ -254,10 +257,22 @@ fn set_aside(config: &mut Config, scratch: &Path, show: &mut (dyn FnMut(Shown) +
     config.sources.retain(|source| {
         let lines = match source {
             SourceConfig::Lines(lines) => lines,
-            // Reading a folder moves its files, listening to a scanner takes its codes.
-            SourceConfig::Folder(_) | SourceConfig::Scanner(_) => {
+            SourceConfig::Scanner(ScannerConfig {
+                input: ScannerInput::Given { .. },
+                ..
+            }) => return true,
+            SourceConfig::Scanner(scanner) => {
                 show(Shown::NotRead {
-                    path: source.name().into(),
+                    path: scanner.path().to_owned(),
+                    text: "a scanner's codes would be missing in the running agent; give some on \
+                           standard input with --stdin",
+                });
+                return false;
+            }
+            // Reading a folder moves its files.
+            SourceConfig::Folder(folder) => {
+                show(Shown::NotRead {
+                    path: folder.folder.clone(),
                     text: "what the preview takes would be missing in the running agent",
                 });
                 return false;
@@ -284,19 +299,14 @@ fn set_aside(config: &mut Config, scratch: &Path, show: &mut (dyn FnMut(Shown) +
     }
 }
 
-/// Puts the input into a file that the first source of lines follows; tells when it is over.
+/// Puts the input into a file that a source follows; tells when it is over.
 fn take_input(
     config: &mut Config,
     scratch: &Path,
     mut input: impl Read + Send + 'static,
 ) -> Result<oneshot::Receiver<std::io::Result<u64>>, PreviewError> {
     let path = scratch.join(INPUT_FILE);
-    let mut sources = config.sources.iter_mut();
-    let lines = sources.find_map(|source| match source {
-        SourceConfig::Lines(lines) => Some(lines),
-        _ => None,
-    });
-    lines.ok_or(PreviewError::NoLines)?.path = path.clone();
+    follow_input(config, scratch, &path)?;
     let mut file = std::fs::File::create(&path).map_err(io(&path))?;
     let (over, ended) = oneshot::channel();
     // A thread of its own: a terminal may never end, and is not waited for.
@@ -307,6 +317,30 @@ fn take_input(
         let _ = over.send(copied);
     });
     Ok(ended)
+}
+
+/// The first source of lines follows the input, else the first scanner.
+fn follow_input(config: &mut Config, scratch: &Path, path: &Path) -> Result<(), PreviewError> {
+    let lines = config.sources.iter_mut().find_map(|source| match source {
+        SourceConfig::Lines(lines) => Some(lines),
+        _ => None,
+    });
+    if let Some(lines) = lines {
+        lines.path = path.to_owned();
+        return Ok(());
+    }
+    let scanner = config.sources.iter_mut().find_map(|source| match source {
+        SourceConfig::Scanner(scanner) => Some(scanner),
+        _ => None,
+    });
+    let scanner = scanner.ok_or(PreviewError::NoLines)?;
+    scanner.input = ScannerInput::Given {
+        path: path.to_owned(),
+    };
+    scanner.rejects = Some(scratch.join("rejects"));
+    // The input's codes have no time of a device by which they could be a stutter.
+    scanner.repeat = std::time::Duration::ZERO;
+    Ok(())
 }
 
 async fn is_over(ended: Option<oneshot::Receiver<std::io::Result<u64>>>) {

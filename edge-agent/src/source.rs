@@ -10,9 +10,13 @@
 //! | speaks by itself: scanners | [`scanner`] with its readers [`serial`] and [`evdev`] |
 //! | files | [`scan`] (lines that grow), [`folder`] (whole files) |
 //!
+//! Scan files and scanners with rules put bare codes on a [`crate::compose::desk::Desk`] and keep
+//! what waits there in the outbox (`desk`).
+//!
 //! [`Source`] says nothing about asking: a source that is told (OPC UA subscriptions, LLRP reports,
 //! Sparkplug B) implements it directly, as scanners do.
 
+mod desk;
 pub mod evdev;
 pub mod folder;
 pub mod gpsd;
@@ -196,7 +200,7 @@ struct Batch<'b> {
     events: &'b [Composed],
     bad_lines: u64,
     kept: Option<KeptCodes>,
-    /// What was read last, where that became an event.
+    /// What was read last, to be shown.
     newest: Option<&'b str>,
 }
 
@@ -215,8 +219,9 @@ impl Batch<'_> {
         let stored = until_stored(&context.shutdown, || context.outbox.scan(make())).await;
         if stored {
             let (now, good) = (context.clock.now(), self.events.len() as u64);
-            let newest = self.newest.filter(|_| good > 0);
-            context.board.scanned(now, good, self.bad_lines, newest);
+            context
+                .board
+                .scanned(now, good, self.bad_lines, self.newest);
         }
         stored
     }

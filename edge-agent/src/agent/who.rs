@@ -61,10 +61,9 @@ fn check_allowed(config: &Config, trust: &Trust) -> Result<(), RunError> {
     if let Some((number, what)) = first_not_allowed(&config.sources, &trust.record) {
         return Err(RunError::NotAllowed { number, what });
     }
-    for source in &config.sources {
-        if let SourceConfig::Lines(lines) = source {
-            check_rules_allowed(&lines.rules, &trust.record.places, &trust.record.steps)?;
-        }
+    if let Some((rule, what)) = first_rule_not_allowed(&config.sources, &trust.record) {
+        let rule = rule.name.clone();
+        return Err(RunError::RuleNotAllowed { rule, what });
     }
     Ok(())
 }
@@ -91,25 +90,20 @@ pub(crate) fn first_not_allowed(
     })
 }
 
-/// The same for what the rules of a source of scans say.
-fn check_rules_allowed(
-    rules: &[ScanRule],
-    places: &[String],
-    steps: &[String],
-) -> Result<(), RunError> {
-    for rule in rules {
-        let refuse = |what: String| {
-            Err(RunError::RuleNotAllowed {
-                rule: rule.name.clone(),
-                what,
-            })
+/// The first rule of scans that a record forbids, and what of it.
+pub(crate) fn first_rule_not_allowed<'s>(
+    sources: &'s [SourceConfig],
+    record: &Record,
+) -> Option<(&'s ScanRule, String)> {
+    let mut rules = sources.iter().flat_map(SourceConfig::scan_rules);
+    rules.find_map(|rule| {
+        let what = if !record.places.contains(&rule.place) {
+            format!("the place {}", rule.place)
+        } else if !record.steps.contains(&rule.step) {
+            format!("the step {}", rule.step)
+        } else {
+            return None;
         };
-        if !places.contains(&rule.place) {
-            return refuse(format!("the place {}", rule.place));
-        }
-        if !steps.contains(&rule.step) {
-            return refuse(format!("the step {}", rule.step));
-        }
-    }
-    Ok(())
+        Some((rule, what))
+    })
 }

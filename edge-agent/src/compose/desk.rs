@@ -18,7 +18,7 @@ use std::time::Duration;
 use schemas::time::Instant;
 use serde_json::{Map, json};
 
-use super::code::{CODE_MAX, Code, transaction};
+use super::code::{CODE_MAX, Code, printed, transaction};
 use super::line::{Composed, Parts, Stated};
 use super::presence::Amount;
 use super::{ComposeError, offset_text, time_text};
@@ -39,6 +39,13 @@ pub struct Kept {
     pub time: Instant,
     /// As it was read, white space around it left out.
     pub text: String,
+}
+
+impl Kept {
+    /// True if it is this command code, with or without a symbology identifier before it.
+    fn is_command(&self, command: Option<&str>) -> bool {
+        command.is_some_and(|command| command == self.text || command == printed(&self.text))
+    }
 }
 
 /// A change of the codes that wait.
@@ -95,6 +102,8 @@ type Step = Result<Taken, String>;
 pub struct Desk {
     rules: Vec<ScanRule>,
     time_zone_minutes: i32,
+    /// What the scanner sends for FNC1 where it cannot send 0x1D.
+    separator: Option<char>,
     /// Index of the rule that holds.
     active: usize,
     /// The code that chose it.
@@ -117,6 +126,7 @@ impl Desk {
         Self {
             rules,
             time_zone_minutes,
+            separator: None,
             active: 0,
             selected: None,
             order: None,
@@ -125,6 +135,13 @@ impl Desk {
             next: 1,
             restoring: false,
         }
+    }
+
+    /// Reads codes of a scanner that sends `separator` for FNC1. The codes that wait stay as they
+    /// were read.
+    #[must_use]
+    pub fn with_separator(self, separator: Option<char>) -> Self {
+        Self { separator, ..self }
     }
 
     /// True if a line is for the desk: a code, not a line of JSON, and there is a rule.
@@ -137,7 +154,7 @@ impl Desk {
     /// where the rules have changed since.
     pub fn restore(&mut self, kept: Vec<Kept>) -> Taken {
         let (rules, zone) = (std::mem::take(&mut self.rules), self.time_zone_minutes);
-        *self = Self::new(rules, zone);
+        *self = Self::new(rules, zone).with_separator(self.separator);
         let mut taken = Taken::default();
         self.restoring = true;
         for kept in kept {
@@ -190,6 +207,12 @@ impl Desk {
         })
     }
 
+    /// How many codes lie in the open packing or recipe.
+    #[must_use]
+    pub fn open_codes(&self) -> usize {
+        self.open.codes()
+    }
+
     /// The codes that wait, in their order.
     #[must_use]
     pub fn kept(&self) -> Vec<Kept> {
@@ -229,7 +252,7 @@ impl Desk {
         if kept.text.len() > CODE_MAX {
             return Err(format!("longer than {CODE_MAX} bytes"));
         }
-        let selects = |rule: &ScanRule| rule.select.as_ref() == Some(&kept.text);
+        let selects = |rule: &ScanRule| kept.is_command(rule.select.as_deref());
         if let Some(index) = self.rules.iter().position(selects) {
             return self.select(index, kept);
         }
@@ -240,14 +263,14 @@ impl Desk {
             return done;
         }
         if let Some(order) = rule.transaction.as_ref() {
-            if let Some(id) = transaction(&kept.text, order) {
+            if let Some(id) = transaction(&kept.text, self.separator, order) {
                 return self.order(kept, id);
             }
             if order.required && self.order.is_none() {
                 return Err("no order was scanned before it".to_owned());
             }
         }
-        let code = Code::read(&kept.text)?;
+        let code = Code::read(&kept.text, self.separator)?;
         match &rule.kind {
             ScanKind::Object { repeat, .. } => self.single(&rule, *repeat, kept, &code),
             ScanKind::Packing { ending, .. } => {
@@ -278,8 +301,8 @@ impl Desk {
 
     fn command(&mut self, rule: &ScanRule, kept: &Kept) -> Option<Step> {
         let ending = rule.kind.ending()?;
-        let is = |command: &Option<String>| command.as_ref() == Some(&kept.text);
-        let (closes, cancels) = (is(&ending.close), is(&ending.cancel));
+        let closes = kept.is_command(ending.close.as_deref());
+        let cancels = kept.is_command(ending.cancel.as_deref());
         if !closes && !cancels {
             return None;
         }

@@ -31,7 +31,7 @@ pub use lines::LinesConfig;
 pub use modbus::{ModbusConfig, ModbusLink, RegisterKind, RegisterTable, WordOrder};
 pub use rule::SensorRule;
 pub use sampling::Sampling;
-pub use scanner::{ScannerConfig, ScannerInput};
+pub use scanner::{ScanMeaning, ScannerConfig, ScannerInput};
 pub use sysfs::{Bus, SysfsConfig};
 
 /// What `type` may be.
@@ -53,7 +53,9 @@ pub(crate) enum RuleTarget<'a> {
     Readings(&'a mut [SensorRule]),
     /// What scans of bare codes mean.
     Scans(DeskTarget<'a>),
-    /// The source says itself what its facts mean.
+    /// None: the source gives scans, and says their step itself.
+    OwnStep,
+    /// None: the files of the source say what their facts mean.
     Neither,
 }
 
@@ -107,7 +109,8 @@ impl SourceConfig {
                 rules: &mut lines.rules,
             }),
             Self::Gpsd(gpsd) => RuleTarget::Readings(&mut gpsd.rules[..]),
-            Self::Scanner(_) | Self::Folder(_) => RuleTarget::Neither,
+            Self::Scanner(scanner) => scanner.target(),
+            Self::Folder(_) => RuleTarget::Neither,
         }
     }
 
@@ -135,7 +138,7 @@ impl SourceConfig {
             },
             Self::Gpsd(_) => "gpsd",
             Self::Scanner(scanner) => match scanner.input {
-                ScannerInput::Serial { .. } => "serial",
+                ScannerInput::Serial { .. } | ScannerInput::Given { .. } => "serial",
                 ScannerInput::Evdev { .. } => "evdev",
             },
             Self::Lines(lines) => match lines.source {
@@ -168,6 +171,16 @@ impl SourceConfig {
         }
     }
 
+    /// What scans of bare codes mean at it; none where it takes no such rules, or has none.
+    #[must_use]
+    pub fn scan_rules(&self) -> &[ScanRule] {
+        match self {
+            Self::Scanner(scanner) => scanner.rules(),
+            Self::Lines(lines) => &lines.rules,
+            Self::Modbus(_) | Self::Sysfs(_) | Self::Gpsd(_) | Self::Folder(_) => &[],
+        }
+    }
+
     /// Read point of its events.
     #[must_use]
     pub fn place(&self) -> &str {
@@ -181,7 +194,8 @@ impl SourceConfig {
         }
     }
 
-    /// Business steps of its events, as far as the configuration says them.
+    /// Business steps that the source itself says; rules of scans say theirs
+    /// ([`SourceConfig::scan_rules`]), and lines and rows may.
     #[must_use]
     pub fn steps(&self) -> Vec<&str> {
         match self {
@@ -189,8 +203,11 @@ impl SourceConfig {
                 let rules = self.rules().iter().take(1);
                 rules.map(|rule| rule.step.as_str()).collect()
             }
-            Self::Scanner(scanner) => vec![&scanner.step],
-            Self::Lines(_) => Vec::new(),
+            Self::Scanner(ScannerConfig {
+                meaning: ScanMeaning::Step { step, .. },
+                ..
+            }) => vec![step],
+            Self::Scanner(_) | Self::Lines(_) => Vec::new(),
             Self::Folder(folder) => {
                 let steps = folder.step.iter().chain(folder.steps.values());
                 steps.map(String::as_str).collect()
@@ -295,17 +312,24 @@ pub(super) struct Written {
     pub names: Vec<String>,
     /// Where `readings_per_event` is given.
     pub readings_per_event: Option<Range<usize>>,
+    /// Where the step or the disposition of its events is given.
+    pub step: Option<(&'static str, Range<usize>)>,
+    /// Where it stands.
+    pub table: Range<usize>,
 }
 
 impl Written {
-    fn of(entry: &DeValue<'_>) -> Self {
-        let text = |name: &&str| Some(entry.as_table()?.get(*name)?.get_ref().as_str()?.to_owned());
-        let count = entry
-            .as_table()
-            .and_then(|table| table.get("readings_per_event"));
+    fn of(entry: &Spanned<DeValue<'_>>) -> Self {
+        let value = |name: &str| entry.get_ref().as_table()?.get(name);
+        let text = |name: &&str| Some(value(name)?.get_ref().as_str()?.to_owned());
+        let given = |name: &str, field| Some((field, value(name)?.span()));
+        let names = ["name", "path", "port", "sensor"];
         Self {
-            names: ["name", "path", "sensor"].iter().filter_map(text).collect(),
-            readings_per_event: count.map(Spanned::span),
+            names: names.iter().filter_map(text).collect(),
+            readings_per_event: value("readings_per_event").map(Spanned::span),
+            step: given("step", "source.step")
+                .or_else(|| given("disposition", "source.disposition")),
+            table: entry.span(),
         }
     }
 }
@@ -329,7 +353,7 @@ pub(super) fn take(
     let mut seen = std::collections::BTreeSet::new();
     for entry in list {
         let span = entry.span();
-        written.push(Written::of(entry.get_ref()));
+        written.push(Written::of(&entry));
         let source = check(at, entry)?;
         // Two sources that would share a series or a file would mix up their positions.
         if !seen.insert(source.name()) {

@@ -62,7 +62,7 @@ fn every_example_of_the_template_is_a_valid_source() {
     let config = Config::parse("template.toml", &text.join("\n")).expect("template");
     let kinds: Vec<_> = config.sources.iter().map(SourceConfig::kind).collect();
     let expected = [
-        "modbus", "scan", "onewire", "iio", "hwmon", "gpsd", "serial", "evdev", "folder",
+        "modbus", "scan", "onewire", "iio", "hwmon", "gpsd", "serial", "evdev", "evdev", "folder",
     ];
     assert_eq!(kinds, expected);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Check, Patient};
+use crate::agent::{first_not_allowed, first_rule_not_allowed};
 use crate::clock::SystemClock;
 use crate::config::{LinesConfig, ModbusLink, SourceConfig};
 use crate::source::Quality;
@@ -42,7 +43,11 @@ pub(super) async fn look(patient: &Patient<'_>, checks: &mut Vec<Check>) {
 fn allowed(patient: &Patient<'_>, source: &SourceConfig) -> Option<String> {
     let record = &patient.device.as_ref()?.trust.record;
     let only = std::slice::from_ref(source);
-    crate::agent::first_not_allowed(only, record).map(|(_, what)| what)
+    if let Some((_, what)) = first_not_allowed(only, record) {
+        return Some(what);
+    }
+    let (rule, what) = first_rule_not_allowed(only, record)?;
+    Some(format!("{what} of the rule \"{}\"", rule.name))
 }
 
 /// Whether the agent runs and has the device for itself: a second look would take its codes, or be

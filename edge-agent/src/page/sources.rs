@@ -45,6 +45,10 @@ fn one(page: &mut String, source: &State, look: &Look<'_>, language: Language) {
             words::NOTHING_YET.get(language)
         );
     }
+    if source.open_codes > 0 {
+        let (words, count) = (words::OPEN_CODES.get(language), source.open_codes);
+        let _ = write!(page, "<p>{words}: <b>{count}</b></p>");
+    }
     if let Some(fault) = &source.fault {
         let since = instant(fault.since, look, language);
         let _ = write!(

@@ -46,17 +46,19 @@ fn probe() -> source::State {
                 en: "look at the wire of `address`",
             },
         }),
+        open_codes: 0,
         counts: Counts::default(),
     }
 }
 
-/// A scanner that nobody has used yet.
+/// A scanner that was not used since the start; a case was open before.
 fn gun() -> source::State {
     source::State {
         name: "/dev/ttyACM0".to_owned(),
         kind: "serial",
         last: Vec::new(),
         fault: None,
+        open_codes: 12,
         counts: Counts::default(),
     }
 }
@@ -131,6 +133,7 @@ async fn every_sample_renders_in_both_languages_with_each_state_and_its_remedy()
                 "the power-on value",
                 words::SUSPECT.get(language),
                 words::NOTHING_YET.get(language),
+                &format!("{}: <b>12</b>", words::OPEN_CODES.get(language)),
             ] {
                 assert!(html.contains(shown), "{shown}");
             }

@@ -43,6 +43,7 @@ words! {
     BAD_LINES: "无法识别的行", "Lines that could not be read";
     EACH_SOURCE: "各数据源", "Each source";
     NOTHING_YET: "本次启动以来尚无数据", "Nothing since the start";
+    OPEN_CODES: "未完成的包装或配方中的条码", "Codes in an open packing or recipe";
     SUSPECT: "存疑", "Doubtful";
     NOT_TAKEN: "未采用", "Not taken";
     CLOCK: "时钟", "Clock";

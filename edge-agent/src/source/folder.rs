@@ -264,6 +264,7 @@ impl FolderSource {
             prefix: 0,
             prefix_hash: identity,
         };
+        let newest = format!("row {number}");
         let batch = Batch {
             name: &name,
             from: &from,
@@ -272,7 +273,7 @@ impl FolderSource {
             events: &events,
             bad_lines: bad.len() as u64,
             kept: None,
-            newest: Some(&format!("row {number}")),
+            newest: (!events.is_empty()).then_some(newest.as_str()),
         };
         Ok(batch.hand_over(context).await)
     }

@@ -15,10 +15,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::follow::{Chunk, FileFollower, FollowError, PipeFollower};
-use super::rejects::{Reject, Rejects};
+use super::desk::{Composing, KeptDesk};
+use super::rejects::Rejects;
 use super::{Batch, Faults, Rounds, Source, SourceContext, Trouble};
-use crate::compose::desk::{Desk, Kept, Taken};
-use crate::compose::line::{self, Composed, LineContext};
+use crate::compose::desk::Desk;
+use crate::compose::line::{self, LineContext};
 use crate::config::LinesConfig;
 use crate::outbox::ScanPosition;
 
@@ -39,9 +40,7 @@ pub struct ScanSource {
     rejects: Rejects,
     faults: Faults,
     /// Bare codes by the source's rules.
-    desk: Desk,
-    /// Where the outbox stood, and which codes it kept, when the desk was last the same.
-    stored: Option<(ScanPosition, Vec<Kept>)>,
+    desk: KeptDesk,
 }
 
 enum Follower {
@@ -86,10 +85,10 @@ impl ScanSource {
     pub fn new(config: LinesConfig, time_zone_minutes: i32) -> Self {
         let rejects = Rejects::new(config.rejects.clone());
         let desk = Desk::new(config.rules.clone(), time_zone_minutes);
+        let name = config.path.display().to_string();
         Self {
-            faults: Faults::new(config.path.display().to_string()),
-            desk,
-            stored: None,
+            faults: Faults::new(name.clone()),
+            desk: KeptDesk::new(name, desk),
             config,
             time_zone_minutes,
             rejects,
@@ -110,13 +109,14 @@ impl ScanSource {
             let Ok(from) = context.outbox.scan_position(&self.name()) else {
                 return Ok(());
             };
-            let restored = self.restore(context, &from).await?;
+            let restored = self.desk.restore(context, &from).await;
+            let restored = restored.map_err(|error| FollowError::Outbox(error.to_string()))?;
             if !restored.is_empty() {
                 self.hand_over(context, &from, &from, restored).await?;
                 continue;
             }
             let Some(chunk) = self.next_chunk(follower, &from)? else {
-                let expired = Composing::from(self.desk.expire(context.clock.now()));
+                let expired = self.desk.expire(context.clock.now());
                 if expired.is_empty() {
                     return Ok(());
                 }
@@ -129,21 +129,6 @@ impl ScanSource {
         Ok(())
     }
 
-    /// Puts the codes that the outbox has kept on the desk again, where it does not hold them.
-    async fn restore(
-        &mut self,
-        context: &SourceContext,
-        from: &ScanPosition,
-    ) -> Result<Composing, FollowError> {
-        if self.stored.as_ref().is_some_and(|(known, _)| known == from) {
-            return Ok(Composing::default());
-        }
-        let kept = context.outbox.kept_codes(&self.name()).await;
-        let kept = kept.map_err(|error| FollowError::Outbox(error.to_string()))?;
-        self.stored = Some((from.clone(), kept.clone()));
-        Ok(self.desk.restore(kept).into())
-    }
-
     /// Bad lines into the rejects file, then all else into the outbox.
     async fn hand_over(
         &mut self,
@@ -152,15 +137,14 @@ impl ScanSource {
         to: &ScanPosition,
         composing: Composing,
     ) -> Result<(), FollowError> {
-        let Composing { events, bad } = composing;
-        let before = self.stored.take().map(|(_, kept)| kept).unwrap_or_default();
+        let Composing { events, bad, .. } = composing;
         for reject in &bad {
             let (line, reason) = (reject.line, &reject.reason);
             tracing::warn!(path = %self.config.path.display(), line, reason, "bad scan line");
         }
         self.rejects.append(&bad).map_err(FollowError::Rejects)?;
         let path = self.name();
-        let kept = self.desk.changes(&before);
+        let newest = format!("up to line {}", to.line);
         let batch = Batch {
             name: &path,
             from,
@@ -168,12 +152,10 @@ impl ScanSource {
             worth: self.config.source,
             events: &events,
             bad_lines: bad.len() as u64,
-            kept,
-            newest: Some(&format!("up to line {}", to.line)),
+            kept: None,
+            newest: (!events.is_empty()).then_some(newest.as_str()),
         };
-        if batch.hand_over(context).await {
-            self.stored = Some((to.clone(), self.desk.kept()));
-        }
+        self.desk.hand_over(context, batch).await;
         Ok(())
     }
 
@@ -216,55 +198,14 @@ impl ScanSource {
                 continue;
             }
             if self.desk.takes(bytes) {
-                let taken = match std::str::from_utf8(bytes) {
-                    Ok(code) => self.desk.take(*number, code, now).into(),
-                    Err(_) => Composing::bad(*number, "not UTF-8".to_owned(), bytes),
-                };
-                composing.and(taken);
+                composing.and(self.desk.take(*number, bytes, now));
                 continue;
             }
             match line::compose(bytes, line_context) {
-                Ok(composed) => composing.events.push(composed),
+                Ok(composed) => composing.and(composed.into()),
                 Err(reason) => composing.and(Composing::bad(*number, reason.to_string(), bytes)),
             }
         }
         composing
-    }
-}
-
-/// What came of some lines.
-#[derive(Default)]
-struct Composing {
-    events: Vec<Composed>,
-    bad: Vec<Reject>,
-}
-
-impl Composing {
-    fn bad(line: u64, reason: String, bytes: &[u8]) -> Self {
-        Self {
-            events: Vec::new(),
-            bad: vec![Reject::new(line, reason, bytes)],
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.bad.is_empty()
-    }
-
-    fn and(&mut self, more: Self) {
-        self.events.extend(more.events);
-        self.bad.extend(more.bad);
-    }
-}
-
-impl From<Taken> for Composing {
-    fn from(taken: Taken) -> Self {
-        let reject = |refused: crate::compose::desk::Refused| {
-            Reject::new(refused.line, refused.reason, refused.text.as_bytes())
-        };
-        Self {
-            events: taken.events,
-            bad: taken.refused.into_iter().map(reject).collect(),
-        }
     }
 }

@@ -1,10 +1,14 @@
-//! Bar-code scanners: each code that names a thing becomes an event with the configured step.
+//! Bar-code scanners: each code that names a thing becomes an event with the configured step, or
+//! codes are put on a desk, where the source's rules make single goods, packings and recipes of them.
 //!
 //! A scanner on a serial line ([`super::serial`]) sends text that ends with CR or LF; one that types
 //! like a keyboard ([`super::evdev`]) ends with Enter or Tab. What differs ends in `Input`; from
 //! there on codes are codes. One that names nothing (no GS1 identifier, a wrong check digit) goes to
 //! the rejects file with its reason. The same code once more within `repeat_ms` is the scanner's
-//! stutter: it is counted, and is no second event.
+//! stutter: it is counted, and is no second event, nor a second code on the desk.
+//!
+//! What waits on the desk is in the outbox (`source/desk.rs`); it times out on the agent's clock, also
+//! while nobody scans and while the scanner is gone.
 
 mod code;
 mod input;
@@ -14,12 +18,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemas::time::{Clock, Instant};
 
 use self::input::Input;
+use super::desk::{Composing, KeptDesk};
 use super::rejects::{Reject, Rejects};
-use super::{Batch, CatchUp, Faults, Source, SourceContext, Trouble};
+use super::{Batch, CatchUp, Faults, RETRY_AFTER, Source, SourceContext, Trouble};
+use crate::compose::desk::Desk;
 use crate::compose::line::{self, Composed, LineContext};
-use crate::config::ScannerConfig;
+use crate::config::{ScanMeaning, ScannerConfig};
 use crate::outbox::ScanPosition;
 
 pub use code::{Code, read as read_code};
@@ -41,6 +48,22 @@ pub struct ScannerSource {
     rejects: Rejects,
     faults: Faults,
     stutter: Stutter,
+    /// Codes by the scanner's rules.
+    desk: KeptDesk,
+}
+
+/// What is heard of a scanner next.
+enum Heard {
+    Codes(Vec<Typed>),
+    /// Nothing, while somebody waits for what is there.
+    Silence,
+    /// Somebody asks for what is there.
+    Asked(CatchUp),
+    /// What is open on the desk has timed out.
+    Due,
+    Gone(std::io::Error),
+    /// The agent ends.
+    End,
 }
 
 /// Tells one scan that came twice from two scans.
@@ -61,148 +84,236 @@ impl Stutter {
 #[async_trait]
 impl Source for ScannerSource {
     async fn run(mut self: Box<Self>, mut context: SourceContext) {
-        while !context.shutdown.is_cancelled() {
-            let Some(from) = self.position(&context) else {
-                return;
-            };
-            let trouble = match Input::open(&self.config, from.offset) {
-                Ok(input) => {
-                    self.faults.over(&context, context.clock.now()).await;
-                    self.listen(&mut context, input).await
-                }
-                Err(trouble) => Some(trouble),
-            };
-            let Some(trouble) = trouble else { return };
-            let now = context.clock.now();
-            self.faults.begins(&context, now, &trouble).await;
-            wait(&mut context).await;
-        }
+        // Ends where the agent does.
+        let _ = self.run_until_end(&mut context).await;
     }
 }
 
-/// Waits before the next try; a request to catch up finds nothing.
-async fn wait(context: &mut SourceContext) {
-    let again = tokio::time::sleep(TROUBLE_WAIT);
-    tokio::pin!(again);
-    loop {
-        tokio::select! {
-            () = context.shutdown.cancelled() => return,
-            Some(done) = context.catch_up.recv() => drop(done.send(())),
-            () = &mut again => return,
-        }
+/// Waits for an instant of the agent's clock; for ever where there is none.
+async fn reached(clock: &dyn Clock, at: Option<Instant>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
+// Wherever `?` ends a function here, the agent ends.
 impl ScannerSource {
     /// A source that opens its scanner when it runs; `state` is where rejects go that the
     /// configuration names no file for.
     #[must_use]
     pub fn new(config: ScannerConfig, time_zone_minutes: i32, state: &Path) -> Self {
         let rejects = config.rejects.clone();
+        let desk = Desk::new(config.rules().to_vec(), time_zone_minutes);
+        let desk = desk.with_separator(config.separator);
         Self {
             rejects: Rejects::new(rejects.unwrap_or_else(|| default_rejects(&config, state))),
             faults: Faults::new(config.name()),
+            desk: KeptDesk::new(config.name(), desk),
             config,
             time_zone_minutes,
             stutter: Stutter::default(),
         }
     }
 
-    /// Where the outbox stands; `None` if the agent ends.
+    async fn run_until_end(&mut self, context: &mut SourceContext) -> Option<()> {
+        // Before the first code is taken, which the scanner would not say again.
+        self.restore(context).await?;
+        loop {
+            let from = self.position(context)?;
+            let trouble = match Input::open(&self.config, from.offset) {
+                Ok(input) => {
+                    self.faults.over(context, context.clock.now()).await;
+                    self.listen(context, input).await?
+                }
+                Err(trouble) => trouble,
+            };
+            let now = context.clock.now();
+            self.faults.begins(context, now, &trouble).await;
+            self.wait(context).await?;
+        }
+    }
+
+    /// Where the outbox stands.
     fn position(&self, context: &SourceContext) -> Option<ScanPosition> {
         context.outbox.scan_position(&self.config.name()).ok()
     }
 
-    /// Reads until the scanner goes (its trouble) or the agent ends (`None`).
-    async fn listen(&mut self, context: &mut SourceContext, mut input: Input) -> Option<Trouble> {
-        let mut buffer = vec![0; READ_MAX];
-        let mut asked: Option<CatchUp> = None;
+    /// Puts the codes that the outbox has kept on the desk.
+    async fn restore(&mut self, context: &SourceContext) -> Option<()> {
+        let at = self.position(context)?;
         loop {
-            // While somebody waits for what is there, silence is an answer.
-            let patience = if asked.is_some() {
-                CATCH_UP_WAIT
-            } else {
-                Duration::MAX
-            };
-            let read = tokio::select! {
-                biased;
+            match self.desk.restore(context, &at).await {
+                Ok(composing) if composing.is_empty() => return Some(()),
+                Ok(composing) => return self.hand_over(context, &at, &at, composing).await,
+                Err(error) => tracing::warn!(scanner = self.config.name(), %error, "not read yet"),
+            }
+            tokio::select! {
                 () = context.shutdown.cancelled() => return None,
-                read = tokio::time::timeout(patience, input.read(&mut buffer)) => read,
-                Some(done) = context.catch_up.recv(), if asked.is_none() => {
-                    asked = Some(done);
-                    continue;
-                }
-            };
-            match read {
-                Ok(Ok(typed)) => self.take(context, &typed).await?,
-                Ok(Err(error)) => {
-                    answer(asked.take());
-                    let cause = format!("{}: {error}", self.config.name());
-                    return Some(Trouble::new(cause, remedy(&self.config)));
-                }
-                Err(_silence) => answer(asked.take()),
+                () = tokio::time::sleep(RETRY_AFTER) => {}
             }
         }
     }
 
-    /// Hands codes over; what the outer `?` ends with is the agent's end.
+    /// Waits before the next try; a request to catch up finds what has timed out.
+    async fn wait(&mut self, context: &mut SourceContext) -> Option<()> {
+        let again = tokio::time::sleep(TROUBLE_WAIT);
+        tokio::pin!(again);
+        loop {
+            let asked = tokio::select! {
+                () = context.shutdown.cancelled() => return None,
+                Some(done) = context.catch_up.recv() => Some(done),
+                () = reached(&*context.clock, self.desk.due()) => None,
+                () = &mut again => return Some(()),
+            };
+            self.expire(context).await?;
+            answer(asked);
+        }
+    }
+
+    /// Reads until the scanner goes: its trouble.
+    async fn listen(&mut self, context: &mut SourceContext, mut input: Input) -> Option<Trouble> {
+        let mut buffer = vec![0; READ_MAX];
+        let mut asked: Option<CatchUp> = None;
+        loop {
+            let is_asked = asked.is_some();
+            match self.hear(context, &mut input, &mut buffer, is_asked).await {
+                Heard::Codes(typed) => self.take(context, &typed).await?,
+                Heard::Asked(done) => asked = Some(done),
+                Heard::Due => self.expire(context).await?,
+                Heard::Silence => answer(asked.take()),
+                Heard::Gone(error) => {
+                    self.expire(context).await?;
+                    answer(asked.take());
+                    let cause = format!("{}: {error}", self.config.name());
+                    return Some(Trouble::new(cause, remedy(&self.config)));
+                }
+                Heard::End => return None,
+            }
+        }
+    }
+
+    /// Waits for what comes next; codes that are there come before what is due, and that before
+    /// silence.
+    async fn hear(
+        &self,
+        context: &mut SourceContext,
+        input: &mut Input,
+        buffer: &mut [u8],
+        is_asked: bool,
+    ) -> Heard {
+        // While somebody waits for what is there, silence is an answer.
+        let patience = if is_asked {
+            CATCH_UP_WAIT
+        } else {
+            Duration::MAX
+        };
+        tokio::select! {
+            biased;
+            () = context.shutdown.cancelled() => Heard::End,
+            read = tokio::time::timeout(patience, input.read(buffer)) => match read {
+                Ok(Ok(typed)) => Heard::Codes(typed),
+                Ok(Err(error)) => Heard::Gone(error),
+                Err(_silence) => Heard::Silence,
+            },
+            Some(done) = context.catch_up.recv(), if !is_asked => Heard::Asked(done),
+            () = reached(&*context.clock, self.desk.due()) => Heard::Due,
+        }
+    }
+
+    /// Hands codes over.
     async fn take(&mut self, context: &SourceContext, typed: &[Typed]) -> Option<()> {
         if typed.is_empty() {
             return Some(());
         }
         let from = self.position(context)?;
-        let (mut events, mut bad) = (Vec::new(), Vec::new());
-        let (mut to, mut newest) = (from.clone(), None);
+        let (mut all, mut to) = (Composing::default(), from.clone());
         for one in typed {
             to.offset += one.used;
             to.line += 1;
-            match self.event(context, one) {
-                Ok(Some((code, composed))) => {
-                    newest = Some(code);
-                    events.push(composed);
-                }
-                Ok(None) => context.board.repeated(),
-                Err(reason) => bad.push(Reject::new(to.line, reason, one.bytes())),
-            }
+            all.and(self.code(context, one, to.line));
         }
-        self.reject(&bad);
-        let batch = Batch {
-            name: &self.config.name(),
-            from: &from,
-            to: &to,
-            worth: schemas::event::Source::Scan,
-            events: &events,
-            bad_lines: bad.len() as u64,
-            kept: None,
-            newest: newest.as_deref(),
-        };
-        batch.hand_over(context).await.then_some(())
+        self.hand_over(context, &from, &to, all).await
     }
 
-    /// The event of one code; `None` for a stutter, the reason for one that names nothing.
-    fn event(
+    /// Ends what has timed out on the desk.
+    async fn expire(&mut self, context: &SourceContext) -> Option<()> {
+        let expired = self.desk.expire(context.clock.now());
+        if expired.is_empty() {
+            return Some(());
+        }
+        let at = self.position(context)?;
+        self.hand_over(context, &at, &at, expired).await
+    }
+
+    /// Bad codes into the rejects file, then all else into the outbox.
+    async fn hand_over(
         &mut self,
         context: &SourceContext,
-        typed: &Typed,
-    ) -> Result<Option<(String, Composed)>, String> {
-        let bytes = typed.code.as_ref().map_err(|(reason, _)| reason.clone())?;
+        from: &ScanPosition,
+        to: &ScanPosition,
+        composing: Composing,
+    ) -> Option<()> {
+        self.reject(&composing.bad);
+        let batch = Batch {
+            name: &self.config.name(),
+            from,
+            to,
+            worth: schemas::event::Source::Scan,
+            events: &composing.events,
+            bad_lines: composing.bad.len() as u64,
+            kept: None,
+            newest: composing.newest.as_deref(),
+        };
+        self.desk.hand_over(context, batch).await.then_some(())
+    }
+
+    /// What one code comes to; nothing of a stutter.
+    fn code(&mut self, context: &SourceContext, typed: &Typed, number: u64) -> Composing {
+        let bytes = match &typed.code {
+            Ok(bytes) => bytes,
+            Err((reason, _)) => return Composing::bad(number, reason.clone(), typed.bytes()),
+        };
         if self.stutter.repeats(bytes, typed.at, self.config.repeat) {
-            return Ok(None);
+            context.board.repeated();
+            return Composing::default();
         }
+        let now = context.clock.now();
+        match &self.config.meaning {
+            ScanMeaning::Step { step, disposition } => {
+                match self.event(bytes, (step, disposition.as_deref()), now) {
+                    Ok((uri, composed)) => Composing::from(composed).shown_as(|| uri),
+                    Err(reason) => Composing::bad(number, reason, bytes),
+                }
+            }
+            ScanMeaning::Rules(_) => {
+                let shown = || String::from_utf8_lossy(bytes).replace(char::is_control, " ");
+                self.desk.take(number, bytes, now).shown_as(shown)
+            }
+        }
+    }
+
+    /// The event of one code with the scanner's own step and disposition, and what the code names.
+    fn event(
+        &self,
+        bytes: &[u8],
+        (step, disposition): (&str, Option<&str>),
+        now: Instant,
+    ) -> Result<(String, Composed), String> {
         let code = code::read(bytes, self.config.separator)?;
-        let mut line = serde_json::json!({ "step": self.config.step, "items": [code.uri] });
-        if let Some(disposition) = &self.config.disposition {
-            line["disposition"] = disposition.as_str().into();
+        let mut line = serde_json::json!({ "step": step, "items": [code.uri] });
+        if let Some(disposition) = disposition {
+            line["disposition"] = disposition.into();
         }
         let line_context = LineContext {
             place: &self.config.place,
             biz_location: self.config.biz_location.as_deref(),
             time_zone_minutes: self.time_zone_minutes,
-            now: context.clock.now(),
+            now,
         };
         let composed = line::compose(line.to_string().as_bytes(), line_context);
         let composed = composed.map_err(|error| error.to_string())?;
-        Ok(Some((code.uri, composed)))
+        Ok((code.uri, composed))
     }
 
     /// A rejects file that cannot be written must not stop the scanner: the log has the codes too.

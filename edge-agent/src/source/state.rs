@@ -62,7 +62,7 @@ pub struct Counts {
     pub suspect: u64,
     /// Readings that were not taken because they cannot be.
     pub refused: u64,
-    /// Scans, lines and rows that became events.
+    /// Events made of scans, lines and rows; what is packed is one event of many scans.
     pub scans: u64,
     /// Scans, lines and rows that were refused; they are in the rejects file.
     pub rejected: u64,
@@ -83,6 +83,8 @@ pub struct State {
     pub last: Vec<Last>,
     /// The trouble that stands, if one does.
     pub fault: Option<Standing>,
+    /// Codes that lie in an open packing or recipe.
+    pub open_codes: u64,
     /// Counts since the agent started.
     pub counts: Counts,
 }
@@ -103,6 +105,7 @@ impl Board {
             kind,
             last: Vec::new(),
             fault: None,
+            open_codes: 0,
             counts: Counts::default(),
         })))
     }
@@ -132,7 +135,7 @@ impl Board {
         });
     }
 
-    /// Lines or scans, `good` of which became events; `newest` of them in words.
+    /// Lines or scans, of which `good` events were made; the newest one in words.
     pub(super) fn scanned(&self, time: Instant, good: u64, rejected: u64, newest: Option<&str>) {
         self.0.send_modify(|state| {
             state.counts.scans += good;
@@ -146,6 +149,14 @@ impl Board {
                     quality: Quality::Good,
                 }];
             }
+        });
+    }
+
+    /// How many codes lie in an open packing or recipe.
+    pub(super) fn open_codes(&self, count: u64) {
+        self.0.send_if_modified(|state| {
+            let before = std::mem::replace(&mut state.open_codes, count);
+            before != count
         });
     }
 

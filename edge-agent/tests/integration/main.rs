@@ -17,6 +17,7 @@ mod preview;
 mod programs;
 mod quota;
 mod rotation;
+mod scanner_rules;
 mod scanners;
 mod site;
 mod sources;

@@ -72,6 +72,55 @@ async fn lines_given_to_the_preview_become_the_events_of_the_rules() {
 }
 
 #[tokio::test]
+async fn codes_given_to_the_preview_stand_for_those_of_a_scanner() {
+    let folder = tempfile::tempdir().expect("folder");
+    let source = |name: &str| {
+        format!(
+            "[[source]]\ntype = \"serial\"\nname = \"{name}\"\nport = \"/dev/nothing-{name}\"\n\
+             place = \"{PLACE}\"\nseparator = \"|\"\n\
+             [[rule]]\ntype = \"pack\"\nsource = \"{name}\"\nstep = \"packing\"\nclose = \"DONE\"\n"
+        )
+    };
+    let text = format!(
+        "state = \"{}/state\"\n{}{}",
+        folder.path().display(),
+        source("one"),
+        source("two")
+    );
+    let config = Config::parse("a.toml", &text).expect("config");
+    // A lot is counted by its scans, and the input's codes have no time between them.
+    let lot = "010952100100001710L1|17271231";
+    let input = format!("]C100095210010000000024\n{lot}\n{lot}\n9521001000018\nDONE");
+    let mut shown = Vec::new();
+    let mut show = |one: Shown| shown.push(one);
+    let run = preview(
+        config,
+        Arc::new(SystemClock),
+        Some(std::io::Cursor::new(input)),
+        CancellationToken::new(),
+        &mut show,
+    );
+    tokio::time::timeout(DEADLINE, run)
+        .await
+        .expect("in time")
+        .expect("previewed");
+    let events: Vec<&Value> = shown.iter().filter_map(event).collect();
+    assert_eq!(events.len(), 1, "{shown:?}");
+    assert_eq!(events[0]["childQuantityList"][0]["quantity"], 2);
+    let not_read: Vec<String> = shown
+        .iter()
+        .filter(|one| matches!(one, Shown::NotRead { .. }))
+        .map(Shown::text)
+        .collect();
+    assert_eq!(not_read.len(), 1, "{shown:?}");
+    assert!(
+        not_read[0].starts_with("/dev/nothing-two") && not_read[0].contains("--stdin"),
+        "{not_read:?}"
+    );
+    assert!(!folder.path().join("state").exists());
+}
+
+#[tokio::test]
 async fn live_readings_and_new_lines_are_shown_until_the_end() {
     let folder = tempfile::tempdir().expect("folder");
     let registers = Registers::default();

@@ -90,7 +90,7 @@ async fn a_scanner_on_a_serial_line_is_read_and_missed() {
 }
 
 /// Bytes of a scanner that types `text` and Enter, as the kernel writes them.
-fn typed(text: &str, seconds: usize) -> Vec<u8> {
+pub fn typed(text: &str, seconds: usize) -> Vec<u8> {
     let rows: [(u16, &str); 4] = [
         (2, "1234567890-="),
         (16, "qwertyuiop[]"),

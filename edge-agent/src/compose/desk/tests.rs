@@ -332,6 +332,61 @@ fn command_codes_choose_among_rules() {
 }
 
 #[test]
+fn what_a_scanner_puts_around_a_code_is_no_part_of_it() {
+    let mut pack = packing(false, ending(None, None));
+    pack.select = Some("PACK".to_owned());
+    pack.transaction = Some(TransactionRule {
+        kind: "po".to_owned(),
+        required: true,
+        gln: Some("9521001000024".to_owned()),
+        prefix: Some("PO|".to_owned()),
+    });
+    let mut desk = Desk::new(vec![single(), pack], 0).with_separator(Some('|'));
+    let codes = [
+        "]C0PACK",
+        // What stands for FNC1 in codes of goods is itself in a number of an order.
+        "]Q1PO|4711",
+        "]C100095210010000000017",
+        "]C1010952100100001710L1|21S1",
+        "010952100100001710L1|",
+        "]E09521001000017",
+        "9521001000017",
+        "9521001000018",
+        "]C0HELLO",
+    ];
+    let taken = scan(&mut desk, &codes);
+    let refused: Vec<&str> = taken.refused.iter().map(|one| &*one.text).collect();
+    assert_eq!(refused, ["9521001000018", "]C0HELLO"]);
+    assert!(reasons(&taken)[0].contains("check digit"), "{taken:?}");
+    // The codes wait as they were read, and mean the same when they are read again.
+    let kept = desk.kept();
+    assert_eq!(kept[1].text, "]Q1PO|4711");
+    assert_eq!(desk.restore(kept.clone()), Taken::default());
+    assert_eq!(desk.kept(), kept);
+    let closed = desk.take(10, "]A0DONE", now(10));
+    let event = json(&closed.events[0]);
+    assert_eq!(
+        event["parentID"],
+        "https://id.gs1.org/00/095210010000000017"
+    );
+    assert_eq!(
+        event["childEPCs"],
+        json!(["https://id.gs1.org/01/09521001000017/21/S1"])
+    );
+    assert_eq!(
+        event["childQuantityList"],
+        json!([
+            {"epcClass": "https://id.gs1.org/01/09521001000017/10/L1", "quantity": 1},
+            {"epcClass": "https://id.gs1.org/01/09521001000017", "quantity": 2},
+        ])
+    );
+    assert_eq!(
+        event["bizTransactionList"][0]["bizTransaction"],
+        "urn:epcglobal:cbv:bt:9521001000024:4711"
+    );
+}
+
+#[test]
 fn more_codes_than_an_event_can_hold_are_refused() {
     let mut desk = Desk::new(vec![packing(false, ending(None, None))], 0);
     let mut taken = scan(&mut desk, &[SSCC]);

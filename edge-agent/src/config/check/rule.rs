@@ -57,34 +57,40 @@ pub(super) fn attach(
                     of_reading(at, rule, &table, raw, sensor)?;
                 }
             }
+            RuleTarget::OwnStep | RuleTarget::Scans(_)
+                if OF_SCANS.contains(&type_name) && raw.step.is_some() =>
+            {
+                return Err(scan::step_beside(at, raw, wanted));
+            }
             RuleTarget::Scans(desk) if OF_SCANS.contains(&type_name) => {
                 scan::check(at, rule, &table, desk)?;
             }
             RuleTarget::Neither => {
-                let problem = "says itself what its facts mean, and takes no rules";
+                let problem = "is a folder, whose files say the step of each row themselves: name \
+                               steps in the source (step, steps, columns), and leave the rule out";
                 return Err(at.error(wanted.span(), "rule.source", problem));
             }
             RuleTarget::Readings(_) => {
                 let problem = format!("is a sensor, and \"{type_name}\" is for scans");
                 return Err(at.error(wanted.span(), "rule.source", problem));
             }
-            RuleTarget::Scans(_) => {
+            RuleTarget::Scans(_) | RuleTarget::OwnStep => {
                 let problem = format!("gives scans, and \"{type_name}\" is for readings");
                 return Err(at.error(wanted.span(), "rule.source", problem));
             }
         }
     }
-    Ok(())
+    scan::all_mean_something(at, raw, sources)
 }
 
-/// The one source of this name, path or sensor.
+/// The one source of this name, path, port or sensor.
 fn find(at: &Place<'_>, wanted: &Spanned<String>, raw: &[Written]) -> Result<usize, ConfigError> {
     let is_it = |source: &Written| source.names.contains(wanted.get_ref());
     let mut found = (0..raw.len()).filter(|&index| is_it(&raw[index]));
     let refuse = |problem: &str| Err(at.error(wanted.span(), "rule.source", problem));
     match (found.next(), found.next()) {
         (Some(index), None) => Ok(index),
-        (None, _) => refuse("is the name, path or sensor of no source"),
+        (None, _) => refuse("is the name, path, port or sensor of no source"),
         (Some(_), Some(_)) => refuse("is said of several sources: give them a name each"),
     }
 }

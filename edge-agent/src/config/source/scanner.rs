@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Fields, SerialLine, line, places};
-use crate::config::ConfigError;
+use super::{DeskTarget, Fields, RuleTarget, SerialLine, line, places};
 use crate::config::place::Place;
+use crate::config::{ConfigError, ScanRule};
 use crate::names;
 
 /// A scanner.
@@ -16,10 +16,8 @@ use crate::names;
 pub struct ScannerConfig {
     /// How it is connected.
     pub input: ScannerInput,
-    /// CBV business step of each scan, bare.
-    pub step: String,
-    /// CBV disposition of each scan.
-    pub disposition: Option<String>,
+    /// What becomes of its codes.
+    pub meaning: ScanMeaning,
     /// Canonical Digital Link of the read point.
     pub place: String,
     /// Canonical Digital Link of the business location.
@@ -32,13 +30,48 @@ pub struct ScannerConfig {
     pub rejects: Option<PathBuf>,
 }
 
+/// What a code of a scanner means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScanMeaning {
+    /// Each code is an ObjectEvent.
+    Step {
+        /// CBV business step, bare.
+        step: String,
+        /// CBV disposition.
+        disposition: Option<String>,
+    },
+    /// What these rules say, at least one, in the order of the file.
+    Rules(Vec<ScanRule>),
+}
+
 impl ScannerConfig {
+    /// Its rules; none where each code is an event of the scanner's own step.
+    #[must_use]
+    pub fn rules(&self) -> &[ScanRule] {
+        match &self.meaning {
+            ScanMeaning::Step { .. } => &[],
+            ScanMeaning::Rules(rules) => rules,
+        }
+    }
+
+    /// Where its rules go, unless it says its own step.
+    pub(super) fn target(&mut self) -> RuleTarget<'_> {
+        match &mut self.meaning {
+            ScanMeaning::Step { .. } => RuleTarget::OwnStep,
+            ScanMeaning::Rules(rules) => RuleTarget::Scans(DeskTarget {
+                place: &self.place,
+                biz_location: self.biz_location.as_deref(),
+                rules,
+            }),
+        }
+    }
+
     /// The device file.
     #[must_use]
     pub fn path(&self) -> &Path {
         match &self.input {
             ScannerInput::Serial { port, .. } => port,
-            ScannerInput::Evdev { path, .. } => path,
+            ScannerInput::Evdev { path, .. } | ScannerInput::Given { path } => path,
         }
     }
 
@@ -65,6 +98,11 @@ pub enum ScannerInput {
         path: PathBuf,
         /// Takes it for the agent alone.
         grab: bool,
+    },
+    /// Not connected: a preview was given what it would send, one code a line.
+    Given {
+        /// The file of codes.
+        path: PathBuf,
     },
 }
 
@@ -117,7 +155,6 @@ fn check(
     raw: &RawScanner,
     input: ScannerInput,
 ) -> Result<ScannerConfig, ConfigError> {
-    let step = at.required(table, "source.step", &raw.step)?;
     let (place, biz_location) = places(at, table, &raw.place, raw.biz_location.as_ref())?;
     let text = |field: &str, value: &Option<Spanned<String>>| {
         let value = value.as_ref();
@@ -125,8 +162,14 @@ fn check(
     };
     Ok(ScannerConfig {
         input,
-        step: at.key("source.step", step, names::step)?,
-        disposition: text("source.disposition", &raw.disposition)?,
+        meaning: match &raw.step {
+            Some(step) => ScanMeaning::Step {
+                step: at.key("source.step", step, names::step)?,
+                disposition: text("source.disposition", &raw.disposition)?,
+            },
+            // Rules are put to it afterwards, and that there is one is looked at then.
+            None => ScanMeaning::Rules(Vec::new()),
+        },
         place,
         biz_location,
         repeat: match raw.repeat_ms.as_ref() {

@@ -106,6 +106,7 @@ fn rules_that_cannot_work_are_refused_with_line_and_field() {
             "rule.begin_after: ",
         ),
         (&pack.replace("close = \"DONE\"", ""), 0, "rule.close: "),
+        (&pack.replace("DONE", "9521001000017"), 3, "rule.close: "),
         (
             &pack.replace("\"packing\"", "\"packaging\""),
             2,
@@ -263,4 +264,100 @@ fn a_window_replaces_the_batch_of_its_source() {
     let text =
         with_rule("type = \"excursion\"\nsource = \"cold\"").replace("alarm_max = 8.0\n", "");
     assert_eq!(refusal(&text).1, "rule.source: ");
+}
+
+/// A scanner with these fields, the place in line 8, and a rule from line 10 on.
+fn scanner_with(fields: &str, rule: &str) -> String {
+    let fields = format!("type = \"serial\"\nport = \"/dev/ttyACM0\"\n{fields}");
+    let rule = rule.replace("RULE", "type = \"pack\"\nsource = \"/dev/ttyACM0\"");
+    format!("{}{rule}", source(&fields))
+}
+
+const PACK: &str = "[[rule]]\nRULE\nstep = \"packing\"\nclose = \"DONE\"\n";
+
+#[test]
+fn a_scanner_takes_rules_in_place_of_a_step() {
+    let second = "[[rule]]\nRULE\nselect = \"OUT\"\nstep = \"unpacking\"\ncount = 1\n";
+    let text = scanner_with("name = \"gun\"", &format!("{PACK}{second}"));
+    let config = Config::parse("a.toml", &text).expect("config");
+    let [SourceConfig::Scanner(scanner)] = &config.sources[..] else {
+        panic!("a scanner")
+    };
+    let steps: Vec<_> = scanner.rules().iter().map(|rule| &*rule.step).collect();
+    assert_eq!(steps, ["packing", "unpacking"]);
+    assert_eq!(scanner.rules()[0].place, scanner.place);
+    assert_eq!(config.sources[0].scan_rules(), scanner.rules());
+    assert_eq!(config.sources[0].steps(), Vec::<&str>::new());
+    // Called by its name, a scanner that types does the same.
+    let typing = text
+        .replace("type = \"serial\"\nport", "type = \"evdev\"\npath")
+        .replace("source = \"/dev/ttyACM0\"", "source = \"gun\"");
+    let config = Config::parse("a.toml", &typing).expect("config");
+    assert_eq!(config.sources[0].scan_rules().len(), 2);
+    // Without rules it has its step.
+    let text = scanner_with("step = \"storing\"\ndisposition = \"in_progress\"", "");
+    let config = Config::parse("a.toml", &text).expect("config");
+    assert_eq!(config.sources[0].steps(), ["storing"]);
+    assert_eq!(config.sources[0].scan_rules(), []);
+}
+
+#[test]
+fn a_scanner_has_a_step_or_rules_and_not_both() {
+    let window = "[[rule]]\ntype = \"window\"\nsource = \"/dev/ttyACM0\"\nwindow_s = 60\n";
+    let cases = [
+        (
+            "step = \"storing\"",
+            PACK,
+            5,
+            "source.step: ",
+            "leave it out",
+        ),
+        (
+            "disposition = \"in_progress\"",
+            PACK,
+            5,
+            "source.disposition: ",
+            "leave it out",
+        ),
+        ("", "", 2, "source.step: ", "is missing"),
+        (
+            "disposition = \"in_progress\"",
+            "",
+            2,
+            "source.step: ",
+            "is missing",
+        ),
+        (
+            "step = \"storing\"",
+            window,
+            9,
+            "rule.source: ",
+            "gives scans",
+        ),
+        ("", window, 9, "rule.source: ", "gives scans"),
+    ];
+    for (fields, rule, line, field, words) in cases {
+        let (found_line, found_field, problem) = refusal(&scanner_with(fields, rule));
+        assert_eq!(
+            (found_line, found_field.as_str()),
+            (line, field),
+            "{fields} {rule}: {problem}"
+        );
+        assert!(problem.contains(words), "{problem}");
+    }
+}
+
+#[test]
+fn a_folder_takes_no_rule_and_the_refusal_says_what_to_do() {
+    let folder = source(
+        "type = \"folder\"\npath = \"/tmp/drop\"\nformat = \"csv\"\nstep = \"storing\"\n\
+         columns = { item = \"Code\" }",
+    );
+    let rule = PACK.replace("RULE", "type = \"pack\"\nsource = \"/tmp/drop\"");
+    let (line, field, problem) = refusal(&format!("{folder}{rule}"));
+    assert_eq!((line, field.as_str()), (11, "rule.source: "));
+    assert!(
+        problem.contains("is a folder") && problem.contains("leave the rule out"),
+        "{problem}"
+    );
 }

@@ -91,6 +91,10 @@ fn what_cannot_work_in_a_source_is_named_with_its_field() {
         (format!("{serial}grab = true"), "source.grab: "),
         (format!("{serial}separator = \"A\""), "source.separator: "),
         (format!("{serial}step = \"x\""), "step: "),
+        (
+            "type = \"serial\"\nport = \"/dev/ttyACM0\"\n".to_owned(),
+            "source.step: ",
+        ),
         (folder.to_owned(), "source.columns: "),
         (
             format!("{folder}columns = {{ item = \"Code\" }}"),

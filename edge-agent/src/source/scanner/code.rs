@@ -1,10 +1,8 @@
 //! What a bar code names: GS1 element strings as scanners send them (FNC1 as 0x1D, with or without
 //! AIM symbology identifier), the bare digits of retail codes, Digital Links.
 
+use crate::compose::code::plain;
 use crate::names;
-
-/// Group separator: FNC1 between elements.
-const FNC1: char = '\u{1d}';
 
 /// A code that names a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,36 +20,11 @@ pub struct Code {
 /// What is wrong with it, in words.
 pub fn read(bytes: &[u8], separator: Option<char>) -> Result<Code, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
-    let text = text.trim_matches([' ', '\t']);
-    let replaced = separator.map(|separator| text.replace(separator, "\u{1d}"));
-    let text = replaced.as_deref().unwrap_or(text);
-    let thing = names::thing(&as_written(text))?;
+    let thing = names::thing(&plain(text, separator))?;
     Ok(Code {
         uri: thing.uri,
         is_class: thing.is_class,
     })
-}
-
-/// The form in which a name says what it is.
-fn as_written(text: &str) -> String {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    // A scanner that sends digits alone has read a retail code: EAN-8, UPC-A, EAN-13, ITF-14.
-    if digits && matches!(text.len(), 8 | 12 | 13 | 14) {
-        return format!("(01){text}");
-    }
-    match text.split_at_checked(3) {
-        // QR Code, Data Matrix, Code 128 or Aztec without GS1's FNC1: a URI speaks for itself.
-        Some((aim, rest)) if aim.starts_with(']') && is_uri(rest) => rest.to_owned(),
-        _ => text.trim_end_matches(FNC1).to_owned(),
-    }
-}
-
-fn is_uri(text: &str) -> bool {
-    let begins = |scheme: &str| {
-        text.get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    begins("http://") || begins("https://") || begins("urn:")
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ pub(super) enum Input {
         file: File,
         keys: Keys,
     },
+    /// Codes that a preview was given.
+    Given {
+        file: File,
+        lines: Lines,
+    },
 }
 
 impl Input {
@@ -45,6 +50,10 @@ impl Input {
                 })
             }
             ScannerInput::Evdev { path, grab } => Self::typing(path, *grab, offset),
+            ScannerInput::Given { path } => File::open(path).map(|file| Self::Given {
+                file,
+                lines: Lines::default(),
+            }),
         };
         opened.map_err(|error| {
             let cause = format!("{}: {error}", config.name());
@@ -80,21 +89,33 @@ impl Input {
                 let count = device.read(buffer).await?;
                 Ok(keys.push(&buffer[..count]))
             }
-            Self::Recorded { file, keys } => loop {
-                let count = file.read(buffer)?;
-                if count > 0 {
-                    return Ok(keys.push(&buffer[..count]));
-                }
-                tokio::time::sleep(POLL).await;
-            },
+            Self::Recorded { file, keys } => {
+                let count = more(file, buffer).await?;
+                Ok(keys.push(&buffer[..count]))
+            }
+            Self::Given { file, lines } => {
+                let count = more(file, buffer).await?;
+                Ok(lines.push(&buffer[..count], Duration::ZERO))
+            }
         }
+    }
+}
+
+/// Waits until a file has more.
+async fn more(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        let count = file.read(buffer)?;
+        if count > 0 {
+            return Ok(count);
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 
 /// What to do about a scanner that cannot be read.
 pub(in crate::source) const fn remedy(config: &ScannerConfig) -> Text {
     match &config.input {
-        ScannerInput::Serial { .. } => remedy::SERIAL,
+        ScannerInput::Serial { .. } | ScannerInput::Given { .. } => remedy::SERIAL,
         ScannerInput::Evdev { .. } => remedy::KEYBOARD,
     }
 }

@@ -150,7 +150,7 @@ proptest! {
         let mut weighed = Decimal::ZERO;
         for (index, (code, _)) in codes.iter().enumerate() {
             let line = index as u64 + 1;
-            let Ok(read) = Code::read(code) else { continue };
+            let Ok(read) = Code::read(code, None) else { continue };
             // The thing scanned last waits too, to notice a stutter: its event has been made.
             let is_last = kept.iter().any(|kept| kept.line == line)
                 && desk_last(&rules, &codes[..=index]);

@@ -10,12 +10,14 @@ use schemas::time::Instant;
 use toml::Spanned;
 
 use super::super::super::rule::raw::{RawPart, RawRule};
+use super::super::super::source::Written;
 use super::super::super::{
-    ConfigError, DeskTarget, Ending, PARTS_MAX, Part, Party, SCANS_MAX, ScanKind, ScanRule,
-    TransactionRule,
+    ConfigError, DeskTarget, Ending, PARTS_MAX, Part, Party, SCANS_MAX, ScanKind, ScanMeaning,
+    ScanRule, SourceConfig, TransactionRule,
 };
 use super::super::Place;
 use super::DAY_S;
+use crate::compose::code::is_of_goods;
 use crate::compose::desk::Desk;
 use crate::compose::line::Action;
 use crate::compose::presence::Direction;
@@ -70,6 +72,39 @@ pub(super) fn check(
     Ok(())
 }
 
+/// A step or disposition of the source beside rules that say theirs would be said of nothing.
+pub(super) fn step_beside(
+    at: &Place<'_>,
+    source: &Written,
+    wanted: &Spanned<String>,
+) -> ConfigError {
+    let given = source.step.clone();
+    let (field, span) = given.unwrap_or_else(|| ("rule.source", wanted.span()));
+    let problem = "stands beside a rule, and each rule says its own: leave it out here";
+    at.error(span, field, problem)
+}
+
+/// Each scanner has a step of its own, or rules.
+pub(super) fn all_mean_something(
+    at: &Place<'_>,
+    written: &[Written],
+    sources: &[SourceConfig],
+) -> Result<(), ConfigError> {
+    let means_nothing = |source: &SourceConfig| match source {
+        SourceConfig::Scanner(scanner) => scanner.meaning == ScanMeaning::Rules(Vec::new()),
+        _ => false,
+    };
+    let mut both = sources.iter().zip(written);
+    match both.find(|(source, _)| means_nothing(source)) {
+        Some((_, written)) => {
+            let problem = "is missing: what a scan means, unless a [[rule]] of type scan, pack, \
+                           unpack or recipe says it";
+            Err(at.error(written.table.clone(), "source.step", problem))
+        }
+        None => Ok(()),
+    }
+}
+
 fn direction(text: &str) -> Result<Direction, String> {
     match text {
         "in" => Ok(Direction::In),
@@ -92,7 +127,7 @@ fn command(
         _ if text.trim() != text || text.starts_with('{') => {
             Err("begins with { or has white space around it".to_owned())
         }
-        _ if Identifier::parse_any(text).is_ok() => Err("is a code of goods".to_owned()),
+        _ if is_of_goods(text) => Err("is a code of goods".to_owned()),
         _ => Ok(text.to_owned()),
     };
     at.key(field, value, right).map(Some)
