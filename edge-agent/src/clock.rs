@@ -35,6 +35,11 @@ const STEP_MIN: Duration = Duration::from_secs(2);
 const BEHIND_MAX: Duration = Duration::from_secs(86_400);
 /// No device runs this program before 2026-01-01.
 const WRITTEN: Instant = Instant::from_seconds(1_767_225_600);
+
+/// True if one of these instants counts from the device's start and the other is a time.
+pub(crate) fn differ_in_count(one: Instant, other: Instant) -> bool {
+    (one < WRITTEN) != (other < WRITTEN)
+}
 /// systemd-timesyncd touches this file with every synchronisation (systemd-timesyncd.service(8)).
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 

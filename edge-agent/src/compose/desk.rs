@@ -197,6 +197,7 @@ impl Desk {
 
     /// Ends what has timed out; it counts as done with its last code. What is not whole is refused.
     pub fn expire(&mut self, now: Instant) -> Taken {
+        self.open.settle(now);
         if self.due().is_none_or(|due| now < due) {
             return Taken::default();
         }

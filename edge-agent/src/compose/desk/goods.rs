@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use schemas::time::Instant;
 
 use super::{Kept, Refused};
+use crate::clock::differ_in_count;
 use crate::compose::code::Code;
 use crate::compose::line::Parts;
 use crate::compose::presence::{Amount, Item};
@@ -59,6 +60,16 @@ impl Open {
     /// When its newest code was scanned.
     pub fn newest(&self) -> Option<Instant> {
         self.0.last().map(|scan| scan.kept.time)
+    }
+
+    /// Codes that were scanned before the clock became known, or was lost, count from now on: no event
+    /// mixes the two, and nothing times out by such a step.
+    pub fn settle(&mut self, now: Instant) {
+        for scan in &mut self.0 {
+            if differ_in_count(scan.kept.time, now) {
+                scan.kept.time = now;
+            }
+        }
     }
 
     pub fn kept(&self) -> impl Iterator<Item = &Kept> {

@@ -423,3 +423,26 @@ fn codes_that_a_changed_rule_does_not_take_are_shown() {
     let mut counted = Desk::new(vec![packing(false, ending(Some(1), None))], 0);
     assert_eq!(counted.restore(desk.kept()).events.len(), 1);
 }
+
+#[test]
+fn a_clock_that_becomes_known_or_is_lost_ends_no_packing() {
+    let start = |seconds| Instant::from_seconds(seconds);
+    for (before, after) in [(start(40), now(0)), (now(0), start(40))] {
+        let later = |seconds| Instant::from_seconds(after.as_micros() / 1_000_000 + seconds);
+        let mut desk = Desk::new(vec![packing(false, ending(None, Some(60)))], 0);
+        assert_eq!(desk.take(1, SSCC, before), Taken::default());
+        assert_eq!(desk.take(2, LOT, before), Taken::default());
+        assert_eq!(
+            desk.expire(after),
+            Taken::default(),
+            "the step is no minute"
+        );
+        assert_eq!(desk.due(), Some(later(60)));
+        let taken = desk.expire(later(60));
+        let [packed] = &taken.events[..] else {
+            panic!("{taken:?}");
+        };
+        let time = json(packed)["eventTime"].as_str().map(str::to_owned);
+        assert_eq!(time, Some(super::time_text(after)));
+    }
+}
