@@ -5,7 +5,7 @@ use schemas::ids::Slug;
 use schemas::time::Instant;
 
 use crate::scorecard::Artefact;
-use crate::scorecard::card::{CardError, ModelCard, check_remark, check_text};
+use crate::scorecard::card::{CardError, ModelCard, check_text};
 use crate::scorecard::registry::{Draft, LogEntry, Promoted, RegistryError, Retired, Reviewed};
 
 /// What is done with a model.
@@ -192,7 +192,6 @@ impl Life {
                 Standing::Reviewed(Box::new(draft.review(person, at, &words)?))
             }
             (Act::Promoted, Standing::Reviewed(reviewed)) => {
-                check_remark("remark", &words)?;
                 let (promoted, entry) = reviewed.promote(person, at)?;
                 self.logged = Some(entry);
                 Standing::Promoted(Box::new(promoted))

@@ -13,7 +13,7 @@ use crate::audit::{Action, Entry};
 use crate::desk::Actor;
 use crate::scorecard::Artefact;
 use crate::scorecard::artefact::ArtefactError;
-use crate::scorecard::card::{CardError, ModelCard};
+use crate::scorecard::card::{CardError, ModelCard, check_remark};
 use crate::scorecard::registry::RegistryError;
 use crate::store::models::{KeptCard, KeptModel, MODELS_MAX, ModelKept};
 use crate::store::{StoreError, Tables};
@@ -212,6 +212,8 @@ impl Models {
             words: plain(&wish.words),
             at: self.clock.now(),
         };
+        // Only of what is said now: what was kept before there was a limit is read as it is.
+        check_remark("words", &step.words)?;
         let (name, version) = (kept.model.name.clone(), kept.model.version.clone());
         let stale = wish.steps != step.number;
         let after = match kept.life.then(step.clone()) {

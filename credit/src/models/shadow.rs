@@ -113,7 +113,15 @@ impl Shadows {
             let Some(artefact) = self.readable(store, hash).await? else {
                 continue;
             };
-            let said = store.shadows_of(&hash, SHADOWS_MAX).await?;
+            let said = match store.shadows_of(&hash, SHADOWS_MAX).await {
+                Ok(said) => said,
+                // What it said may then be said again, which changes nothing.
+                Err(error @ StoreError::Row { .. }) => {
+                    tracing::error!(artefact = %hash, %error, "a score beside a decision is broken");
+                    Vec::new()
+                }
+                Err(error) => return Err(error),
+            };
             tried.push(Tried {
                 hash,
                 artefact,

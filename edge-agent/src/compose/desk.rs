@@ -18,6 +18,8 @@ use std::time::Duration;
 use schemas::time::Instant;
 use serde_json::{Map, json};
 
+use crate::clock::differ_in_count;
+
 use super::code::{CODE_MAX, Code, printed, transaction};
 use super::line::{Composed, Parts, Stated};
 use super::presence::Amount;
@@ -333,10 +335,13 @@ impl Desk {
     fn single(&mut self, rule: &ScanRule, repeat: Duration, kept: &Kept, code: &Code) -> Step {
         let uri = code.uri();
         if !self.restoring {
-            let stutter = self
-                .last
-                .as_ref()
-                .is_some_and(|(last, known)| *known == uri && kept.time.since(last.time) < repeat);
+            let stutter = self.last.as_ref().is_some_and(|(last, known)| {
+                // A clock that was set makes no stutter of a scan.
+                *known == uri
+                    && kept.time >= last.time
+                    && !differ_in_count(kept.time, last.time)
+                    && kept.time.since(last.time) < repeat
+            });
             if stutter && !code.is_class() {
                 return Err("the same thing again: the scanner stutters".to_owned());
             }

@@ -159,6 +159,8 @@ impl Override {
     pub(super) fn wrong(&self, problem: String) -> ConfigError {
         let field = match self.section {
             "" => format!("{}: ", self.field),
+            // Only this field of the section is given: another is missing.
+            section if problem.starts_with("missing field") => format!("{section}: "),
             section => format!("{section}.{}: ", self.field),
         };
         ConfigError {
@@ -276,6 +278,18 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains(name) && text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_section_of_variables_alone_lacks_what_no_variable_says() {
+        let error = with(&[("TRACEBOND_EDGE_PEERS_LISTEN", "127.0.0.1:1")]);
+        let error = error.expect_err("refused").to_string();
+        let part = "TRACEBOND_EDGE_PEERS_LISTEN:0: peers: missing field `others`";
+        assert!(error.contains(part), "{error}");
+        let text = "state = \"/tmp/x\"\nuplink = 5\n";
+        let variables = [("TRACEBOND_EDGE_UPLINK_IN_FLIGHT".to_owned(), "8".to_owned())];
+        let error = Config::parse_with("a.toml", text, variables).expect_err("refused");
+        assert_eq!((error.file.as_str(), error.line), ("a.toml", 2));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use self::input::Input;
 use super::desk::{Composing, KeptDesk};
 use super::rejects::{Reject, Rejects};
 use super::{Batch, CatchUp, Faults, RETRY_AFTER, Source, SourceContext, Trouble};
+use crate::clock::set_back;
 use crate::compose::desk::Desk;
 use crate::compose::line::{self, Composed, LineContext};
 use crate::config::{ScanMeaning, ScannerConfig};
@@ -89,11 +90,15 @@ impl Source for ScannerSource {
     }
 }
 
-/// Waits for an instant of the agent's clock; for ever where there is none.
+/// Waits for an instant of the agent's clock, or until that clock is set back, by which the instant would
+/// be another; for ever where there is none.
 async fn reached(clock: &dyn Clock, at: Option<Instant>) {
-    match at {
-        Some(at) => clock.sleep_until(at).await,
-        None => std::future::pending().await,
+    let Some(at) = at else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        () = clock.sleep_until(at) => {}
+        () = set_back(clock, clock.now()) => {}
     }
 }
 
@@ -119,6 +124,8 @@ impl ScannerSource {
     async fn run_until_end(&mut self, context: &mut SourceContext) -> Option<()> {
         // Before the first code is taken, which the scanner would not say again.
         self.restore(context).await?;
+        // Its time may have passed, and the clock may be another.
+        self.expire(context).await?;
         loop {
             let from = self.position(context)?;
             let trouble = match Input::open(&self.config, from.offset) {

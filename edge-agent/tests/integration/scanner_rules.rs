@@ -391,6 +391,40 @@ async fn a_half_packed_case_is_packed_to_its_end_after_restarts() {
 }
 
 #[tokio::test]
+async fn a_case_times_out_by_the_clock_that_there_is_after_a_restart_and_after_it_was_set_back() {
+    let mut gun = Recording::new(&rule("pack", PACK)).await;
+    gun.types(&[CASES[0], &piece(1)]);
+    let (handle, shutdown) = gun.site.start().await;
+    until_state(&handle, |state| state.open_codes == 2).await;
+    stop(handle, shutdown).await;
+    // The device starts without a clock, and nobody scans.
+    gun.site.clock.set(40);
+    let (handle, shutdown) = gun.site.start().await;
+    until_state(&handle, |state| state.open_codes == 2).await;
+    gun.site.clock.advance(60);
+    until_state(&handle, |state| state.counts.scans == 1).await;
+    stop(handle, shutdown).await;
+    gun.site.clock.set(START + 1_000);
+    gun.types(&[CASES[1], &piece(2)]);
+    let (handle, shutdown) = gun.site.start().await;
+    until_state(&handle, |state| state.open_codes == 2).await;
+    // It is set back, and goes on from there once the agent has looked at it: when, is the agent's matter.
+    let packed = async {
+        while states(&handle)[0].counts.scans == 0 {
+            for seconds in [START + 500, START + 570] {
+                gun.site.clock.set(seconds);
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let packed = tokio::time::timeout(DEADLINE, packed).await;
+    assert!(packed.is_ok(), "{:#?}", states(&handle));
+    let events = signed(&gun.site, handle, shutdown).await;
+    let children: Vec<_> = events.iter().map(|event| &event["childEPCs"]).collect();
+    assert_eq!(children, [&named(&[1]), &named(&[2])]);
+}
+
+#[tokio::test]
 async fn codes_of_a_file_that_could_not_be_handed_over_are_taken_once() {
     let mut site = Site::new(World::new(), Faults::default()).await;
     site.add_scan();

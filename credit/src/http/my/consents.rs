@@ -16,14 +16,15 @@ use schemas::time::Instant;
 
 use super::supplier;
 use crate::desk::DeskError;
-use crate::evidence::kept::Opened;
+use crate::evidence::kept::{OpenError, Opened};
 use crate::http::desk::format::exact;
 use crate::http::shell::{self, Shell};
 use crate::http::{App, internal};
 use crate::service::{ApplyError, Granted};
+use crate::store::borrowers::OF_SUPPLIER_MAX;
 
-/// Newest decisions whose evidence is tried: each may be a bundle of megabytes.
-const LOOKED_AT: u32 = 5;
+/// Bundles that are tried at most: each may have megabytes.
+const LOOKED_AT: usize = 5;
 
 /// A label and what stands beside it.
 type Pair = (&'static str, String);
@@ -84,15 +85,21 @@ pub(super) async fn show(
 /// The newest evidence of the supplier that still holds here, among its newest decisions.
 async fn evidence(app: &App, supplier: &Slug) -> Result<Option<Arc<Opened>>, Problem> {
     let store = app.desk.credit().store();
-    let decisions = store.decisions_of(supplier, LOOKED_AT).await;
+    let decisions = store.decisions_of(supplier, OF_SUPPLIER_MAX).await;
+    let mut left = LOOKED_AT;
     for decision in decisions.map_err(|error| internal(&error))? {
+        if left == 0 {
+            break;
+        }
         let record = store.lookup(&decision.decision_id).await;
         let Some(record) = record.map_err(|error| internal(&error))? else {
             continue;
         };
         match app.desk.evidence(&record).await {
             Ok(opened) => return Ok(Some(opened)),
-            Err(DeskError::Evidence(_)) => {}
+            // Nothing was opened for it.
+            Err(DeskError::Evidence(OpenError::Unnamed)) => {}
+            Err(DeskError::Evidence(_)) => left -= 1,
             Err(error) => return Err(crate::http::desk::problem(&error)),
         }
     }

@@ -33,18 +33,28 @@ impl Takings for Sqlite {
 
     async fn fates(&self, decision_ids: &[&str]) -> Result<BTreeMap<String, Fate>, StoreError> {
         let ids = serde_json::to_string(decision_ids);
-        // A loan of before this table has no row here.
+        let ids = ids.map_err(|_| StoreError::Row { what: "decision" })?;
         let rows: Vec<(String, String)> = sqlx::query_as(
             "SELECT decision_id, how FROM offer_ends
-              WHERE decision_id IN (SELECT value FROM json_each($1))
-             UNION SELECT loan, 'loan' FROM loan_heads
-              WHERE loan IN (SELECT value FROM json_each($1))",
+             WHERE decision_id IN (SELECT value FROM json_each($1))",
         )
-        .bind(ids.map_err(|_| StoreError::Row { what: "decision" })?)
+        .bind(&ids)
         .fetch_all(&self.pool)
         .await?;
         let pair = |(id, how): (String, String)| Ok((id, fate(&how)?));
-        rows.into_iter().map(pair).collect()
+        let mut fates: BTreeMap<_, _> = rows
+            .into_iter()
+            .map(pair)
+            .collect::<Result<_, StoreError>>()?;
+        // A loan of before that table has no row there.
+        let loans: Vec<(String,)> = sqlx::query_as(
+            "SELECT loan FROM loan_heads WHERE loan IN (SELECT value FROM json_each($1))",
+        )
+        .bind(&ids)
+        .fetch_all(&self.pool)
+        .await?;
+        fates.extend(loans.into_iter().map(|(loan,)| (loan, Fate::Loan)));
+        Ok(fates)
     }
 
     async fn untaken(&self, until: Instant, take: u32) -> Result<Vec<String>, StoreError> {

@@ -62,11 +62,11 @@ impl Open {
         self.0.last().map(|scan| scan.kept.time)
     }
 
-    /// Codes that were scanned before the clock became known, or was lost, count from now on: no event
-    /// mixes the two, and nothing times out by such a step.
+    /// Codes that were scanned before the clock became known, was lost or was set back count from now on:
+    /// no event mixes two counts, and nothing times out by such a step, or never.
     pub fn settle(&mut self, now: Instant) {
         for scan in &mut self.0 {
-            if differ_in_count(scan.kept.time, now) {
+            if differ_in_count(scan.kept.time, now) || scan.kept.time > now {
                 scan.kept.time = now;
             }
         }

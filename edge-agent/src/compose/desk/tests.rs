@@ -425,9 +425,15 @@ fn codes_that_a_changed_rule_does_not_take_are_shown() {
 }
 
 #[test]
-fn a_clock_that_becomes_known_or_is_lost_ends_no_packing() {
+fn a_clock_that_is_set_ends_no_packing_and_keeps_none_open() {
     let start = |seconds| Instant::from_seconds(seconds);
-    for (before, after) in [(start(40), now(0)), (now(0), start(40))] {
+    // Known, lost, lost again by a restart, put right after a year.
+    for (before, after) in [
+        (start(40), now(0)),
+        (now(0), start(40)),
+        (start(5_000), start(40)),
+        (now(31_536_000), now(0)),
+    ] {
         let later = |seconds| Instant::from_seconds(after.as_micros() / 1_000_000 + seconds);
         let mut desk = Desk::new(vec![packing(false, ending(None, Some(60)))], 0);
         assert_eq!(desk.take(1, SSCC, before), Taken::default());
@@ -445,4 +451,14 @@ fn a_clock_that_becomes_known_or_is_lost_ends_no_packing() {
         let time = json(packed)["eventTime"].as_str().map(str::to_owned);
         assert_eq!(time, Some(super::time_text(after)));
     }
+}
+
+#[test]
+fn a_clock_that_went_back_makes_no_stutter_of_a_scan() {
+    let piece = "(01)09521001000017(21)S1";
+    let mut desk = Desk::new(vec![single()], 0);
+    for at in [now(0), Instant::from_seconds(40), now(9), now(5)] {
+        assert_eq!(desk.take(1, piece, at).events.len(), 1, "{at:?}");
+    }
+    assert_eq!(desk.take(1, piece, now(6)).refused.len(), 1);
 }
