@@ -75,7 +75,7 @@ async fn take_scan(
 ) -> Result<(), OutboxError> {
     let known = state.scans.get(&batch.path).cloned().unwrap_or_default();
     // Read from elsewhere than the outbox stands: its lines may be in already.
-    if known != batch.from {
+    if known != batch.from || is_in(db, batch).await? {
         return Ok(());
     }
     for composed in &batch.events {
@@ -106,6 +106,22 @@ async fn take_scan(
     .await?;
     state.scans.insert(batch.path.clone(), batch.to.clone());
     Ok(())
+}
+
+/// True if a batch that moves no position, such as of a packing that timed out, is in: its codes wait no
+/// more. A commit can last although its answer was a failure, and is then asked for again.
+async fn is_in(db: &mut SqliteConnection, batch: &ScanBatch) -> Result<bool, OutboxError> {
+    let gone = batch.kept.as_ref().and_then(|kept| kept.gone.first());
+    let Some(number) = gone.filter(|_| batch.from == batch.to) else {
+        return Ok(false);
+    };
+    let waits: Option<i64> =
+        sqlx::query_scalar("SELECT number FROM scanned WHERE path = $1 AND number = $2")
+            .bind(&batch.path)
+            .bind(number)
+            .fetch_optional(db)
+            .await?;
+    Ok(waits.is_none())
 }
 
 /// Codes that wait for more of their packing or recipe, in place of those that waited before.

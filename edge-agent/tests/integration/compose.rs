@@ -232,6 +232,46 @@ async fn scan(outbox: &Outbox, code: &str, second: i64) {
     outbox.scan(batch).await.expect("stored");
 }
 
+/// A commit can last although its answer was a failure: the source hands the same over again.
+#[tokio::test]
+async fn a_case_that_timed_out_is_one_event_however_often_it_is_handed_over() {
+    let mut bench = Bench::new();
+    let open = bench.open().await;
+    scan(&open.0, "(00)095210010000000017", 0).await;
+    scan(&open.0, "(01)09521001000017(21)C1", 1).await;
+    let at = open.0.scan_position("/scans").expect("position");
+    let before = open.0.kept_codes("/scans").await.expect("kept");
+    let mut rule = packing();
+    let ending = Ending {
+        timeout: Some(Duration::from_secs(60)),
+        ..Ending::default()
+    };
+    rule.kind = ScanKind::Packing {
+        unpacks: false,
+        ending,
+    };
+    let mut desk = Desk::new(vec![rule], 0);
+    desk.restore(before.clone());
+    let expired = desk.expire(Instant::from_seconds(START + 100));
+    for _ in 0..2 {
+        let batch = ScanBatch {
+            path: "/scans".to_owned(),
+            from: at.clone(),
+            to: at.clone(),
+            source: Source::Scan,
+            events: expired.events.clone(),
+            bad_lines: 0,
+            kept: desk.changes(&before),
+        };
+        open.0.scan(batch).await.expect("stored");
+    }
+    open.0.flush().await.expect("flush");
+    bench.collect(&open.0).await;
+    assert_eq!(bench.platform.events().len(), 1);
+    assert!(open.0.kept_codes("/scans").await.expect("kept").is_empty());
+    close(open).await;
+}
+
 #[tokio::test]
 async fn a_half_packed_case_survives_a_kill_at_every_code() {
     let mut bench = Bench::new();
