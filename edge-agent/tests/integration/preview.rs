@@ -21,6 +21,24 @@ fn event(shown: &Shown) -> Option<&Value> {
     }
 }
 
+/// What is shown of codes or lines that are given.
+async fn previewed(config: Config, input: &str) -> Vec<Shown> {
+    let mut shown = Vec::new();
+    let mut show = |one: Shown| shown.push(one);
+    let input = std::io::Cursor::new(input.to_owned());
+    let shutdown = CancellationToken::new();
+    let run = preview(
+        config,
+        Arc::new(SystemClock),
+        Some(input),
+        shutdown,
+        &mut show,
+    );
+    let run = tokio::time::timeout(DEADLINE, run).await;
+    run.expect("in time").expect("previewed");
+    shown
+}
+
 #[tokio::test]
 async fn lines_given_to_the_preview_become_the_events_of_the_rules() {
     let folder = tempfile::tempdir().expect("folder");
@@ -36,20 +54,7 @@ async fn lines_given_to_the_preview_become_the_events_of_the_rules() {
     let input = "(00)095210010000000024\n(01)09521001000017(21)A\nnonsense\n\
          {\"step\":\"storing\",\"items\":[\"(01)09521001000017(21)Z\"]}\n\
          (01)09521001000017(21)B";
-    let mut shown = Vec::new();
-    let mut show = |one: Shown| shown.push(one);
-    let clock = Arc::new(SystemClock);
-    let run = preview(
-        config,
-        clock,
-        Some(input.as_bytes()),
-        CancellationToken::new(),
-        &mut show,
-    );
-    tokio::time::timeout(DEADLINE, run)
-        .await
-        .expect("in time")
-        .expect("previewed");
+    let shown = previewed(config, input).await;
     let events: Vec<&Value> = shown.iter().filter_map(event).collect();
     assert_eq!(events.len(), 2, "{shown:?}");
     assert_eq!(events[0]["bizStep"], "storing");
@@ -91,19 +96,7 @@ async fn codes_given_to_the_preview_stand_for_those_of_a_scanner() {
     // A lot is counted by its scans, and the input's codes have no time between them.
     let lot = "010952100100001710L1|17271231";
     let input = format!("]C100095210010000000024\n{lot}\n{lot}\n9521001000018\nDONE");
-    let mut shown = Vec::new();
-    let mut show = |one: Shown| shown.push(one);
-    let run = preview(
-        config,
-        Arc::new(SystemClock),
-        Some(std::io::Cursor::new(input)),
-        CancellationToken::new(),
-        &mut show,
-    );
-    tokio::time::timeout(DEADLINE, run)
-        .await
-        .expect("in time")
-        .expect("previewed");
+    let shown = previewed(config, &input).await;
     let events: Vec<&Value> = shown.iter().filter_map(event).collect();
     assert_eq!(events.len(), 1, "{shown:?}");
     assert_eq!(events[0]["childQuantityList"][0]["quantity"], 2);
