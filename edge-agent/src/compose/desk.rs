@@ -18,8 +18,6 @@ use std::time::Duration;
 use schemas::time::Instant;
 use serde_json::{Map, json};
 
-use crate::clock::differ_in_count;
-
 use super::code::{CODE_MAX, Code, printed, transaction};
 use super::line::{Composed, Parts, Stated};
 use super::presence::Amount;
@@ -337,10 +335,7 @@ impl Desk {
         if !self.restoring {
             let stutter = self.last.as_ref().is_some_and(|(last, known)| {
                 // A clock that was set makes no stutter of a scan.
-                *known == uri
-                    && kept.time >= last.time
-                    && !differ_in_count(kept.time, last.time)
-                    && kept.time.since(last.time) < repeat
+                *known == uri && kept.time >= last.time && kept.time.since(last.time) < repeat
             });
             if stutter && !code.is_class() {
                 return Err("the same thing again: the scanner stutters".to_owned());
